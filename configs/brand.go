@@ -1,0 +1,4 @@
+package configs
+
+// DefaultBrand is the brand of a zone that asks for none.
+const DefaultBrand = "sparse"
