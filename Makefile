@@ -1,0 +1,95 @@
+# Zones for Linux. `make demo` and `make test` do all set-up themselves, as root, on Debian
+# or Ubuntu with Go, gcc, make and git.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+.DEFAULT_GOAL := build
+
+# Go is often installed where root's PATH does not look.
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+
+DESTDIR ?=
+PREFIX  ?= /usr/local
+BIN     ?= bin
+
+# Reproducible and small; the build cache makes a second build a look at the sources.
+GOBUILD := go build -trimpath -buildvcs=false
+STRIP   := -s -w
+# libcontainer needs cgo; a static program does not load code from wherever it is run.
+# `go test` and `go vet` see the same files through the same tags.
+TAGS    := seccomp,netgo,osusergo
+STATIC  := -linkmode external -extldflags -static
+
+ADMIN  := zoneadm zonecfg zlogin
+DAEMON := zoned zsched
+# RACE=1 builds the programs whose goroutines matter with the race detector.
+ifeq ($(RACE),1)
+HOSTBUILD := CGO_ENABLED=1 $(GOBUILD) -race -tags $(TAGS) -ldflags '$(STATIC)'
+else
+HOSTBUILD := CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)'
+endif
+
+.PHONY: build install deps deps-build check test test-short test-vm bench demo demo-clean fuzz clean
+
+# have lists those of the named programs whose sources are here.
+have = $(foreach p,$(1),$(if $(wildcard cmd/$(p)/*.go),./cmd/$(p)))
+
+build:
+	@mkdir -p $(BIN)/inzone/bin
+	@$(HOSTBUILD) -o $(BIN)/ $(call have,$(ADMIN) zoned)
+	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/ $(call have,zsched)
+	@CGO_ENABLED=1 $(GOBUILD) -tags $(TAGS) -ldflags '$(STRIP) $(STATIC)' -o $(BIN)/ $(call have,zrun)
+	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/bin/ $(call have,init)
+	@./hack/inzone-tree.sh $(BIN)/inzone
+
+# The inzone tree is copied as it stands: its links are relative or lead to /lib/svc/bin,
+# where the zone finds it.
+install: build
+	@install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/zones
+	@install -m 0755 $(addprefix $(BIN)/,$(ADMIN)) $(DESTDIR)$(PREFIX)/sbin/
+	@install -m 0755 $(addprefix $(BIN)/,$(DAEMON) zrun) $(DESTDIR)$(PREFIX)/libexec/zones/
+	@rm -rf $(DESTDIR)$(PREFIX)/libexec/zones/inzone
+	@cp -dR --preserve=mode,links $(BIN)/inzone $(DESTDIR)$(PREFIX)/libexec/zones/inzone
+
+deps:
+	@./hack/deps.sh test
+
+deps-build:
+	@./hack/deps.sh build
+
+# What needs no running: the formatting and go vet.
+check: deps
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [[ -n $$unformatted ]]; then echo "gofmt -w is due in:" $$unformatted >&2; exit 1; fi
+	@go vet -tags $(TAGS) ./...
+
+# Two packages at a time: the machine's cores are the tests' clock. -count=1: a test of the
+# kernel is not cached. The guest is last and alone, since emulation eats a core.
+GOTEST := go test -json -tags $(TAGS) -p 2 -count=1 -timeout 15m
+
+test: check build
+	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/citest -go '$(GOTEST) ./...' -script 'vm=./hack/vm/test.sh $(abspath $(BIN))'
+
+test-short: check build
+	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/citest -go '$(GOTEST) -short ./...'
+
+test-vm: deps build
+	@go run ./hack/citest -script 'vm=./hack/vm/test.sh $(abspath $(BIN))'
+
+bench: deps build
+	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/bench
+
+demo: deps-build build
+	@./hack/demo.sh $(abspath $(BIN))
+
+demo-clean: deps-build build
+	@./hack/demo-clean.sh $(abspath $(BIN))
+
+# Every fuzz target in turn, FUZZTIME each.
+FUZZTIME ?= 20s
+fuzz:
+	@./hack/fuzz.sh $(FUZZTIME)
+
+clean:
+	@rm -rf bin .cache

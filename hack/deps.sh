@@ -1,0 +1,67 @@
+#!/bin/bash
+# Installs what the build, the demo and the tests need from the distribution (Debian, Ubuntu).
+# usage: deps.sh build|test
+#
+# Quiet and quick when everything is there: one dpkg-query, no network. Package lists are
+# refreshed only when something is missing and the lists are absent or a day old.
+set -euo pipefail
+
+build_packages=(gcc libc6-dev make pkg-config libseccomp-dev)
+test_packages=("${build_packages[@]}" busybox-static debootstrap e2fsprogs qemu-system-x86 zstd xz-utils
+	util-linux iproute2 kmod git)
+
+case "${1:-test}" in
+build) wanted=("${build_packages[@]}") ;;
+test) wanted=("${test_packages[@]}") ;;
+*)
+	echo "usage: deps.sh build|test" >&2
+	exit 2
+	;;
+esac
+
+die() {
+	echo "deps: $*" >&2
+	exit 1
+}
+
+# A virtual name such as pkg-config may be provided by another package, so both columns count.
+missing() {
+	local have name
+	have=" $(dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package} ${Provides}\n' |
+		sed -n 's/^ii *//p' | sed 's/([^)]*)//g; s/:[a-z0-9]*//g; s/,/ /g' | tr '\n' ' ') "
+	for name in "${wanted[@]}"; do
+		[[ $have == *" $name "* ]] || echo "$name"
+	done
+}
+
+command -v dpkg-query >/dev/null || die "this is not Debian or Ubuntu: install these by hand: ${wanted[*]}"
+PATH=$PATH:/usr/local/go/bin
+command -v go >/dev/null || die "Go is not on the PATH and not in /usr/local/go/bin: see https://go.dev/doc/install"
+
+mapfile -t names < <(missing)
+((${#names[@]})) || exit 0
+((EUID == 0)) || die "installing ${names[*]} needs root"
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+
+# A third party's source that cannot be reached fails apt-get update as a whole, though the
+# lists that matter here arrived: the installation is what decides.
+update() { apt-get -qq update >>"$log" 2>&1 || true; }
+install() {
+	apt-get -qq -y -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 install --no-install-recommends \
+		"${names[@]}" >>"$log" 2>&1 </dev/null
+}
+
+echo "deps: installing ${names[*]}"
+if [[ -z $(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mtime -1 -print -quit 2>/dev/null) ]]; then
+	update
+fi
+if ! install; then
+	update
+	install || {
+		cat "$log" >&2
+		die "apt-get could not install ${names[*]}"
+	}
+fi

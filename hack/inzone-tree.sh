@@ -1,0 +1,32 @@
+#!/bin/bash
+# Completes the in-zone tree beside the multi-call program: usage: inzone-tree.sh DIR
+#
+# DIR/bin/init is the program; this makes the names it answers to, and DIR/layer, the layer
+# that a sparse zone's /usr shows above the host's. The zone sees DIR/bin as /lib/svc/bin.
+# This is the only list of those names.
+set -euo pipefail
+
+dir=${1:?usage: inzone-tree.sh DIR}
+
+# name:where its link stands in the layer
+names=(
+	init:usr/sbin
+	halt:usr/sbin
+	poweroff:usr/sbin
+	reboot:usr/sbin
+	shutdown:usr/sbin
+	telinit:usr/sbin
+	zonename:usr/bin
+)
+
+# link TARGET PATH: only when it is not so already, so that a second build changes nothing.
+link() {
+	[[ $(readlink "$2" || true) == "$1" ]] || ln -sfnT "$1" "$2"
+}
+
+for entry in "${names[@]}"; do
+	name=${entry%%:*} where=$dir/layer/${entry#*:}
+	mkdir -p "$dir/bin" "$where"
+	if [[ $name != init ]]; then link init "$dir/bin/$name"; fi
+	link "/lib/svc/bin/$name" "$where/$name"
+done
