@@ -20,7 +20,13 @@ type Facts struct {
 	// Arch is the kernel's machine name, KernelRelease its release.
 	Arch          string `json:"arch"`
 	KernelRelease string `json:"kernel_release"`
-	// Features of the kernel that change the plan.
+	// UsrLocal says that the host has a directory /usr/local, which a sparse zone must not see.
+	UsrLocal bool `json:"usr_local"`
+	// FilesMax is the hard limit on open descriptors of whoever builds the zone: without
+	// CAP_SYS_RESOURCE a zone can not be given more.
+	FilesMax uint64 `json:"files_max"`
+	// AppArmor says that the module is active. We bring no profile, so a zone runs under
+	// the profile of its builder; it is told so that a refused operation can be explained.
 	AppArmor bool `json:"apparmor"`
 }
 
@@ -51,6 +57,30 @@ type Plan struct {
 	Init Init `json:"init"`
 	// Login is how zlogin's processes start: environment, capabilities and limits.
 	Login Login `json:"login"`
+	// Cgroup is where the zone's processes live below the generation's directory.
+	Cgroup Cgroup `json:"cgroup"`
+	// Deferred names what the configuration asks for, was checked, and is not put into
+	// effect by this version; `zoneadm plan` shows it and boot warns of it.
+	Deferred []string `json:"deferred,omitempty"`
+	// Warnings are what an administrator should know of a configuration that is carried
+	// out as it stands.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Cgroup names directories below the cgroup directory of the zone's generation. All are
+// made by us and owned by the host's root but those in Delegated.
+type Cgroup struct {
+	// Root is the directory that the zone sees as the root of its cgroup file system: "."
+	// where our init and its contracts run, the delegated directory where the image's own
+	// init expects to be the root of everything.
+	Root string `json:"root"`
+	// Init is where pid 1 is born: the delegated leaf of the first contract.
+	Init string `json:"init"`
+	// Admin is where logins and helpers are born, out of reach of the zone's limits.
+	Admin string `json:"admin"`
+	// Delegated are the directories whose cgroup.procs, cgroup.threads and
+	// cgroup.subtree_control belong to the zone's root, as do the directories themselves.
+	Delegated []string `json:"delegated"`
 }
 
 // RootDir is Spec.Root.Path: a name relative to the scratch directory in which the root
@@ -69,10 +99,17 @@ type RootOp string
 
 // The root steps.
 const (
-	// OpIDMap clones the tree at Source, shifted into the zone's ids, onto Target.
+	// OpIDMap clones the tree at Source, shifted into the zone's ids, onto Target. Submounts
+	// of Source are not cloned. Options nosuid, noexec, nosymfollow and the access time
+	// options are set on the clone; nodev always is.
+	//
+	// What the host shares is shifted here and not by a Spec mount's idmap: with its ids
+	// shifted, the zone's root may write whatever root may, so that "read-only" must be a
+	// flag which is locked when the mount namespace is copied into the zone's user namespace.
 	OpIDMap RootOp = "idmap"
 	// OpOverlay puts a read-only overlay of Lower (first is topmost, each shifted into the
-	// zone's ids) on Target, or a writable one when Upper and Work are set.
+	// zone's ids) on Target, or a writable one when Upper is set: a directory of the host
+	// that holds the directories upper and work.
 	OpOverlay RootOp = "overlay"
 	// OpMount mounts the block file system Source of FSType with Options on Target, after
 	// checking it with fsck when Raw is set.
@@ -87,7 +124,6 @@ type RootStep struct {
 	Source   string   `json:"source,omitempty"`
 	Lower    []string `json:"lower,omitempty"`
 	Upper    string   `json:"upper,omitempty"`
-	Work     string   `json:"work,omitempty"`
 	FSType   string   `json:"fstype,omitempty"`
 	Raw      string   `json:"raw,omitempty"`
 	Options  []string `json:"options,omitempty"`

@@ -1,0 +1,71 @@
+package vplat
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/linuxzones/zones/configs"
+)
+
+// The attributes that the platform reads; zonecfg keeps all others for whoever set them.
+const (
+	// AttrHostname is the zone's host name where it is not the zone's name.
+	AttrHostname = "hostname"
+	// AttrSparseUsr says what /usr of a sparse zone is: the host's, read-only, or with
+	// what the zone changes kept in its zone path.
+	AttrSparseUsr = "sparse-usr"
+	// AttrSparseUsrLocal says what /usr/local of a sparse zone is: nothing, or the host's.
+	AttrSparseUsrLocal = "sparse-usr-local"
+)
+
+// Values of the attributes; the first of each is the default.
+const (
+	usrReadOnly    = "read-only"
+	usrCopyOnWrite = "copy-on-write"
+	localEmpty     = "empty"
+	localHost      = "host"
+)
+
+type attributes struct {
+	hostname, usr, local string
+}
+
+// hostnamePattern is RFC 1123, with the dots of a full name.
+var hostnamePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+
+// hostnameBytesMax is the kernel's __NEW_UTS_LEN.
+const hostnameBytesMax = 64
+
+func readAttributes(z *configs.Zone, b brand) (attributes, error) {
+	a := attributes{hostname: z.Name, usr: usrReadOnly, local: localEmpty}
+	for _, attr := range z.Attrs {
+		what := "attr " + attr.Name
+		var into *string
+		var allowed []string
+		switch attr.Name {
+		case AttrHostname:
+			if !hostnamePattern.MatchString(attr.Value) || len(attr.Value) > hostnameBytesMax {
+				return a, refuse(what, "%s is not a host name: at most %d letters, digits, hyphens and dots", quote(attr.Value), hostnameBytesMax)
+			}
+			into, allowed = &a.hostname, []string{attr.Value}
+		case AttrSparseUsr:
+			into, allowed = &a.usr, []string{usrReadOnly, usrCopyOnWrite}
+		case AttrSparseUsrLocal:
+			into, allowed = &a.local, []string{localEmpty, localHost}
+		default:
+			continue
+		}
+		if attr.Type != "string" {
+			return a, refuse(what, "its type is %s; string is wanted", quote(attr.Type))
+		}
+		if attr.Name != AttrHostname && !b.hostUsr {
+			return a, refuse(what, "only a zone of brand sparse has the host's /usr; remove the attribute")
+		}
+		if !slices.Contains(allowed, attr.Value) {
+			return a, refuse(what, "%s is not allowed; allowed are %s", quote(attr.Value), strings.Join(allowed, ", "))
+		}
+		*into = attr.Value
+	}
+	return a, nil
+}

@@ -1,0 +1,118 @@
+package vplat
+
+import (
+	"path"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/linuxzones/zones/configs"
+)
+
+// Where things of ours lie: in the installation, in a zone path, and in the zone.
+const (
+	inzoneBin   = "inzone/bin"
+	inzoneLayer = "inzone/layer"
+	zoneRoot    = "root"
+	usrUpper    = "usr-upper"
+	usrLocal    = "usr-local"
+	mnttabFile  = "mnttab"
+	svcBin      = "/lib/svc/bin"
+)
+
+// idBaseMin keeps a zone's range away from the ids of the host's own users: a range below
+// holds system accounts, whose processes and files a zone would then own.
+const idBaseMin = IDCount
+
+// plan is a Plan under construction.
+type plan struct {
+	z       *configs.Zone
+	f       Facts
+	r       Run
+	b       brand
+	attrs   attributes
+	caps    []string
+	out     *Plan
+	staged  int
+	targets map[string]string // mount points inside the zone, and who asked for them
+}
+
+// Build decides how one incarnation of a zone is built. It is pure: the same arguments
+// give the same document, byte for byte. The errors are ErrRefused, one line each.
+//
+// Configurations are checked when they are committed; what a mistake in one would cost the
+// host is checked here again, since a file can be edited by hand.
+func Build(z *configs.Zone, f Facts, r Run) (*Plan, error) {
+	p := &plan{z: z, f: f, r: r, targets: map[string]string{}}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	p.out = &Plan{
+		Version: PlanVersion, Zone: z.Name, Brand: z.Brand, ZonePath: z.Path,
+		IPType: string(z.IPType), IDBase: r.IDBase, IDCount: IDCount,
+	}
+	p.out.Spec = p.spec()
+	p.rootSteps()
+	p.platformMounts()
+	if err := p.filesystems(); err != nil {
+		return nil, err
+	}
+	sortMounts(p.out.Spec.Mounts)
+	p.out.Init = p.init()
+	p.out.Login = p.login()
+	p.out.Cgroup = p.b.cgroup()
+	p.out.Deferred = deferred(z)
+	seccomp, err := seccompProfile(f.Arch, p.caps)
+	if err != nil {
+		return nil, err
+	}
+	p.out.Spec.Linux.Seccomp = seccomp
+	return p.out, nil
+}
+
+func (p *plan) check() (err error) {
+	if err := configs.CheckName(p.z.Name); err != nil {
+		return refuse("zonename", "%v", err)
+	}
+	for _, c := range []struct{ what, path string }{
+		{"zonepath", p.z.Path}, {"libexec directory", p.f.Libexec}, {"state directory", p.r.StateDir},
+	} {
+		if err := checkHostPath(c.path); err != nil {
+			return refuse(c.what+" "+quote(c.path), "%v", err)
+		}
+		// overlayfs separates its layers by colons, and mount options by commas.
+		if strings.ContainsAny(c.path, `:,\`) {
+			return refuse(c.what+" "+quote(c.path), "a colon, comma or backslash can not be part of an overlay's layers; choose a path without")
+		}
+	}
+	if p.z.IPType != configs.IPShared && p.z.IPType != configs.IPExclusive {
+		return refuse("ip-type "+quote(string(p.z.IPType)), "allowed are %s and %s", configs.IPExclusive, configs.IPShared)
+	}
+	if p.r.IDBase < idBaseMin || p.r.IDBase%IDCount != 0 || p.r.IDBase > ^uint32(0)-2*IDCount+1 {
+		return refuse("id range", "base %d is not a multiple of %d from %d up that leaves the last range free", p.r.IDBase, IDCount, idBaseMin)
+	}
+	if p.b, err = brandOf(p.z.Brand); err != nil {
+		return err
+	}
+	if p.attrs, err = readAttributes(p.z, p.b); err != nil {
+		return err
+	}
+	if p.caps, err = p.z.Capabilities(); err != nil {
+		return refuse("limitpriv", "%v", err)
+	}
+	if len(p.caps) == 0 {
+		p.caps = capabilitiesUntilBrands
+	}
+	return nil
+}
+
+// stage makes room for a tree that reaches the zone by a bind mount: the target of the
+// root step, and the source of the Spec's mount.
+func (p *plan) stage(name string) (target, source string) {
+	return path.Join(StageDir, name), StagePrefix + name
+}
+
+func (p *plan) mount(m specs.Mount, owner string) {
+	p.targets[m.Destination] = owner
+	p.out.Spec.Mounts = append(p.out.Spec.Mounts, m)
+}

@@ -1,0 +1,3 @@
+package vplat
+
+func (p *plan) filesystems() error { return nil }
