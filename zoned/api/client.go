@@ -15,7 +15,8 @@ import (
 // Limits of the client's patience.
 const (
 	// OutageMax is how long a client goes on without a word from any supervisor: a keeper
-	// restarts a dead one within milliseconds, ten deaths in ten seconds make it wait one.
+	// restarts a dead one within milliseconds, and after ten deaths in ten seconds with
+	// delays that double.
 	OutageMax = 30 * time.Second
 	// connectionsMax bounds how often one call connects: a supervisor that dies of this
 	// very request each time after its first word would otherwise be asked for ever.
@@ -27,6 +28,9 @@ const (
 	// waitNotice is after how long without a frame Events.Waiting is called.
 	waitNotice = 10 * time.Second
 )
+
+// outageMax is OutageMax, shorter in tests.
+var outageMax = OutageMax
 
 // Client asks the supervisor of one zone. It holds no connection between calls and may be
 // used by several goroutines at once; the funcs it is given then must bear that.
@@ -128,7 +132,7 @@ func (k *call) rest(ctx context.Context, why error) error {
 		k.outage = now
 		k.pause = pauseFirst
 	}
-	if now.Sub(k.outage) > OutageMax || k.connections >= connectionsMax {
+	if now.Sub(k.outage) > outageMax || k.connections >= connectionsMax {
 		return fmt.Errorf("%w for %d seconds (%d connections): %w", ErrUnavailable,
 			int(now.Sub(k.outage).Seconds()), k.connections, why)
 	}

@@ -34,15 +34,16 @@ const (
 	// startTimeMax bounds a start-up. It takes milliseconds; an emulated machine is two
 	// hundred times slower, and recovery of a zone found half way is part of it.
 	startTimeMax = 2 * time.Minute
-	// scopeTimeMax bounds systemd's part of it: a manager that hangs must not keep zones
-	// from booting.
-	scopeTimeMax = 20 * time.Second
 	// reapTimeMax bounds the wait for the exit code of a child that closed its output.
 	reapTimeMax = 5 * time.Second
 	// startLineMax and startLinesMax bound the start-up messages.
 	startLineMax  = 4096
 	startLinesMax = 1000
 )
+
+// scopeTimeMax bounds systemd's part of a start: a manager that hangs must not keep zones
+// from booting. Shorter in tests.
+var scopeTimeMax = 20 * time.Second
 
 // supervisorPath is the PATH of supervisors and helpers: not the caller's, whose own
 // directories have no say in what runs as root for everybody.
