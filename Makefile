@@ -33,7 +33,7 @@ endif
 .PHONY: build install deps deps-build check test test-short test-vm bench demo demo-clean fuzz clean
 
 # have lists those of the named programs whose sources are here; each builds them.
-have = $(foreach p,$(1),$(if $(wildcard cmd/$(p)/*.go),./cmd/$(p)))
+have = $(strip $(foreach p,$(1),$(if $(wildcard cmd/$(p)/*.go),./cmd/$(p))))
 each = $(if $(call have,$(2)),$(1) $(call have,$(2)),:)
 
 build:
