@@ -123,11 +123,11 @@ type Rctl struct {
 
 // RctlValue is one limit of a resource control.
 type RctlValue struct {
-	// Priv is privileged, basic or system.
+	// Priv is privileged.
 	Priv string
 	// Limit is in the control's own unit: bytes, a count, shares, percent.
 	Limit uint64
-	// Action is none, deny or signal=NAME.
+	// Action is deny, or none.
 	Action string
 }
 
