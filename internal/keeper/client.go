@@ -1,0 +1,146 @@
+package keeper
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/sys"
+)
+
+// Errors of the supervisor's side.
+var (
+	// ErrGone: the keeper is dead. The zone must be brought down in order.
+	ErrGone = errors.New("keeper: gone")
+	// ErrVersion: the keeper speaks another version of the protocol.
+	ErrVersion = errors.New("keeper: another version")
+)
+
+// Client is the supervisor's end. Methods that send may be called from any goroutine, Next
+// from one.
+type Client struct {
+	fd *sys.FD
+}
+
+// Held is what a keeper holds when a supervisor comes.
+type Held struct {
+	Slots      map[string]*sys.FD
+	Deaths     []Death
+	Generation uint32 // how many supervisors were started before this one, and this one
+	Crashes    uint32 // how many of them died before their start-up was complete
+}
+
+// Close releases the descriptors.
+func (h *Held) Close() {
+	for _, f := range h.Slots {
+		f.Close()
+	}
+}
+
+// Dial says hello on descriptor fd and takes what the keeper holds.
+func Dial(fd *sys.FD) (*Client, *Held, error) {
+	c := &Client{fd: fd}
+	if err := c.send([]byte{byte(opHello), ProtoVersion}); err != nil {
+		return nil, nil, err
+	}
+	h := &Held{Slots: map[string]*sys.FD{}}
+	for {
+		o, body, fds, err := c.recv()
+		if err != nil {
+			h.Close()
+			return nil, nil, err
+		}
+		switch {
+		case o == opSlot && len(fds) == 1 && validName(body):
+			h.Slots[string(body)] = fds[0]
+			continue
+		case o == opDeath && len(fds) == 0:
+			d, err := parseDeath(body)
+			if err == nil {
+				h.Deaths = append(h.Deaths, d)
+				continue
+			}
+		case o == opWelcome && len(body) == 9:
+			if body[0] != ProtoVersion {
+				h.Close()
+				return nil, nil, ErrVersion
+			}
+			h.Generation = binary.LittleEndian.Uint32(body[1:])
+			h.Crashes = binary.LittleEndian.Uint32(body[5:])
+			return c, h, nil
+		}
+		sys.CloseAll(fds)
+		h.Close()
+		return nil, nil, ErrProto
+	}
+}
+
+// Next waits for the next death of a child of the keeper. ErrGone when the keeper is dead.
+func (c *Client) Next() (Death, error) {
+	for {
+		o, body, fds, err := c.recv()
+		sys.CloseAll(fds)
+		if err != nil {
+			return Death{}, err
+		}
+		if o == opDeath {
+			return parseDeath(body)
+		}
+	}
+}
+
+// Put has the keeper hold a duplicate of fd under name, instead of what it held there.
+func (c *Client) Put(name string, fd int) error {
+	return c.send(append([]byte{byte(opPut)}, name...), fd)
+}
+
+// Drop has it let go of name.
+func (c *Client) Drop(name string) error { return c.send(append([]byte{byte(opDrop)}, name...)) }
+
+// Forget says that a death was taken care of.
+func (c *Client) Forget(d Death) error { return c.send(forgetMessage(d.Pid, d.Start)) }
+
+// Append puts text into the console's ring.
+func (c *Client) Append(p []byte) error { return c.send(append([]byte{byte(opAppend)}, p...)) }
+
+// Hold says whether the supervisor must be restarted whatever it dies of.
+func (c *Client) Hold(on bool) error {
+	m := []byte{byte(opHold), 0}
+	if on {
+		m[1] = 1
+	}
+	return c.send(m)
+}
+
+// Started says that the supervisor serves.
+func (c *Client) Started() error { return c.send([]byte{byte(opStarted)}) }
+
+// Quit says that the supervisor leaves in order and the keeper may too.
+func (c *Client) Quit() error { return c.send([]byte{byte(opQuit)}) }
+
+func (c *Client) send(m []byte, fds ...int) error {
+	if len(m) > MessageMax {
+		return ErrProto
+	}
+	err := sys.Send(c.fd.Int(), m, fds...)
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+		return ErrGone
+	}
+	return err
+}
+
+func (c *Client) recv() (op, []byte, []*sys.FD, error) {
+	buf := make([]byte, MessageMax)
+	n, fds, err := sys.Recv(c.fd.Int(), buf)
+	if errors.Is(err, unix.ECONNRESET) {
+		return 0, nil, nil, ErrGone
+	}
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	if n == 0 {
+		return 0, nil, nil, ErrGone
+	}
+	return op(buf[0]), buf[1:n], fds, nil
+}

@@ -1,0 +1,29 @@
+// Package keeper is the small process that must not die: zsched, the stand-in for the
+// kernel's zsched of the original. It is the parent of the zone's supervisor (zoned), of
+// the zone's init and of every login; a child subreaper; and it holds what a supervisor
+// must not lose: listening sockets, the console's terminal and ring, sockets and pidfds
+// that it need not understand. It alone reads the console's master, so that no byte is
+// ever in a dead supervisor's hands.
+//
+//	zone's processes --> pty --> keeper --> ring (memfd) --> zoned --> clients
+//	                             |  slots: door, console, ring, pty, boot, ...
+//	                             |  deaths: (pid, start time, wait status) until forgotten
+//	                             +-- socketpair, fd 3 of zoned
+//
+// It restarts the supervisor: at once while the zone is ready or above (Hold), with a
+// growing delay when it dies too often; a death before its start-up was complete is a crash,
+// announced, and throttled to one in ten seconds. Below ready it lets the supervisor go and
+// goes too. The first start is different: when it fails, the keeper ends with the
+// supervisor's exit code.
+//
+// One thread, one epoll loop, no lock; a goroutine of the os/signal package and nothing
+// else. Standard library without fmt, net and encoding, and x/sys only: it must be small
+// enough to be right. It refuses: paths, names of zones, policies.
+//
+// How it dies: with the supervisor that says Quit or goes below ready; by a signal it does
+// not survive, and then the supervisor sees the end of the socketpair and halts the zone.
+//
+// The protocol is one message per packet of a SOCK_SEQPACKET socket: an operation byte, a
+// name or number, a payload; descriptors attached (proto.go). Supervisor and keeper are
+// replaced at different times, hence the version in Hello.
+package keeper
