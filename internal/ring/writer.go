@@ -124,11 +124,12 @@ func (w *Writer) Slice() []byte {
 		// A read-modify-write, since the bytes written after it must not become visible
 		// before it: a reader finds out by reserve that what it copied is gone.
 		w.h.reserve.Swap(w.head + uint64(n))
-		if w.draining {
+		// A reader that takes hold stores the cursor, then loads reserve.
+		c := w.h.cursor.Load()
+		if w.draining && c == w.drainCursor {
 			break
 		}
-		// A reader that takes hold stores the cursor, then loads reserve.
-		free := max(0, w.free(w.h.cursor.Load())-AppendMax)
+		free := max(0, w.free(c)-AppendMax)
 		if n <= free {
 			break
 		}

@@ -1,0 +1,61 @@
+package console
+
+import "time"
+
+// Handshakes.
+const (
+	// handshakeTime is how long a connection may take to identify itself. Clients do it at
+	// once; this is for a machine under load.
+	handshakeTime = 5 * time.Second
+	// handshakesMax bounds connections that have not identified themselves: 32 goroutines
+	// and descriptors. The oldest gives way, so that nobody can keep others out by silence.
+	handshakesMax = 32
+	// refusalsLogged is how many refusals a minute reach the log; the rest is counted. Who
+	// connects in a loop must not fill the disk.
+	refusalsLogged = 20
+)
+
+// The holder.
+const (
+	// chunkBytes is how much is copied from the ring and written at once: the most that a
+	// unix socket takes for one wake-up of its reader without being split much.
+	chunkBytes = 64 << 10
+	// chunksPerTurn bounds output between two looks at the input: 1 MiB, under 2 ms.
+	chunksPerTurn = 16
+	// patience is how long a client that reads nothing may hold the zone's writers up when
+	// the ring is full. A person does not see it, a zone that only logs is not hurt by it.
+	patience = 250 * time.Millisecond
+	// progressBytes is what a client must have taken in that time for it to begin anew: a
+	// client under 64 KiB a second would otherwise slow the zone down for ever, a byte at a time.
+	progressBytes = 16 << 10
+	// reconnectGrace is how long bytes are kept, and the holder's place, for clients of a
+	// supervisor that died. They find the new one in milliseconds.
+	reconnectGrace = time.Second
+	// leaveTime is how long a disconnected client may take to close its side after it was
+	// told, before it is cut off. The output it has not yet read is in the socket.
+	leaveTime = time.Second
+	// leavingMax bounds disconnected clients that have not closed their side.
+	leavingMax = 8
+)
+
+// Input.
+const (
+	// inputChunk is how much input is read at once: what a terminal's input queue holds.
+	inputChunk = 4 << 10
+	// inputMax bounds input kept for a console that does not take it, from a client that has
+	// gone: what a unix socket can have held.
+	inputMax = 256 << 10
+	// inputRetry is when a full terminal is tried again although the kernel did not say that
+	// it has room: a flush of its queue does not wake anybody.
+	inputRetry = 100 * time.Millisecond
+)
+
+// The loop.
+const (
+	// requestsMax bounds what callers and handshakes have asked of the loop and it has not
+	// taken up; beyond it they wait.
+	requestsMax = 64
+	// acceptPause is how long no connection is accepted after one could not be for want of
+	// descriptors or memory: the listener stays readable all the time.
+	acceptPause = 100 * time.Millisecond
+)
