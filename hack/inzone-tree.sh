@@ -8,9 +8,11 @@ set -euo pipefail
 
 dir=${1:?usage: inzone-tree.sh DIR}
 
-# name:where its link stands in the layer
+# name:where its link stands in the layer; nothing for names that only the platform calls
 names=(
 	init:usr/sbin
+	trampoline:
+	enter:
 	halt:usr/sbin
 	poweroff:usr/sbin
 	reboot:usr/sbin
@@ -25,8 +27,12 @@ link() {
 }
 
 for entry in "${names[@]}"; do
-	name=${entry%%:*} where=$dir/layer/${entry#*:}
-	mkdir -p "$dir/bin" "$where"
+	name=${entry%%:*} where=${entry#*:}
+	mkdir -p "$dir/bin"
 	if [[ $name != init ]]; then link init "$dir/bin/$name"; fi
-	link "/lib/svc/bin/$name" "$where/$name"
+	[[ $where ]] || continue
+	mkdir -p "$dir/layer/$where"
+	link "/lib/svc/bin/$name" "$dir/layer/$where/$name"
 done
+# Where DIR/bin is mounted in a sparse zone, whose /lib is a link into /usr.
+mkdir -p "$dir/layer/usr/lib/svc/bin"
