@@ -70,13 +70,13 @@ check: deps
 GOTEST := go test -json -tags $(TAGS) -p 2 -count=1 -timeout 15m
 
 test: check build
-	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/citest -go '$(GOTEST) ./...' -script 'vm=./hack/vm/test.sh $(abspath $(BIN))'
+	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/citest -go '$(GOTEST) ./...' -script 'vm=./hack/vm/test.sh'
 
 test-short: check build
 	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/citest -go '$(GOTEST) -short ./...'
 
 test-vm: deps build
-	@go run ./hack/citest -script 'vm=./hack/vm/test.sh $(abspath $(BIN))'
+	@go run ./hack/citest -script 'vm=./hack/vm/test.sh'
 
 bench: deps build
 	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/bench

@@ -1,0 +1,210 @@
+#!/bin/bash
+# A zone's life in the guest, run there by run.sh. Emulation is a hundred times slower than
+# a machine in starting programs: every wait here is generous, and nothing is timed.
+set -uo pipefail
+
+zone=vmtest
+run=/run/zones
+status=$run/status/$zone.json
+failures=0
+
+# step NAME FUNCTION runs one step in a subshell of its own that ends at the first command
+# that fails, and says how it went. Later steps run all the same.
+step() {
+	local begin=$SECONDS rc
+	echo "=== RUN   $1"
+	(
+		set -e
+		"$2"
+	)
+	rc=$?
+	if ((rc == 0)); then
+		echo "--- PASS: $1 ($((SECONDS - begin))s)"
+	else
+		echo "--- FAIL: $1 ($((SECONDS - begin))s)"
+		failures=$((failures + 1))
+	fi
+}
+
+# say shows a command and runs it, a minute and a half at most.
+say() {
+	echo "# $*"
+	timeout -k 5 90 "$@"
+}
+
+# expect WANTED COMMAND... fails unless the command prints exactly that.
+expect() {
+	local wanted=$1 got
+	shift
+	got=$(say "$@" | tee /dev/fd/2 | grep -v '^# ') || true
+	[[ $got == "$wanted" ]] || {
+		echo "wanted: $wanted"
+		return 1
+	}
+}
+
+# field NAME gives a number or a word of the zone's status file.
+field() { sed -nE "s/.*\"$1\": *\"?([^\",}]*)\"?.*/\\1/p" "$status"; }
+
+# await WHAT COMMAND... looks ten times a second, a minute long.
+await() {
+	local what=$1 i
+	shift
+	for ((i = 0; i < 600; i++)); do
+		if "$@"; then return 0; fi
+		sleep 0.1
+	done
+	echo "waited in vain for $what"
+	return 1
+}
+
+state_is() { [[ $(zoneadm list -cp | awk -F: -v z=$zone '$2 == z { print $3 }') == "$1" ]]; }
+start_time() { sed -E 's/.*\) //' "/proc/$1/stat" | cut -d' ' -f20; }
+
+# host prints what halt must restore: mounts, cgroups, network devices, our processes.
+host() {
+	cut -d' ' -f5- /proc/self/mountinfo | sort
+	# systemd's own services come and go; zones.slice may stay, an empty shell.
+	find /sys/fs/cgroup -mindepth 1 -type d | grep -E 'zsched|zoned|/zones|'$zone | grep -v '/zones\.slice$' | sort
+	ls /sys/class/net
+	local p exe
+	for p in /proc/[0-9]*; do
+		exe=$(readlink "$p/exe") || continue
+		case $exe in
+		/usr/local/libexec/zones/*) echo "process $exe $(tr '\0' ' ' <"$p/cmdline")" ;;
+		esac
+	done
+	return 0
+}
+
+put_in_place() {
+	cp -a /payload/root/usr/local/. /usr/local/
+	for module in overlay fuse; do modprobe $module; done
+	mkdir -p /work
+	host >/work/before
+	echo "kernel $(uname -r), $(systemctl --version | head -n 1), /sys/fs/cgroup is $(stat -fc %T /sys/fs/cgroup)"
+	[[ $(stat -fc %T /sys/fs/cgroup) == cgroup2fs ]]
+}
+
+configure() {
+	say zonecfg -z $zone "create; set brand=sparse; set zonepath=/var/lib/zones/$zone"
+	say zonecfg -z $zone info
+	state_is configured
+}
+
+install_zone() {
+	say zoneadm -z $zone install
+	state_is installed
+}
+
+boot() {
+	say zoneadm -z $zone boot
+	say zoneadm list -p
+	say zoneadm list -v
+	state_is running
+	cat "$status"
+	[[ $(field state) == running ]]
+	[[ -d /proc/$(field init_pid) ]]
+}
+
+login() {
+	expect 0 zlogin $zone id -u
+	expect $zone zlogin $zone hostname
+	expect $zone zlogin $zone zonename
+	expect init zlogin $zone cat /proc/1/comm
+	expect "out" zlogin $zone 'echo out'
+	say zlogin $zone 'echo err >&2; exit 7' && rc=0 || rc=$?
+	((rc == 7))
+	# The zone's root is not the host's.
+	[[ $(say zlogin $zone cat /proc/self/uid_map | awk '$1 == "0" { print $2 }') -gt 0 ]]
+}
+
+# The single-writer rule: what we do in the cgroup tree is below a delegated scope.
+scope() {
+	local cgroup unit
+	cgroup=$(cut -d: -f3 "/proc/$(field zsched_pid)/cgroup")
+	echo "zsched is in $cgroup"
+	[[ $cgroup == /zones.slice/*.scope* ]]
+	unit=${cgroup#/zones.slice/}
+	expect Delegate=yes systemctl show -p Delegate "${unit%%/*}"
+	[[ $(cut -d: -f3 "/proc/$(field init_pid)/cgroup") != /system.slice/guest-run.service* ]]
+}
+
+# another_zoned PID: the pid file names a living supervisor other than PID.
+another_zoned() {
+	local now
+	now=$(cat $run/state/$zone/zoned.pid 2>/dev/null) && [[ -n $now && $now != "$1" && -d /proc/$now ]]
+}
+
+kill_zoned() {
+	local zoned init born
+	for _ in 1 2 3; do
+		zoned=$(field zoned_pid) init=$(field init_pid)
+		born=$(start_time "$init")
+		say kill -KILL "$zoned"
+		await "another zoned" another_zoned "$zoned"
+		expect still zlogin $zone 'echo still'
+		[[ $(field init_pid) == "$init" && $(start_time "$init") == "$born" ]]
+		await "the new zoned in the status" eval '[[ $(field zoned_pid) != '"$zoned"' ]]'
+		state_is running
+	done
+}
+
+reboot_zone() {
+	local init
+	init=$(field init_pid)
+	say zoneadm -z $zone reboot
+	state_is running
+	[[ $(field init_pid) != "$init" ]]
+	expect again zlogin $zone 'echo again'
+}
+
+reboot_from_inside() {
+	local init
+	init=$(field init_pid)
+	say zlogin $zone reboot || true
+	await "another init" eval '[[ $(field state) == running && $(field init_pid) != '"$init"' ]]'
+	await "a login" eval "zlogin $zone true"
+}
+
+halt_zone() {
+	say zoneadm -z $zone halt
+	state_is installed
+}
+
+nothing_left() {
+	await "the host as it was" eval 'host >/work/after; cmp -s /work/before /work/after' || {
+		diff /work/before /work/after
+		return 1
+	}
+}
+
+uninstall() {
+	say zoneadm -z $zone uninstall -F
+	say zonecfg -z $zone delete -F
+	[[ -z $(zoneadm list -cp | awk -F: -v z=$zone '$2 == z') ]]
+	[[ ! -e /var/lib/zones/$zone/root ]]
+}
+
+step put-in-place put_in_place
+step configure configure
+step install install_zone
+step boot boot
+step login login
+step scope scope
+step kill-zoned kill_zoned
+step reboot reboot_zone
+step reboot-from-inside reboot_from_inside
+step halt halt_zone
+step nothing-left nothing_left
+step boot-again boot
+step halt-again halt_zone
+step nothing-left-again nothing_left
+step uninstall uninstall
+
+if ((failures > 0)); then
+	echo "--- what the supervisors said"
+	tail -n 60 $run/state/*/*.log $run/*.log /var/log/zones/*.log 2>/dev/null
+	journalctl -q --no-pager -n 40 2>/dev/null
+	exit 1
+fi
