@@ -37,7 +37,7 @@ var hostnamePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])
 // hostnameBytesMax is the kernel's __NEW_UTS_LEN.
 const hostnameBytesMax = 64
 
-func readAttributes(z *configs.Zone, b brand) (attributes, error) {
+func readAttributes(z *configs.Zone, b configs.Brand) (attributes, error) {
 	a := attributes{hostname: z.Name, usr: usrReadOnly, local: localEmpty}
 	for _, attr := range z.Attrs {
 		what := "attr " + attr.Name
@@ -59,7 +59,7 @@ func readAttributes(z *configs.Zone, b brand) (attributes, error) {
 		if attr.Type != "string" {
 			return a, refuse(what, "its type is %s; string is wanted", quote(attr.Type))
 		}
-		if attr.Name != AttrHostname && !b.hostUsr {
+		if attr.Name != AttrHostname && !b.HostSoftware {
 			return a, refuse(what, "only a zone of brand sparse has the host's /usr; remove the attribute")
 		}
 		if !slices.Contains(allowed, attr.Value) {

@@ -1,31 +1,17 @@
 package vplat
 
-// brand is what the platform differs in between brands.
-type brand struct {
-	name string
-	// hostUsr: the host's software lies under the zone.
-	hostUsr bool
-	// ours: our init and services run in the zone, and what they need is mounted. Else the
-	// image's own init finds what it would find in any container.
-	ours bool
-	init string
-}
+import "github.com/linuxzones/zones/configs"
 
-var brands = []brand{
-	{name: "sparse", hostUsr: true, ours: true, init: "/sbin/init"},
-	{name: "whole", ours: true, init: svcBin + "/init"},
-	{name: "linux", init: "/sbin/init"},
-}
-
-func brandOf(name string) (brand, error) {
-	known := ""
-	for _, b := range brands {
-		if b.name == name {
-			return b, nil
-		}
-		known += ", " + b.name
+// brandOf finds the brand and makes sure that it has a program to boot.
+func brandOf(name string) (configs.Brand, error) {
+	b, err := configs.LookupBrand(name)
+	if err != nil {
+		return b, refuse("brand "+quote(name), "%v", err)
 	}
-	return brand{}, refuse("brand "+quote(name), "no platform for it; allowed are %s", known[2:])
+	if b.Init == "" {
+		return b, refuse("brand "+quote(name), "what its init is, the installed image says, and this version can not boot one; use brand linux for an image with an init of its own")
+	}
+	return b, nil
 }
 
 // Directories of the first contract of a zone: see Cgroup.
@@ -34,9 +20,9 @@ const (
 	cgroupAdmin = "admin"
 )
 
-func (b brand) cgroup() Cgroup {
+func cgroupOf(b configs.Brand) Cgroup {
 	c := Cgroup{Root: ".", Init: cgroupInit, Admin: cgroupAdmin, Delegated: []string{cgroupInit}}
-	if !b.ours {
+	if !b.SMF {
 		c.Root = cgroupInit
 	}
 	return c

@@ -14,7 +14,7 @@ const (
 	inzoneBin   = "inzone/bin"
 	inzoneLayer = "inzone/layer"
 	zoneRoot    = "root"
-	usrUpper    = "usr-upper"
+	usrUpper    = "usr-upper" // holds upper and work
 	usrLocal    = "usr-local"
 	mnttabFile  = "mnttab"
 	svcBin      = "/lib/svc/bin"
@@ -24,16 +24,23 @@ const (
 // holds system accounts, whose processes and files a zone would then own.
 const idBaseMin = IDCount
 
+// idBaseMax leaves the last range free: it holds (uid_t)-1, which means "no id".
+const idBaseMax = 1<<32 - 2*IDCount
+
+func idRangeOK(base uint32) bool {
+	return base >= idBaseMin && base <= idBaseMax && base%IDCount == 0
+}
+
 // plan is a Plan under construction.
 type plan struct {
 	z       *configs.Zone
 	f       Facts
 	r       Run
-	b       brand
+	b       configs.Brand
 	attrs   attributes
+	m       machine
 	caps    []string
 	out     *Plan
-	staged  int
 	targets map[string]string // mount points inside the zone, and who asked for them
 }
 
@@ -60,13 +67,9 @@ func Build(z *configs.Zone, f Facts, r Run) (*Plan, error) {
 	sortMounts(p.out.Spec.Mounts)
 	p.out.Init = p.init()
 	p.out.Login = p.login()
-	p.out.Cgroup = p.b.cgroup()
+	p.out.Cgroup = cgroupOf(p.b)
 	p.out.Deferred = deferred(z)
-	seccomp, err := seccompProfile(f.Arch, p.caps)
-	if err != nil {
-		return nil, err
-	}
-	p.out.Spec.Linux.Seccomp = seccomp
+	p.out.Spec.Linux.Seccomp = seccompProfile(p.m, p.caps)
 	return p.out, nil
 }
 
@@ -88,10 +91,13 @@ func (p *plan) check() (err error) {
 	if p.z.IPType != configs.IPShared && p.z.IPType != configs.IPExclusive {
 		return refuse("ip-type "+quote(string(p.z.IPType)), "allowed are %s and %s", configs.IPExclusive, configs.IPShared)
 	}
-	if p.r.IDBase < idBaseMin || p.r.IDBase%IDCount != 0 || p.r.IDBase > ^uint32(0)-2*IDCount+1 {
-		return refuse("id range", "base %d is not a multiple of %d from %d up that leaves the last range free", p.r.IDBase, IDCount, idBaseMin)
+	if !idRangeOK(p.r.IDBase) {
+		return refuse("id range", "base %d is not a multiple of %d from %d to %d", p.r.IDBase, IDCount, idBaseMin, idBaseMax)
 	}
 	if p.b, err = brandOf(p.z.Brand); err != nil {
+		return err
+	}
+	if p.m, err = machineOf(p.f.Arch); err != nil {
 		return err
 	}
 	if p.attrs, err = readAttributes(p.z, p.b); err != nil {
@@ -99,9 +105,6 @@ func (p *plan) check() (err error) {
 	}
 	if p.caps, err = p.z.Capabilities(); err != nil {
 		return refuse("limitpriv", "%v", err)
-	}
-	if len(p.caps) == 0 {
-		p.caps = capabilitiesUntilBrands
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ const (
 )
 
 func (p *plan) path() string {
-	if p.b.ours {
+	if p.b.SMF {
 		return envPath
 	}
 	return envForeignPath
@@ -25,14 +25,14 @@ func (p *plan) path() string {
 // initEnv leaves the locale to an image's own init, which reads the image's configuration.
 func (p *plan) initEnv() []string {
 	env := []string{p.path(), envTerm, envContainer}
-	if p.b.ours {
+	if p.b.SMF {
 		env = append(env, envLang)
 	}
 	return env
 }
 
 func (p *plan) init() Init {
-	return Init{Path: p.b.init, Args: []string{p.b.init}, Env: p.initEnv()}
+	return Init{Path: p.b.Init, Args: []string{p.b.Init}, Env: p.initEnv()}
 }
 
 // login is what every login gets; the user's own variables and TERM are added to it.

@@ -58,14 +58,14 @@ func (p *plan) platformMounts() {
 	if !p.configured("/run") {
 		p.mount(tmpfs("/run", "nosuid", "nodev", "mode=755", runSize, runInodes), platform)
 	}
-	if !p.b.ours {
-		return
-	}
 	if !p.configured("/run") && !p.configured("/run/lock") {
 		p.mount(tmpfs("/run/lock", "nosuid", "noexec", "nodev", "mode=1777", lockSize, lockInodes), platform)
 	}
 	if !p.configured("/tmp") {
 		p.mount(tmpfs("/tmp", "nosuid", "nodev", "mode=1777", tmpSize, tmpInodes), platform)
+	}
+	if !p.b.SMF {
+		return
 	}
 	p.mount(tmpfs("/etc/svc/volatile", "nosuid", "noexec", "nodev", "mode=755", volatileSize, volatileInod), platform)
 	// Not shifted: the file stays the host's, so that not even a zone that makes the mount

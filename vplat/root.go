@@ -13,14 +13,13 @@ var usrLinks = []string{"bin", "lib", "lib32", "lib64", "libo32", "libx32", "sbi
 // tree first, the host's software over it.
 func (p *plan) rootSteps() {
 	p.step(RootStep{Op: OpIDMap, Source: path.Join(p.z.Path, zoneRoot), Target: RootDir})
-	if p.b.hostUsr {
+	if p.b.HostSoftware {
 		p.hostUsr()
 	}
-	if p.b.ours {
-		target, source := p.stage("svcbin")
-		p.step(RootStep{Op: OpIDMap, Source: path.Join(p.f.Libexec, inzoneBin), Target: target, ReadOnly: true, Options: []string{"nosuid"}})
-		p.mount(bind(source, svcBin, "ro", "nosuid", "nodev"), "the zone's programs")
-	}
+	// In every brand: what waits in state ready, and what logins go through, lies there.
+	target, source := p.stage("svcbin")
+	p.step(RootStep{Op: OpIDMap, Source: path.Join(p.f.Libexec, inzoneBin), Target: target, ReadOnly: true, Options: []string{"nosuid", "nodev"}})
+	p.mount(bind(source, svcBin, "ro", "nosuid", "nodev"), "the zone's programs")
 }
 
 func (p *plan) step(s RootStep) { p.out.Root = append(p.out.Root, s) }

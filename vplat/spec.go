@@ -2,6 +2,8 @@ package vplat
 
 import (
 	"path"
+	"slices"
+	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -29,7 +31,7 @@ func (p *plan) spec() *specs.Spec {
 		Process: &specs.Process{
 			Terminal: true,
 			User:     specs.User{UID: 0, GID: 0},
-			Args:     []string{p.trampoline()},
+			Args:     []string{trampoline},
 			Env:      p.initEnv(),
 			Cwd:      "/",
 			// su, sudo and setuid programs work in a zone: they give the zone's ids only.
@@ -50,8 +52,6 @@ func (p *plan) spec() *specs.Spec {
 		},
 	}
 }
-
-func (p *plan) trampoline() string { return trampoline }
 
 func (p *plan) namespaces() []specs.LinuxNamespace {
 	list := []specs.LinuxNamespace{
@@ -111,24 +111,30 @@ func (p *plan) masked() []string {
 // readonly are parts of proc that act on the host. Their files belong to the host's root,
 // so that the zone's root is refused already; this is the second lock.
 //
-// A zone with a network stack of its own may set what belongs to that stack: only the parts
-// of /proc/sys that are the host's are closed.
+// A zone with a network stack of its own may set what belongs to that stack: of /proc/sys
+// only net stays open.
 func (p *plan) readonly() []string {
 	closed := []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger"}
 	if p.z.IPType == configs.IPShared {
 		return append(closed, "/proc/sys")
 	}
-	for _, dir := range []string{"abi", "debug", "dev", "fs", "kernel", "vm"} {
+	for _, dir := range []string{"abi", "debug", "dev", "fs", "kernel", "user", "vm"} {
 		closed = append(closed, path.Join("/proc/sys", dir))
 	}
 	return closed
 }
 
-// sysctl are set in the zone's own network stack.
+// sysctl are set in the zone's own namespaces.
 func (p *plan) sysctl() map[string]string {
-	if p.z.IPType == configs.IPShared {
-		return nil
+	set := map[string]string{}
+	if p.z.IPType == configs.IPExclusive {
+		// Every group of the zone may use ICMP echo sockets: ping needs no privilege.
+		set["net.ipv4.ping_group_range"] = "0 " + strconv.Itoa(IDCount-1)
 	}
-	// Every group of the zone may use ICMP echo sockets: ping needs no privilege.
-	return map[string]string{"net.ipv4.ping_group_range": "0 65535"}
+	// Who makes a user namespace has every capability in it, and with them parts of the
+	// kernel to attack that the zone was not given.
+	if !slices.Contains(p.caps, "CAP_SYS_ADMIN") {
+		set["user.max_user_namespaces"] = "0"
+	}
+	return set
 }
