@@ -37,9 +37,12 @@ func CheckName(name string) error {
 
 // wellNamed: of the given characters only, the first a letter or digit.
 func wellNamed(s, of string) bool {
-	return s != "" && len(s) <= nameBytesMax && alphanumeric(s[0]) && strings.Trim(s, of) == "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !strings.ContainsRune(of, r)
-	})
+	return s != "" && len(s) <= nameBytesMax && alphanumeric(s[0]) && consistsOf(s, of)
+}
+
+// consistsOf: no character but the given ones.
+func consistsOf(s, of string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(of, r) })
 }
 
 func alphanumeric(c byte) bool {

@@ -65,8 +65,7 @@ func checkAttrValue(typ, value string) error {
 func checkDataset(v string) error {
 	bad := len(v) > shortBytesMax || !alphanumeric(v[0])
 	for _, c := range strings.Split(v, "/") {
-		bad = bad || c == "" || c == "." || c == ".." || strings.Trim(c, nameBytes+": ") != "" ||
-			strings.ContainsFunc(c, func(r rune) bool { return !strings.ContainsRune(nameBytes+": ", r) })
+		bad = bad || c == "" || c == "." || c == ".." || !consistsOf(c, nameBytes+": ")
 	}
 	if bad {
 		return fmt.Errorf("name invalid: %.80q, want the name of a dataset, pool/path/name", v)

@@ -71,7 +71,7 @@ func (s *Store) Templates() []string {
 	}
 	own, _ := filepath.Glob(s.path("SUNW*" + xmlSuffix))
 	for _, p := range own {
-		if n := strings.TrimSuffix(filepath.Base(p), xmlSuffix); strings.Trim(n, nameBytes) == "" {
+		if n := strings.TrimSuffix(filepath.Base(p), xmlSuffix); wellNamed(n, nameBytes) {
 			found[n] = true
 		}
 	}

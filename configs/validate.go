@@ -2,7 +2,9 @@ package configs
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -85,18 +87,20 @@ func (p *problems) zone(z *Zone) {
 // global checks that only what the host can have is set.
 func (p *problems) global(z *Zone) {
 	p.value("", "", "pool", z.Pool, optional)
-	for property, set := range map[string]bool{
+	set := map[string]bool{
 		"autoboot": z.Autoboot, "bootargs": z.Bootargs != "", "limitpriv": z.LimitPriv != "", "hostid": z.HostID != "",
 		"scheduling-class": z.SchedClass != "", "fs-allowed": z.FSAllowed != "",
-	} {
-		if set {
+	}
+	for _, property := range slices.Sorted(maps.Keys(set)) {
+		if set[property] {
 			p.add("", property, "%s is not a valid property for the global zone.", property)
 		}
 	}
-	for resource, n := range map[string]int{
+	has := map[string]int{
 		"fs": len(z.FS), "net": len(z.Nets), "device": len(z.Devices), "attr": len(z.Attrs), "dataset": len(z.Datasets),
-	} {
-		if n > 0 {
+	}
+	for _, resource := range slices.Sorted(maps.Keys(has)) {
+		if has[resource] > 0 {
 			p.add(resource, "", "Cannot add a %s resource to the global zone.", resource)
 		}
 	}
@@ -263,13 +267,11 @@ func (p *problems) flags(f *SecurityFlags) {
 		return
 	}
 	lower, def, upper := f.Sets()
-	for flag := range lower {
-		if !def[flag] {
+	for _, flag := range secFlags {
+		if lower[flag] && !def[flag] {
 			p.add("security-flags", "default", "flag %s is in lower but not in default: want lower within default within upper", flag)
 		}
-	}
-	for flag := range def {
-		if !upper[flag] {
+		if def[flag] && !upper[flag] {
 			p.add("security-flags", "upper", "flag %s is in default but not in upper: want lower within default within upper", flag)
 		}
 	}
@@ -328,13 +330,16 @@ func (p *problems) netType(ip IPType, n Net, hasAddress bool) {
 		if n.Address == "" {
 			p.add(id, "address", "address not specified, which a shared IP type needs")
 		}
-		for property, v := range map[string]string{"allowed-address": n.AllowedAddress, "global-nic": n.GlobalNIC, "mac-addr": n.MACAddr} {
-			if v != "" {
-				p.add(id, property, "net: %s cannot be specified for a shared IP type", property)
+		for _, own := range []struct {
+			property string
+			set      bool
+		}{
+			{"allowed-address", n.AllowedAddress != ""}, {"global-nic", n.GlobalNIC != ""},
+			{"mac-addr", n.MACAddr != ""}, {"vlan-id", n.VLANID != 0},
+		} {
+			if own.set {
+				p.add(id, own.property, "net: %s cannot be specified for a shared IP type", own.property)
 			}
-		}
-		if n.VLANID != 0 {
-			p.add(id, "vlan-id", "net: vlan-id cannot be specified for a shared IP type")
 		}
 	case IPExclusive:
 		if n.Address != "" {
