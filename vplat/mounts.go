@@ -46,7 +46,7 @@ func bind(source, dir string, options ...string) specs.Mount {
 func (p *plan) platformMounts() {
 	const platform = "the platform"
 	kernel := []string{"nosuid", "noexec", "nodev"}
-	p.mount(specs.Mount{Destination: "/proc", Type: "proc", Source: "proc", Options: kernel}, platform)
+	p.mount(specs.Mount{Destination: "/proc", Type: "proc", Source: "proc", Options: slices.Clone(kernel)}, platform)
 	p.mount(p.sysfs(), platform)
 	// The zone's root is the cgroup namespace's: it sees its own tree, and may write what
 	// was delegated. The option nsdelegate is the host's to set; here it would be ignored.
@@ -54,7 +54,7 @@ func (p *plan) platformMounts() {
 	p.mount(tmpfs("/dev", "nosuid", "strictatime", "mode=755", devSize, devInodes), platform)
 	p.mount(specs.Mount{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", gidTTY}}, platform)
 	p.mount(tmpfs("/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", shmSize, shmInodes), platform)
-	p.mount(specs.Mount{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: kernel}, platform)
+	p.mount(specs.Mount{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: slices.Clone(kernel)}, platform)
 	if !p.configured("/run") {
 		p.mount(tmpfs("/run", "nosuid", "nodev", "mode=755", runSize, runInodes), platform)
 	}
