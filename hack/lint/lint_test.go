@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"go/format"
 	"strings"
 	"testing"
 )
@@ -101,6 +102,7 @@ var plants = []planted{
 	{name: "allowed for another rule", files: map[string]string{"zoned/doc.go": src([]string{"time"}, "func f() {\n\t//lint:allow size so it is\n\ttime.Sleep(1)\n}")}, rule: "calls"},
 	{name: "allowed without a reason", files: map[string]string{"zoned/doc.go": src(nil, "//lint:allow calls\n")}, rule: "exception"},
 
+	{name: "unformatted", files: map[string]string{"zoned/doc.go": "// Package p is.\npackage  p\n"}, rule: "format"},
 	{name: "long file", files: map[string]string{"zoned/doc.go": src(nil, strings.Repeat("//\n", 500))}, rule: "size"},
 	{name: "long function", files: map[string]string{"zoned/doc.go": src(nil, "func f() {\n"+lines(68)+"}\n")}, rule: "size", says: "f has 70"},
 	{name: "function just short enough", files: map[string]string{"zoned/doc.go": src(nil, "func f() {\n"+lines(67)+"}\n")}},
@@ -124,6 +126,9 @@ func TestRules(t *testing.T) {
 			sources := map[string][]byte{}
 			for name, text := range p.files {
 				sources[name] = []byte(text)
+				if formatted, err := format.Source([]byte(text)); err == nil && p.rule != "format" {
+					sources[name] = formatted
+				}
 			}
 			m, err := parse(sources)
 			if err != nil {

@@ -1,8 +1,10 @@
 package lint
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
+	"go/format"
 	"path"
 	"regexp"
 	"sort"
@@ -34,6 +36,21 @@ func checkSize(m *module) ([]finding, error) {
 				what := fmt.Sprintf("%s has %d lines; stop below %d", function.Name.Name, lines, functionLinesMax)
 				found = append(found, finding{path: f.path, line: f.line(function.Pos()), what: what})
 			}
+		}
+	}
+	return found, nil
+}
+
+// checkFormat wants what gofmt writes.
+func checkFormat(m *module) ([]finding, error) {
+	var found []finding
+	for _, f := range m.files {
+		formatted, err := format.Source(f.text)
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.Equal(formatted, f.text) {
+			found = append(found, finding{path: f.path, line: 1, what: "gofmt -w is due"})
 		}
 	}
 	return found, nil

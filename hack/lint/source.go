@@ -28,6 +28,7 @@ type module struct {
 // file is one parsed file.
 type file struct {
 	path  string // slash-separated, below the module's root
+	text  []byte
 	lines int
 	ast   *ast.File
 	fset  *token.FileSet
@@ -92,7 +93,7 @@ func parse(sources map[string][]byte) (*module, error) {
 		if ast.IsGenerated(tree) {
 			continue
 		}
-		f := &file{path: p, ast: tree, fset: fset, lines: strings.Count(string(text), "\n")}
+		f := &file{path: p, text: text, ast: tree, fset: fset, lines: strings.Count(string(text), "\n")}
 		f.readExceptions()
 		m.files = append(m.files, f)
 	}
@@ -132,6 +133,7 @@ var rules = []rule{
 	{"outside", checkOutside},
 	{"links", checkLinks},
 	{"calls", checkCalls},
+	{"format", checkFormat},
 	{"size", checkSize},
 	{"doc", checkDoc},
 	{"name", checkNames},
