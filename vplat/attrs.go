@@ -39,6 +39,7 @@ const hostnameBytesMax = 64
 
 func readAttributes(z *configs.Zone, b configs.Brand) (attributes, error) {
 	a := attributes{hostname: z.Name, usr: usrReadOnly, local: localEmpty}
+	seen := map[string]bool{}
 	for _, attr := range z.Attrs {
 		what := "attr " + attr.Name
 		var into *string
@@ -56,6 +57,10 @@ func readAttributes(z *configs.Zone, b configs.Brand) (attributes, error) {
 		default:
 			continue
 		}
+		if seen[attr.Name] {
+			return a, refuse(what, "it is there twice; remove one")
+		}
+		seen[attr.Name] = true
 		if attr.Type != "string" {
 			return a, refuse(what, "its type is %s; string is wanted", quote(attr.Type))
 		}

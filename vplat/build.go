@@ -100,11 +100,33 @@ func (p *plan) check() (err error) {
 	if p.m, err = machineOf(p.f.Arch); err != nil {
 		return err
 	}
+	if err = p.checkHidden(); err != nil {
+		return err
+	}
 	if p.attrs, err = readAttributes(p.z, p.b); err != nil {
 		return err
 	}
 	if p.caps, err = p.z.Capabilities(); err != nil {
 		return refuse("limitpriv", "%v", err)
+	}
+	return nil
+}
+
+// checkHidden: a zone that sees the host's /usr must not find itself, its neighbours or
+// the doors of supervisors there.
+func (p *plan) checkHidden() error {
+	if p.z.Path == "/" {
+		return refuse("zonepath /", "it holds the whole host; choose a directory of its own")
+	}
+	if !p.b.HostSoftware {
+		return nil
+	}
+	for _, name := range append([]string{"usr"}, usrLinks...) {
+		for _, own := range []string{p.z.Path, p.r.StateDir} {
+			if below(own, "/"+name) {
+				return refuse("directory "+own, "a sparse zone shows the host's /%s, and would show this; choose a place outside of it, or brand whole", name)
+			}
+		}
 	}
 	return nil
 }

@@ -121,9 +121,6 @@ func (p *plan) checkTarget(what, dir string) error {
 	if dir == "/" {
 		return refuse(what, "the root of the zone is its zonepath's; mount on a directory below it")
 	}
-	if other, ok := p.targets[dir]; ok {
-		return refuse(what, "%s is mounted there; choose another dir", other)
-	}
 	closed := slices.Clone(reserved)
 	if p.b.SMF {
 		closed = append(closed, reservedOurs...)
@@ -135,6 +132,9 @@ func (p *plan) checkTarget(what, dir string) error {
 	}
 	if p.b.HostSoftware && (dir == "/usr" || slices.Contains(usrLinks, dir[1:])) {
 		return refuse(what, "%s of a sparse zone is the host's; mount on a directory below it, or use brand whole", dir)
+	}
+	if other, ok := p.targets[dir]; ok {
+		return refuse(what, "%s is mounted there; choose another dir", other)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func (p *plan) hostUsr() {
 			p.step(p.overlay(name))
 		}
 	}
-	if p.attrs.local == localHost || !p.f.UsrLocal {
+	if p.attrs.local == localHost || !p.f.UsrLocal || p.configured("/usr/local") {
 		return
 	}
 	if p.attrs.usr == usrCopyOnWrite {
