@@ -18,17 +18,33 @@ import (
 // when another configuration, or none, is there by now; ErrState when brand or
 // zonepath differ and the zone is no longer only configured; ErrPathTaken. On every
 // one of them the files are as they were.
-func (s *Store) Commit(z *Zone, base Etag) (Etag, error) { return s.replace(z.Name, z, base) }
+func (s *Store) Commit(z *Zone, base Etag) (Etag, error) { return s.replace(z.Name, z, base, stays) }
+
+// CommitMoved is Commit that may change the zonepath of an installed zone: for whoever
+// moved the files, or knows that they lie elsewhere.
+func (s *Store) CommitMoved(z *Zone, base Etag) (Etag, error) {
+	return s.replace(z.Name, z, base, moves)
+}
 
 // Create is Commit of a zone that must not exist yet.
-func (s *Store) Create(z *Zone) (Etag, error) { return s.replace(z.Name, z, "") }
+func (s *Store) Create(z *Zone) (Etag, error) { return s.replace(z.Name, z, "", stays) }
 
 // Rename is Commit of z in the place of the zone old, whose name ends to exist. base
 // belongs to old. Besides Commit's errors: ErrExists when z's name is taken, ErrState
 // when the zone old is ready or above.
-func (s *Store) Rename(old string, z *Zone, base Etag) (Etag, error) { return s.replace(old, z, base) }
+func (s *Store) Rename(old string, z *Zone, base Etag) (Etag, error) {
+	return s.replace(old, z, base, stays)
+}
 
-func (s *Store) replace(old string, z *Zone, base Etag) (Etag, error) {
+// mobility says whether the zonepath of an installed zone may change.
+type mobility bool
+
+const (
+	stays mobility = false
+	moves mobility = true
+)
+
+func (s *Store) replace(old string, z *Zone, base Etag, path mobility) (Etag, error) {
 	if err := z.Validate(); err != nil {
 		return "", err
 	}
@@ -47,7 +63,7 @@ func (s *Store) replace(old string, z *Zone, base Etag) (Etag, error) {
 			}
 			return s.commit(map[string]*string{GlobalName + xmlSuffix: &data})
 		}
-		if err := v.checkChange(x, old, z); err != nil {
+		if err := v.checkChange(x, old, z, path); err != nil {
 			return err
 		}
 		return s.commit(changedFiles(x, old, z, data))
@@ -101,7 +117,7 @@ func (v view) checkBase(x *index, name string, base Etag) error {
 }
 
 // checkChange holds what depends on the zone's state and on the other zones.
-func (v view) checkChange(x *index, old string, z *Zone) error {
+func (v view) checkChange(x *index, old string, z *Zone, path mobility) error {
 	i := x.find(old)
 	if z.Name != old {
 		if x.find(z.Name) >= 0 {
@@ -112,7 +128,7 @@ func (v view) checkChange(x *index, old string, z *Zone) error {
 		}
 	}
 	if i >= 0 && x.lines[i].entry.State > Configured {
-		if err := v.checkImmutable(old, z, x.lines[i].entry); err != nil {
+		if err := v.checkImmutable(old, z, x.lines[i].entry, path); err != nil {
 			return err
 		}
 	}
@@ -120,8 +136,8 @@ func (v view) checkChange(x *index, old string, z *Zone) error {
 }
 
 // checkImmutable: what an install was made with stays.
-func (v view) checkImmutable(old string, z *Zone, e Entry) error {
-	if z.Path != e.Path {
+func (v view) checkImmutable(old string, z *Zone, e Entry, path mobility) error {
+	if z.Path != e.Path && path == stays {
 		return fmt.Errorf("%s: zonepath of a zone in state '%s' is %s and cannot be changed, uninstall it first: %w", old, e.State, e.Path, ErrState)
 	}
 	data, err := v.readFile(old+xmlSuffix, xmlBytesMax)
@@ -160,15 +176,21 @@ func within(path, dir string) bool {
 
 // Delete removes a zone's configuration. Only a configured zone can be deleted
 // (ErrState), since without a configuration nobody could uninstall it. base is as in
-// Commit; zero deletes whatever is there.
+// Commit; zero deletes whatever is there. Deleting the host's returns it to none.
 func (s *Store) Delete(name string, base Etag) error {
 	return s.locked(func(v view) error {
 		x, err := v.index()
 		if err != nil {
 			return err
 		}
+		if name == GlobalName {
+			if err := v.checkBase(x, name, base); err != nil {
+				return err
+			}
+			return s.commit(map[string]*string{GlobalName + xmlSuffix: nil})
+		}
 		i := x.find(name)
-		if i < 0 || name == GlobalName {
+		if i < 0 {
 			return fmt.Errorf("%s: %w", name, ErrNoZone)
 		}
 		st, err := s.effective(x.lines[i].entry)

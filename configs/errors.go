@@ -45,17 +45,15 @@ type Problem struct {
 	Why string
 }
 
-// String is one line without the zone's name.
+// String is one line: what it is about, unless Why begins with that, and why.
 func (p Problem) String() string {
-	switch {
-	case p.Resource == "" && p.Property == "":
-		return p.Why
-	case p.Resource == "":
-		return p.Property + ": " + p.Why
-	case p.Property == "":
-		return p.Resource + ": " + p.Why
+	line := p.Why
+	for _, about := range []string{p.Property, p.Resource} {
+		if about != "" && !strings.HasPrefix(line, about) {
+			line = about + ": " + line
+		}
 	}
-	return p.Resource + ": " + p.Property + ": " + p.Why
+	return line
 }
 
 // Error makes a Problem usable alone.

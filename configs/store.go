@@ -194,7 +194,7 @@ func (v view) load(name string) (*Zone, Etag, error) {
 	data, err := v.readFile(name+xmlSuffix, xmlBytesMax)
 	if errors.Is(err, fs.ErrNotExist) {
 		if name == GlobalName {
-			return newGlobal(), "", nil
+			return NewGlobal(), "", nil
 		}
 		return nil, "", fmt.Errorf("%s: the index lists the zone, but its configuration %s is missing: restore it from a backup, or remove the line from %s",
 			name, v.s.path(name+xmlSuffix), v.s.path(indexName))

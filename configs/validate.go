@@ -338,15 +338,15 @@ func (p *problems) netType(ip IPType, n Net, hasAddress bool) {
 			{"mac-addr", n.MACAddr != ""}, {"vlan-id", n.VLANID != 0},
 		} {
 			if own.set {
-				p.add(id, own.property, "net: %s cannot be specified for a shared IP type", own.property)
+				p.add(id, own.property, "%s cannot be specified for a shared IP type", own.property)
 			}
 		}
 	case IPExclusive:
 		if n.Address != "" {
-			p.add(id, "address", "net: address cannot be specified for an exclusive IP type, use allowed-address")
+			p.add(id, "address", "address cannot be specified for an exclusive IP type, use allowed-address")
 		}
 		if n.DefRouter != "" && !hasAddress {
-			p.add(id, "defrouter", "net: defrouter for %s cannot be specified without allowed-address for an exclusive IP type", n.Physical)
+			p.add(id, "defrouter", "defrouter for %s cannot be specified without allowed-address for an exclusive IP type", n.Physical)
 		}
 	}
 }

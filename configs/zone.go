@@ -11,8 +11,8 @@ func New(name string) *Zone {
 	return &Zone{Name: name, Brand: DefaultBrand, IPType: IPExclusive}
 }
 
-// newGlobal is the host's configuration where none was committed.
-func newGlobal() *Zone {
+// NewGlobal gives the host's configuration where none was committed.
+func NewGlobal() *Zone {
 	return &Zone{Name: GlobalName, Path: "/", Brand: DefaultBrand, IPType: IPShared}
 }
 
