@@ -1,0 +1,3 @@
+package image
+
+const removeInChild = "ZONES_IMAGE_TEST_REMOVE"
