@@ -33,6 +33,8 @@ type Status struct {
 	Zoned  Process `json:"zoned"`
 	// Init is the zone's pid 1 as the host sees it.
 	Init Process `json:"init"`
+	// IDBase is the first host uid and gid of the zone's range.
+	IDBase uint32 `json:"id_base,omitempty"`
 	// ReadySince is when the virtual platform was made, in seconds since 1970.
 	ReadySince int64 `json:"ready_since,omitempty"`
 	// Note says what a zone waits for or why it is where it is, for `zoneadm list -v`.

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/linuxzones/zones/zoned/admin"
+)
+
+// subcommands is every subcommand there is. It is filled in init, since help reads it.
+var subcommands map[admin.Command]subcommand
+
+func init() {
+	subcommands = map[admin.Command]subcommand{
+		admin.Boot: {
+			spec: "f", operands: many, synopsis: "boot [-f] [-- boot_arguments]", do: doTransition,
+			about: "Boot the zone, making it ready first if need be.",
+			more: `Boot arguments:
+	-i path   run path instead of the brand's init
+	-m opts   options for the service manager: quiet, verbose, debug, milestone=...
+	-s        boot to single user
+Without arguments those of the zone's configuration (bootargs) serve.
+-f boots a zone that is incomplete as well.`,
+		},
+		admin.Check: {
+			spec: "o:", synopsis: "check [-o json]", noZone: true, do: doCheck,
+			about: "Say what this host offers and lacks for zones, and what follows.",
+			more:  "Exit code 0: all that is needed is there. 1: something needed is lacking.",
+		},
+		admin.Halt: {synopsis: "halt", do: doTransition, about: "Halt the zone at once: its processes are killed."},
+		admin.Help: {
+			operands: optionalOne, synopsis: "help [subcommand]", noZone: true, do: doHelp,
+			about: "Print this, or what there is to know of a subcommand.",
+		},
+		admin.Install: {
+			spec: "a:d:", synopsis: "install [-a archive | -d directory]", do: doInstall,
+			about: "Put the zone's root file system on disk.",
+			more: `A zone of brand sparse is installed from the host and takes no option. One of another
+brand takes
+	-a archive     a tar archive, plain or compressed with gzip, xz or zstd
+	-d directory   a directory that holds a root file system, which is copied
+An installation that is interrupted leaves the zone incomplete: uninstall it.`,
+		},
+		admin.List: {
+			spec: "cinpvo:", synopsis: "list [-cin] [-p | -v | -o json]", altRoot: true, do: doList,
+			about: "List zones: the running ones, unless told otherwise.",
+			more: `	-c   all zones that are configured
+	-i   all zones that are installed
+	-n   without the global zone, the host
+	-p   for programs: id:name:state:path:uuid:brand:ip-type, a colon in a path is \:
+	-v   a table
+	-o json   a JSON document
+With -z, that zone whatever its state is.`,
+		},
+		admin.Mark: {
+			operands: exactlyOne, synopsis: "mark incomplete", altRoot: true, do: doMark,
+			about: "Mark an installed zone as incomplete; uninstall it then.",
+		},
+		admin.Plan: {
+			synopsis: "plan", do: doPlan,
+			about: "Print as JSON how the zone is or would be built.",
+		},
+		admin.Ready: {synopsis: "ready", do: doTransition, about: "Prepare the zone: everything but its processes."},
+		admin.Reboot: {
+			operands: many, synopsis: "reboot [-- boot_arguments]", do: doTransition,
+			about: "Halt the zone at once and boot it again.",
+		},
+		admin.Shutdown: {
+			spec: "r", operands: many, synopsis: "shutdown [-r [-- boot_arguments]]", do: doTransition,
+			about: "Have the zone shut itself down in order.",
+			more:  "-r boots it again afterwards.",
+		},
+		admin.Uninstall: {
+			spec: "F", synopsis: "uninstall [-F]", do: doUninstall,
+			about: "Remove the zone's files. Asks first; -F does not.",
+		},
+		admin.Verify: {
+			synopsis: "verify", do: func(_ context.Context, _ *command, a *admin.Admin) error { return a.Verify(admin.Verify) },
+			about: "Check whether the zone can be installed and booted on this host.",
+		},
+	}
+}
+
+func doMark(_ context.Context, c *command, a *admin.Admin) error { return a.Mark(c.opts.Operands[0]) }
+
+func doPlan(_ context.Context, _ *command, a *admin.Admin) error { return a.Plan() }
+
+func doHelp(_ context.Context, c *command, a *admin.Admin) error {
+	if len(c.opts.Operands) == 0 {
+		return overview(a.Out)
+	}
+	s, ok := subcommands[admin.Command(c.opts.Operands[0])]
+	if !ok {
+		return badUsage("unknown subcommand %q", c.opts.Operands[0])
+	}
+	text := "usage:\t" + s.line() + "\n" + s.about + "\n"
+	if s.more != "" {
+		text += s.more + "\n"
+	}
+	_, err := io.WriteString(a.Out, text)
+	return err
+}
+
+func overview(w io.Writer) error {
+	text := "usage:\tzoneadm [-R root] [-z zone] [-u uuid] subcommand [options]\n"
+	for _, name := range slices.Sorted(maps.Keys(subcommands)) {
+		s := subcommands[name]
+		text += fmt.Sprintf("\n%s\n\t%s\n", s.line(), s.about)
+	}
+	_, err := io.WriteString(w, text+"\nExit codes: 0 done, 1 failed, 2 the command line makes no sense.\n")
+	return err
+}
