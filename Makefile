@@ -65,7 +65,8 @@ check: deps
 
 # Two packages at a time: the machine's cores are the tests' clock. -count=1: a test of the
 # kernel is not cached. The guest is last and alone, since emulation eats a core.
-GOTEST := go test -json -tags $(TAGS) -p 2 -count=1 -timeout 15m
+RACEFLAG := $(if $(filter 1,$(RACE)),-race)
+GOTEST := go test -json $(RACEFLAG) -tags $(TAGS) -p 2 -count=1 -timeout 15m
 
 test: check build
 	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/citest -go '$(GOTEST) ./...' -script 'vm=./hack/vm/test.sh'
