@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/configs/zonecfg/lang"
 )
 
 // Complete offers the words that can stand at the end of line. keep is what of the line
@@ -42,6 +43,9 @@ func (s *Session) offers(before []string) []string {
 	}
 	switch {
 	case strings.HasSuffix(last, "="):
+		if s.scope == nil && verb != "set" {
+			return s.existing(rest[0], strings.TrimSuffix(last, "="))
+		}
 		return s.valuesOf(strings.TrimSuffix(last, "="))
 	case verb == "help" || verb == "?":
 		return append(verbs(), "commands", "syntax", "usage")
@@ -142,6 +146,21 @@ func (s *Session) valuesOf(name string) []string {
 		return []string{"ext4", "lofs", "tmpfs", "xfs"}
 	}
 	return nil
+}
+
+// existing lists the values that a property has in the zone's resources.
+func (s *Session) existing(kind, property string) []string {
+	k := findResource(kind)
+	if k == nil || s.work == nil {
+		return nil
+	}
+	var out []string
+	for _, r := range k.load(s.work) {
+		if v := r.text(property); v != "" {
+			out = append(out, lang.Quote(v))
+		}
+	}
+	return out
 }
 
 // templates lists what create -t can name.

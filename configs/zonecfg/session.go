@@ -15,6 +15,8 @@ type Terminal interface {
 	// ReadLine shows a prompt and gives a line without its end; io.EOF at the end of
 	// the input, ErrInterrupted when the line was given up.
 	ReadLine(prompt string) (string, error)
+	// Ask is ReadLine for the answer to a question.
+	Ask(question string) (string, error)
 }
 
 // ErrInterrupted: the line was given up with ^C.
@@ -113,11 +115,13 @@ func (s *Session) interact() (code int, done bool) {
 		if errors.Is(err, ErrInterrupted) {
 			continue
 		}
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				s.complain(err)
-			}
+		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err != nil {
+			// Whoever did not say that he is done gets nothing committed.
+			s.complain(err)
+			return 1, true
 		}
 		if err := s.line(line); err != nil {
 			return 1, true
@@ -284,7 +288,7 @@ func (s *Session) ask(question string) (bool, error) {
 		return false, errCannotAsk
 	}
 	for {
-		answer, err := s.Terminal.ReadLine(question + " (y/[n])? ")
+		answer, err := s.Terminal.Ask(question + " (y/[n])? ")
 		if errors.Is(err, ErrInterrupted) {
 			return false, nil
 		}
