@@ -1,0 +1,62 @@
+package helper
+
+import "github.com/linuxzones/zones/zoned/api"
+
+// SocketFD is the number of zrun's descriptor for the conversation.
+const SocketFD = 3
+
+// MessageBytesMax bounds one message either way; a request holds at most a command line.
+const MessageBytesMax = 256 << 10
+
+// Op is what zrun is asked to do.
+type Op string
+
+// The operations.
+const (
+	OpCreate Op = "create" // build the zone up to state ready
+	OpExec   Op = "exec"   // start a process in the zone
+)
+
+// Request is the one message zrun is sent. With OpExec without a terminal the standard
+// input, output and error of the process come as descriptors.
+type Request struct {
+	Op Op `json:"op"`
+	// Zone and StateDir name the zone and its run-time directory on the host.
+	Zone     string `json:"zone"`
+	StateDir string `json:"state_dir"`
+	// Cgroup is the zone generation's directory below the cgroup2 mount, with a leading
+	// slash: its children are ct/ and admin/.
+	Cgroup string `json:"cgroup"`
+	// CgroupMount is where cgroup2 is mounted on the host.
+	CgroupMount string `json:"cgroup_mount"`
+	// Libexec holds the programs of the zone, IDBase is the first id of its range.
+	Libexec string `json:"libexec,omitempty"`
+	IDBase  uint32 `json:"id_base,omitempty"`
+	// Login says what OpExec starts; Slot is the name of its cgroup below admin/.
+	Login *api.Login `json:"login,omitempty"`
+	Slot  string     `json:"slot,omitempty"`
+}
+
+// Reply is zrun's answer. The descriptors with it are, in this order: for OpCreate the
+// console's master, init's pidfd, and the socket on which the trampoline waits; for OpExec
+// the process's pidfd and, with a terminal, its master.
+type Reply struct {
+	// Error is empty when it worked; else it is one line for a person, Key its kind.
+	Error string `json:"error,omitempty"`
+	Key   string `json:"key,omitempty"`
+	// Pid and Start name the process (start time in ticks since boot).
+	Pid   int    `json:"pid,omitempty"`
+	Start uint64 `json:"start,omitempty"`
+	// Init is what boot has the trampoline become (OpCreate).
+	Init *Init `json:"init,omitempty"`
+	// Warnings are lines for a person about what the platform could not do.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Init is the program that boot lets the trampoline become. It is also the one message
+// that is sent on the trampoline's socket.
+type Init struct {
+	Path string   `json:"path"`
+	Args []string `json:"args"`
+	Env  []string `json:"env"`
+}

@@ -1,0 +1,274 @@
+package oci
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/vplat"
+)
+
+// scratchBytes bounds the tmpfs in which the root is put together. It holds mount points
+// only.
+const scratchBytes = "64k"
+
+// scratch is the directory in which the root of a zone is put together: a tmpfs of the
+// private mount namespace.
+type scratch struct {
+	dir string
+	fd  *os.File
+	ns  *namespaces // whose user namespace shifts the ids
+	n   int         // layers made so far, which names their directories
+}
+
+func newScratch(dir string, ns *namespaces) (*scratch, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755,size="+scratchBytes); err != nil {
+		return nil, fmt.Errorf("mount the scratch directory %s: %w", dir, err)
+	}
+	for _, d := range []string{vplat.RootDir, vplat.StageDir, "layers"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	fd, err := os.OpenFile(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &scratch{dir: dir, fd: fd, ns: ns}, nil
+}
+
+func (s *scratch) apply(steps []vplat.RootStep) error {
+	for _, st := range steps {
+		if err := s.step(st); err != nil {
+			return fmt.Errorf("%s %s on %s: %w", st.Op, strings.Join(append(st.Lower, st.Source), " "), st.Target, err)
+		}
+	}
+	return nil
+}
+
+func (s *scratch) step(st vplat.RootStep) error {
+	switch st.Op {
+	case vplat.OpIDMap:
+		return s.idmap(st.Source, st.Target, st.ReadOnly)
+	case vplat.OpOverlay:
+		return s.overlay(st)
+	case vplat.OpMount:
+		return s.mountBlock(st)
+	}
+	return fmt.Errorf("unknown step %q", st.Op)
+}
+
+// target opens the mount point below the scratch directory. What is mounted there already
+// may be a zone's own root, so no link is followed and nothing leads out. Stage
+// directories, which nobody but us writes, are made here.
+func (s *scratch) target(name string) (*os.File, error) {
+	if dir, _ := filepath.Split(name); filepath.Clean(dir) == vplat.StageDir {
+		if err := os.Mkdir(filepath.Join(s.dir, filepath.Clean(name)), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return nil, err
+		}
+	}
+	fd, err := unix.Openat2(int(s.fd.Fd()), name, &unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return nil, &os.PathError{Op: "open mount point", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// clone gives a detached copy of the tree at source, shifted into the zone's ids.
+func (s *scratch) clone(source string, readOnly bool) (*os.File, error) {
+	src, err := unix.Open(source, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: source, Err: err}
+	}
+	defer unix.Close(src)
+	fd, err := unix.OpenTree(src, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	if err != nil {
+		return nil, &os.PathError{Op: "clone", Path: source, Err: err}
+	}
+	tree := os.NewFile(uintptr(fd), source)
+	attr := unix.MountAttr{
+		Attr_set:    unix.MOUNT_ATTR_IDMAP | unix.MOUNT_ATTR_NODEV,
+		Propagation: unix.MS_PRIVATE,
+		Userns_fd:   uint64(s.ns.user.Fd()),
+	}
+	if readOnly {
+		attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
+	}
+	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		tree.Close()
+		if errors.Is(err, unix.EINVAL) {
+			return nil, fmt.Errorf("the file system of %s can not be shifted into the zone's ids (no idmapped mounts): put the zone on another one, such as ext4, xfs or btrfs: %w", source, err)
+		}
+		return nil, &os.PathError{Op: "idmap", Path: source, Err: err}
+	}
+	return tree, nil
+}
+
+func (s *scratch) idmap(source, target string, readOnly bool) error {
+	tree, err := s.clone(source, readOnly)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	return s.attach(tree, target)
+}
+
+func (s *scratch) attach(tree *os.File, target string) error {
+	at, err := s.target(target)
+	if err != nil {
+		return err
+	}
+	defer at.Close()
+	return moveMount(tree, at)
+}
+
+func moveMount(tree, at *os.File) error {
+	err := unix.MoveMount(int(tree.Fd()), "", int(at.Fd()), "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	return os.NewSyscallError("move_mount", err)
+}
+
+// layer attaches a shifted clone of source below the scratch directory, where overlayfs can
+// find it by path: a detached tree is refused as a layer by kernels before 6.15.
+func (s *scratch) layer(source string, readOnly bool) (string, error) {
+	s.n++
+	name := filepath.Join("layers", strconv.Itoa(s.n))
+	if err := os.Mkdir(filepath.Join(s.dir, name), 0o755); err != nil {
+		return "", err
+	}
+	return filepath.Join(s.dir, name), s.idmap(source, name, readOnly)
+}
+
+// overlayWritable puts the zone's own upper layer above the others.
+func (s *scratch) overlayWritable(st vplat.RootStep, lower []string) error {
+	up, err := s.layer(st.Upper, false)
+	if err != nil {
+		return err
+	}
+	// Upper and work must be of one mount: the work directory lies beside the upper one.
+	fd, err := s.ns.overlay(map[string]string{
+		"lowerdir": strings.Join(lower, ":"),
+		"upperdir": filepath.Join(up, "upper"),
+		"workdir":  filepath.Join(up, "work"),
+	})
+	if err != nil {
+		return err
+	}
+	defer fd.Close()
+	return s.attach(fd, st.Target)
+}
+
+// overlay mounts from the initial user namespace, which serves for layers that are only
+// read. A writable overlay must be mounted by a process of the zone's user namespace, else
+// it silently becomes read-only: see overlayWritable.
+func (s *scratch) overlay(st vplat.RootStep) error {
+	var dirs []string
+	for _, l := range st.Lower {
+		d, err := s.layer(l, true)
+		if err != nil {
+			return err
+		}
+		dirs = append(dirs, d)
+	}
+	if st.Upper != "" {
+		return s.overlayWritable(st, dirs)
+	}
+	fd, err := openOverlay(map[string]string{"lowerdir": strings.Join(dirs, ":")}, false)
+	if err != nil {
+		return err
+	}
+	defer fd.Close()
+	return s.attach(fd, st.Target)
+}
+
+func openOverlay(options map[string]string, userxattr bool) (*os.File, error) {
+	fs, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("fsopen overlay", err)
+	}
+	defer unix.Close(fs)
+	for _, k := range []string{"lowerdir", "upperdir", "workdir"} {
+		if v, ok := options[k]; ok {
+			if err := unix.FsconfigSetString(fs, k, v); err != nil {
+				return nil, fmt.Errorf("overlay option %s=%s: %w", k, v, err)
+			}
+		}
+	}
+	if userxattr {
+		if err := unix.FsconfigSetFlag(fs, "userxattr"); err != nil {
+			return nil, fmt.Errorf("overlay option userxattr: %w", err)
+		}
+	}
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return nil, fmt.Errorf("make an overlay of %v: %w", options, err)
+	}
+	attrs := unix.MOUNT_ATTR_NODEV
+	if _, writable := options["upperdir"]; !writable {
+		attrs |= unix.MOUNT_ATTR_RDONLY
+	}
+	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, attrs)
+	if err != nil {
+		return nil, os.NewSyscallError("fsmount overlay", err)
+	}
+	return os.NewFile(uintptr(fd), "overlay"), nil
+}
+
+// mountBlock mounts a file system of a block device on a stage directory, whence a bind
+// mount of the Spec takes it into the zone.
+func (s *scratch) mountBlock(st vplat.RootStep) error {
+	if st.Raw != "" {
+		if err := fsck(st.FSType, st.Raw); err != nil {
+			return err
+		}
+	}
+	at, err := s.target(st.Target)
+	if err != nil {
+		return err
+	}
+	defer at.Close()
+	var flags uintptr = unix.MS_NODEV
+	var data []string
+	for _, o := range st.Options {
+		switch o {
+		case "ro":
+			flags |= unix.MS_RDONLY
+		case "nosuid":
+			flags |= unix.MS_NOSUID
+		case "noexec":
+			flags |= unix.MS_NOEXEC
+		case "nodev", "rw", "suid", "exec":
+		default:
+			data = append(data, o)
+		}
+	}
+	if st.ReadOnly {
+		flags |= unix.MS_RDONLY
+	}
+	return os.NewSyscallError("mount", unix.Mount(st.Source, "/proc/self/fd/"+strconv.Itoa(int(at.Fd())), st.FSType, flags, strings.Join(data, ",")))
+}
+
+// fsck repairs what is safe to repair, as the host does at boot. Exit codes below 4 mean
+// that the file system is clean now.
+func fsck(fstype, device string) error {
+	out, err := exec.Command("fsck."+fstype, "-p", device).CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() < 4 && exit.ExitCode() >= 0 {
+		return nil
+	}
+	if err != nil {
+		line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		return fmt.Errorf("fsck.%s of %s: %w (%s)", fstype, device, err, line)
+	}
+	return nil
+}
