@@ -1,0 +1,43 @@
+// Init is every program of ours inside a zone: one static binary, mounted read-only at
+// /lib/svc/bin, that is what the last part of its name says.
+package main
+
+import (
+	"os"
+	"path"
+
+	"github.com/linuxzones/zones/svc/enter"
+	"github.com/linuxzones/zones/svc/initd"
+	"github.com/linuxzones/zones/svc/telinit"
+	"github.com/linuxzones/zones/svc/trampoline"
+	"github.com/linuxzones/zones/svc/zonename"
+)
+
+func main() { os.Exit(run(os.Args)) }
+
+func run(args []string) int {
+	if len(args) == 0 {
+		return 2
+	}
+	switch name := path.Base(args[0]); name {
+	case "trampoline":
+		return trampoline.Main()
+	case "enter":
+		return enter.Main(args)
+	case "zonename":
+		return zonename.Main(args)
+	case initd.ConsoleName:
+		return initd.Console()
+	case "init":
+		// init is also the command that talks to pid 1.
+		if os.Getpid() == 1 {
+			return initd.Main(args)
+		}
+		return telinit.Main(name, args[1:])
+	case "telinit", "halt", "poweroff", "reboot", "shutdown":
+		return telinit.Main(name, args[1:])
+	default:
+		os.Stderr.WriteString(name + ": this program is init, halt, poweroff, reboot, shutdown, telinit, zonename, trampoline or enter, by its name\n")
+		return 2
+	}
+}

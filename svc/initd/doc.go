@@ -1,0 +1,33 @@
+// Package initd is pid 1 of a zone: small enough to be right, since its death ends the zone.
+//
+// It keeps one program running: /lib/svc/bin/svc.startd when there is one, else a login shell
+// of root on the console. It reaps every orphan of the zone. It takes requests as signals
+// (svc/request) and ends the zone in order: everybody gets SIGTERM, login shells SIGHUP; when
+// nobody is left, or after graceLimit, SIGKILL; then reboot(2), which the zone's parent sees
+// as a wait status: SIGHUP to boot again, SIGINT to halt. Where reboot(2) is refused (no
+// CAP_SYS_BOOT in the zone's user namespace) it exits instead, with 0 to halt and exitReboot
+// to boot again.
+//
+// # What can go wrong, and does not
+//
+//   - A process table that is full: pid 1 starts no threads later on (they are reserved when
+//     it starts), and a start that fails is repeated.
+//   - A console that nobody reads, or that root has replaced by something that blocks: only
+//     the scribe writes to it, from a bounded queue, and going down waits for it for
+//     flushLimit at most.
+//   - Files that block: pid 1 opens none after start-up. The shell's user, terminal and
+//     directory are looked up in the shell's own process before its exec (Console).
+//   - A program whose exec blocks: it is started by a goroutine of its own.
+//   - Storms of signals and of orphans: signals coalesce, those that end the zone have a
+//     queue of their own, and one round of reaping is bounded.
+//   - The wrong place: as pid 1 of the host it would never signal, reboot or exit (svc/inside).
+//
+// # Goroutines
+//
+// The loop (run) owns all state. The scribe writes the console. A start is one goroutine,
+// one at a time. Hanging up the login shells is one goroutine, at the end. None holds a lock;
+// all are started through the group, which is not waited for: pid 1 ends by the kernel's
+// hand.
+//
+// Behaviour after init(8) of Solaris and systemd(1); boot arguments after kernel(8).
+package initd

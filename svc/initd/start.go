@@ -1,0 +1,87 @@
+package initd
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// selfPath is this program, whatever its name: it is on a read-only mount that cannot block.
+const selfPath = "/proc/self/exe"
+
+// started is what came of a start.
+type started struct {
+	pid   int
+	pidfd int
+	err   error
+}
+
+// start runs in a goroutine of its own: an exec may block.
+func start(p program) started {
+	reopenConsole()
+	pidfd := -1
+	pid, err := syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{
+		Dir:   "/",
+		Env:   os.Environ(),
+		Files: []uintptr{0, 1, 2},
+		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
+	})
+	return started{pid: pid, pidfd: pidfd, err: err}
+}
+
+// reopenConsole puts the console back as init's own descriptors, which the last shell's
+// hangup has made useless. While nobody has the slave open, its master reads EIO.
+func reopenConsole() {
+	fd, err := unix.Open(consolePath, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	for std := range 3 {
+		if fd != std {
+			unix.Dup3(fd, std, 0)
+		}
+	}
+	if fd > 2 {
+		unix.Close(fd)
+	}
+	unix.SetNonblock(0, false)
+}
+
+// gone says whether the child behind pidfd has ended already, perhaps reaped before its pid
+// was known.
+func gone(pidfd int) bool {
+	err := unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == unix.ECHILD
+}
+
+// threadsReserved: the loop, the scribe, one start, the hangup, the signal receiver, the
+// collector, and two to spare.
+const threadsReserved = 8
+
+// reserveThreads makes the runtime create the threads that it may ever need. Later there may
+// be no room for one, and a Go program that cannot have a thread dies. A thread once made is
+// kept; the one processor that is left needs no more than one for each blocked goroutine.
+func reserveThreads(group func(func())) {
+	runtime.GOMAXPROCS(1)
+	ready, release := make(chan struct{}), make(chan struct{})
+	done := make(chan struct{})
+	for range threadsReserved {
+		group(func() {
+			// A locked goroutine that waits keeps its thread, so the next needs another.
+			runtime.LockOSThread()
+			ready <- struct{}{}
+			<-release
+			runtime.UnlockOSThread()
+			done <- struct{}{}
+		})
+	}
+	for range threadsReserved {
+		<-ready
+	}
+	close(release)
+	for range threadsReserved {
+		<-done
+	}
+}

@@ -1,0 +1,2 @@
+// Package telinit is the commands that ask a zone's init for something.
+package telinit
