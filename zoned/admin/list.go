@@ -59,8 +59,7 @@ type live struct {
 	note  string
 }
 
-// live reads a zone's status. Nil: there is no virtual platform. Both of its keepers dead
-// is state down, whatever the file says: what is left can only be taken away.
+// live reads a zone's status. Nil: there is no virtual platform.
 func (a *Admin) live(name string) (*live, error) {
 	if a.AltRoot {
 		return nil, nil
@@ -77,7 +76,7 @@ func (a *Admin) live(name string) (*live, error) {
 		return nil, nil
 	}
 	l := &live{state: state, id: st.ID, since: st.ReadySince, note: st.Note}
-	if !st.Zsched.Alive() && !st.Zoned.Alive() {
+	if l.state != configs.Down && st.Effective() == api.StateDown {
 		l.state = configs.Down
 		l.note = "its supervisor was killed; halt cleans up"
 	}

@@ -25,6 +25,8 @@ const (
 	// the ordinary case is a successor that is there already.
 	pauseFirst = 5 * time.Millisecond
 	pauseMax   = 500 * time.Millisecond
+	// heardMax bounds the messages that are remembered so that they are not said twice.
+	heardMax = 1024
 	// waitNotice is after how long without a frame Events.Waiting is called.
 	waitNotice = 10 * time.Second
 )
@@ -68,6 +70,8 @@ type call struct {
 	ev          Events
 	begun       bool // a login's process was reported; from then on it is waited for
 	haveTTY     bool
+	heard       []string  // messages delivered, progress not among them
+	repeated    int       // how many of them this connection has said again
 	outage      time.Time // since when nothing was heard; zero: all is well
 	connections int
 	pause       time.Duration
@@ -150,13 +154,21 @@ func (k *call) rest(ctx context.Context, why error) error {
 
 // attempt is one connection: find or start a server, ask, and listen to the end.
 func (k *call) attempt(ctx context.Context) (Reply, error) {
-	c, err := k.connect(ctx)
+	if k.connections > 0 && k.holder() == 0 {
+		k.debug("the supervisor has left")
+	}
+	fd, err := k.reach(ctx, DoorName)
+	if err != nil {
+		return Reply{}, err
+	}
+	c, err := newConn(fd)
 	if err != nil {
 		return Reply{}, err
 	}
 	defer c.close()
 	defer c.under(ctx)()
 	k.connections++
+	k.repeated = 0
 	sendErr := c.send(k.payload, k.passed())
 	// A server that refuses may close before it has read all: what it said is read first.
 	r, err := k.listen(c)
@@ -173,65 +185,6 @@ func (k *call) passed() []*sys.FD {
 		return nil
 	}
 	return k.files
-}
-
-// connect gives a connection to the zone's door, starting a server when there is none.
-func (k *call) connect(ctx context.Context) (*conn, error) {
-	c, err := k.dial()
-	if !errors.Is(err, ErrNoServer) || k.Start == nil {
-		return c, err
-	}
-	if pid := k.holder(); pid != 0 {
-		// One is starting and has no door yet, or one is leaving and has none any more.
-		return nil, fmt.Errorf("%w (process ID %d)", ErrInCharge, pid)
-	}
-	if k.connections > 0 {
-		k.debug("the supervisor has left, starting another")
-	}
-	if err := k.Start(ctx, k.Zone, k.startup); err != nil {
-		return nil, err
-	}
-	c, err = k.dial()
-	if errors.Is(err, ErrNoServer) {
-		// It said it was ready and is gone again: as if it had left without an answer.
-		err = fmt.Errorf("%w: %w", errLost, err)
-	}
-	return c, err
-}
-
-// holder is the pid of whoever holds the zone's supervisor lock, 0 when nobody does.
-func (k *call) holder() int {
-	dir, err := sys.OpenDir(k.Layout.ZoneState(k.Zone))
-	if err != nil {
-		return 0
-	}
-	defer dir.Close()
-	pid, held, err := sys.LockHolder(dir, ZschedPid)
-	if err != nil || !held {
-		return 0
-	}
-	// A holder that has not written its pid yet holds nevertheless.
-	return max(pid, 1)
-}
-
-// dial connects to the door. ErrNoServer: there is no door or nobody behind it.
-func (k *call) dial() (*conn, error) {
-	dir, err := sys.OpenDir(k.Layout.ZoneState(k.Zone))
-	if errors.Is(err, unix.ENOENT) {
-		return nil, ErrNoServer
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	fd, err := dialDoor(dir)
-	switch {
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED):
-		return nil, ErrNoServer
-	case err != nil:
-		return nil, fmt.Errorf("connect to the door of zone '%s': %w", k.Zone, err)
-	}
-	return newConn(fd)
 }
 
 // listen reads frames until the result.
@@ -277,13 +230,31 @@ func (k *call) deliver(c *conn, r Reply) error {
 	sys.CloseAll(fds)
 	switch r.Type {
 	case ReplyMessage:
-		if k.ev.Message != nil {
+		if k.news(r) && k.ev.Message != nil {
 			k.ev.Message(r)
 		}
 	case ReplyStarted:
 		return k.started(r.Pid)
 	}
 	return nil
+}
+
+// news says whether a message was not delivered before. A supervisor that is asked again
+// repeats from the beginning what it said, in the same order.
+func (k *call) news(r Reply) bool {
+	if r.Level == LevelProgress {
+		return true
+	}
+	said := string(r.Level) + " " + r.Key + " " + r.Text
+	if k.repeated < len(k.heard) && k.heard[k.repeated] == said {
+		k.repeated++
+		return false
+	}
+	if len(k.heard) < heardMax {
+		k.heard = append(k.heard, said)
+	}
+	k.repeated = len(k.heard)
+	return true
 }
 
 // started turns the request into a wait for the login that now runs: a successor must not
@@ -298,12 +269,6 @@ func (k *call) started(pid int) error {
 	}
 	k.req = Request{Version: Version, ID: NewID(), Verb: VerbWait, Locale: k.req.Locale, Target: k.req.ID}
 	return k.encode()
-}
-
-func (k *call) startup(line string) {
-	if k.Client.Startup != nil {
-		k.Client.Startup(line)
-	}
 }
 
 func (k *call) debug(format string, args ...any) {

@@ -424,3 +424,50 @@ func openFDs(t *testing.T) int {
 	}
 	return len(e)
 }
+
+// TestRepeatedMessages: a supervisor that is asked again says again what it said; a person
+// hears it once, and what is new as well, even when it is the same words.
+func TestRepeatedMessages(t *testing.T) {
+	c := client(t)
+	say := func(n int, texts ...string) doortest.Script {
+		return func(c *doortest.Conn) {
+			c.Request()
+			for _, s := range texts {
+				c.Message(api.LevelNote, s)
+			}
+			if n == 0 {
+				c.Result(0)
+			}
+		}
+	}
+	doortest.Serve(t, c.Layout, zone, say(1, "a", "b"), say(1), say(1, "a"), say(0, "a", "b", "b", "c"))
+	var got []string
+	_, err := c.Call(shortly(t), api.Request{Verb: api.VerbBoot}, api.Events{Message: func(r api.Reply) { got = append(got, r.Text) }})
+	if want := []string{"a", "b", "b", "c"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("heard %q, want %q; %v", got, want, err)
+	}
+}
+
+func TestDialConsole(t *testing.T) {
+	c := client(t)
+	if _, err := c.DialConsole(shortly(t)); !errors.Is(err, api.ErrNoServer) {
+		t.Errorf("without a server: %v", err)
+	}
+	starts := 0
+	c.Start = func(context.Context, string, func(string)) error {
+		starts++
+		dir := doortest.MakeState(t, c.Layout, zone)
+		defer dir.Close()
+		fd, err := sys.ListenUnix(dir, api.ConsoleName, 0o600, 1)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { fd.Close() })
+		return api.ErrInCharge // the winner's console then is found at the next attempt
+	}
+	fd, err := c.DialConsole(shortly(t))
+	if err != nil || starts != 1 {
+		t.Fatalf("%v after %d starts", err, starts)
+	}
+	fd.Close()
+}

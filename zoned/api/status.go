@@ -14,6 +14,9 @@ import (
 // statusBytesMax bounds a status file; it holds a dozen short fields.
 const statusBytesMax = 64 << 10
 
+// StateDown is the state whose name this package needs to know.
+const StateDown = "down"
+
 // Process names one process of this boot for good.
 type Process struct {
 	Pid   int    `json:"pid"`
@@ -86,4 +89,13 @@ func (p Process) Alive() bool {
 	}
 	start, err := sys.StartTime(p.Pid)
 	return err != nil || start == p.Start
+}
+
+// Effective is the state that administrators see: with both of its keepers dead a zone is
+// down, whatever the file says, since what is left can only be taken away.
+func (s *Status) Effective() string {
+	if !s.Zsched.Alive() && !s.Zoned.Alive() {
+		return StateDown
+	}
+	return s.State
 }

@@ -16,17 +16,17 @@ func NewID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// dialDoor connects without waiting. sys.DialUnix would wait in the kernel, for ever, while
+// dialSocket connects without waiting. sys.DialUnix would wait in the kernel, for ever, while
 // the door's backlog is full, which is so when a supervisor is stopped and many ask.
 // EAGAIN says so here, and the caller tries again as long as it has time.
-func dialDoor(dir *sys.FD) (*sys.FD, error) {
+func dialSocket(dir *sys.FD, name string) (*sys.FD, error) {
 	n, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	fd := sys.Own(n)
 	err = sys.Retry(func() error {
-		return unix.Connect(n, &unix.SockaddrUnix{Name: dir.Proc() + "/" + DoorName})
+		return unix.Connect(n, &unix.SockaddrUnix{Name: dir.Proc() + "/" + name})
 	})
 	if err != nil {
 		_ = fd.Close()
