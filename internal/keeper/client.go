@@ -3,6 +3,8 @@ package keeper
 import (
 	"encoding/binary"
 	"errors"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,7 +22,9 @@ var (
 // Client is the supervisor's end. Methods that send may be called from any goroutine, Next
 // from one.
 type Client struct {
-	fd *sys.FD
+	fd       *sys.FD
+	mu       sync.Mutex    // one Append at a time
+	appended chan struct{} // answers to Append, passed on by Next
 }
 
 // Held is what a keeper holds when a supervisor comes.
@@ -40,7 +44,7 @@ func (h *Held) Close() {
 
 // Dial says hello on descriptor fd and takes what the keeper holds.
 func Dial(fd *sys.FD) (*Client, *Held, error) {
-	c := &Client{fd: fd}
+	c := &Client{fd: fd, appended: make(chan struct{}, 1)}
 	if err := c.send([]byte{byte(opHello), ProtoVersion}); err != nil {
 		return nil, nil, err
 	}
@@ -84,8 +88,14 @@ func (c *Client) Next() (Death, error) {
 		if err != nil {
 			return Death{}, err
 		}
-		if o == opDeath {
+		switch o {
+		case opDeath:
 			return parseDeath(body)
+		case opAppended:
+			select {
+			case c.appended <- struct{}{}:
+			default: // its Append has given up
+			}
 		}
 	}
 }
@@ -101,8 +111,30 @@ func (c *Client) Drop(name string) error { return c.send(append([]byte{byte(opDr
 // Forget says that a death was taken care of.
 func (c *Client) Forget(d Death) error { return c.send(forgetMessage(d.Pid, d.Start)) }
 
-// Append puts text into the console's ring.
-func (c *Client) Append(p []byte) error { return c.send(append([]byte{byte(opAppend)}, p...)) }
+// appendLimit bounds the wait for the keeper to take a text; it is never busy for as long.
+const appendLimit = 2 * time.Second
+
+// Append puts text into the console's ring and returns when it is there. Next must be
+// running, since it takes the answer.
+func (c *Client) Append(p []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.appended: // of one that gave up
+	default:
+	}
+	if err := c.send(append([]byte{byte(opAppend)}, p...)); err != nil {
+		return err
+	}
+	t := time.NewTimer(appendLimit)
+	defer t.Stop()
+	select {
+	case <-c.appended:
+		return nil
+	case <-t.C:
+		return ErrGone
+	}
+}
 
 // Hold says whether the supervisor must be restarted whatever it dies of.
 func (c *Client) Hold(on bool) error {

@@ -187,6 +187,7 @@ func (k *Keeper) message() {
 		if kick, err := k.cfg.Ring.Append(body); err == nil && kick {
 			ring.Kick(k.data.Int())
 		}
+		_ = k.sendWait([]byte{byte(opAppended)})
 	case o == opHold && len(body) == 1:
 		k.hold = body[0] == 1
 	case o == opStarted:

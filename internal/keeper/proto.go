@@ -42,17 +42,18 @@ const (
 type op byte
 
 const (
-	opHello   op = 'h' // to the keeper: version
-	opSlot    op = 's' // from: name, one descriptor
-	opDeath   op = 'd' // from: pid, start, status
-	opWelcome op = 'w' // from: version, generation, crashes; ends the answer to hello
-	opPut     op = 'p' // to: name, one descriptor
-	opDrop    op = 'x' // to: name
-	opForget  op = 'f' // to: pid, start
-	opAppend  op = 'a' // to: bytes for the ring
-	opHold    op = 'k' // to: 1 or 0
-	opStarted op = 'u' // to: start-up is complete
-	opQuit    op = 'q' // to: the supervisor leaves in order
+	opHello    op = 'h' // to the keeper: version
+	opSlot     op = 's' // from: name, one descriptor
+	opDeath    op = 'd' // from: pid, start, status
+	opWelcome  op = 'w' // from: version, generation, crashes; ends the answer to hello
+	opPut      op = 'p' // to: name, one descriptor
+	opDrop     op = 'x' // to: name
+	opForget   op = 'f' // to: pid, start
+	opAppend   op = 'a' // to: bytes for the ring
+	opHold     op = 'k' // to: 1 or 0
+	opStarted  op = 'u' // to: start-up is complete
+	opQuit     op = 'q' // to: the supervisor leaves in order
+	opAppended op = 'A' // from: the bytes of one append are in the ring
 )
 
 // ErrProto: a message that is none of this protocol's.

@@ -21,6 +21,8 @@ type Layout struct {
 	Run string
 	// Lib holds zone paths, one directory a zone unless its configuration says otherwise.
 	Lib string
+	// Log holds audit files and what else must outlive a boot of the host.
+	Log string
 }
 
 // FromEnv gives the layout that ZONES_ROOT asks for.
@@ -43,6 +45,7 @@ func At(root string) Layout {
 		Etc:  filepath.Join(root+"/", "etc/zones"),
 		Run:  filepath.Join(root+"/", "run/zones"),
 		Lib:  filepath.Join(root+"/", "var/lib/zones"),
+		Log:  filepath.Join(root+"/", "var/log/zones"),
 	}
 }
 

@@ -1,0 +1,51 @@
+// Zoned is the supervisor of one zone. zsched starts it; it should not be run by hand.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/keeper"
+	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/zoned"
+)
+
+func main() {
+	if len(os.Args) != 3 || os.Args[1] != "-z" || os.Args[2] == "" {
+		usage()
+	}
+	if _, err := unix.FcntlInt(keeper.SocketFD, unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+		usage()
+	}
+	err := run(layout.FromEnv(), os.Args[2])
+	var start *zoned.StartError
+	switch {
+	case errors.As(err, &start):
+		fmt.Fprintln(os.Stderr, start.Text)
+		os.Exit(start.Code)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(lay layout.Layout, zone string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	log, err := zoned.OpenLog(lay, zone)
+	if err != nil {
+		return err
+	}
+	return zoned.Run(lay, zone, filepath.Dir(self), log)
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, "Usage: zoned -z zonename\n\tNote: zoned should not be run directly.")
+	os.Exit(2)
+}

@@ -1,0 +1,180 @@
+package zoned
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/internal/keeper"
+	"github.com/linuxzones/zones/zoned/api"
+)
+
+// orphansMax is how many deaths are kept that nobody was found for: of processes whose start
+// this supervisor has not been told of yet. Older ones are helpers' leftovers.
+const orphansMax = 256
+
+// death takes the end of a child of the keeper: the zone's init, a login, or neither.
+func (z *Zone) death(d keeper.Death) {
+	if z.inc != nil && z.inc.is(d) {
+		z.forget(d)
+		z.inc.dead(d)
+		if z.busy == nil {
+			z.initDied(z.inc)
+		}
+		return
+	}
+	if l := z.loginOf(d); l != nil {
+		z.loginDied(l, d)
+		return
+	}
+	z.deaths = append(z.deaths, d)
+	for len(z.deaths) > orphansMax {
+		z.forget(z.deaths[0])
+		z.deaths = z.deaths[1:]
+	}
+}
+
+func (z *Zone) forget(d keeper.Death) {
+	if err := z.keeper.Forget(d); err != nil {
+		z.log.WithError(err).Warn("tell the keeper")
+	}
+}
+
+// matchDeaths looks whether the init of a new incarnation has died before its number was
+// known.
+func (z *Zone) matchDeaths(inc *incarnation) {
+	for i, d := range z.deaths {
+		if inc.is(d) {
+			z.deaths = append(z.deaths[:i], z.deaths[i+1:]...)
+			z.forget(d)
+			inc.dead(d)
+			return
+		}
+	}
+}
+
+func (i *incarnation) is(d keeper.Death) bool { return i.initPid == d.Pid && i.initStart == d.Start }
+
+func (i *incarnation) dead(d keeper.Death) {
+	if !i.isDead() {
+		i.status = d.Status
+		close(i.died)
+	}
+}
+
+func (i *incarnation) isDead() bool {
+	select {
+	case <-i.died:
+		return true
+	default:
+		return false
+	}
+}
+
+// Restarting an init that dies, as the brand asks: at once the first time, then with a delay
+// that doubles, so that an init that can not live does not keep the host busy. An incarnation
+// that lived for restartQuiet starts anew.
+const (
+	restartFirst = time.Second
+	restartMax   = time.Minute
+	restartQuiet = time.Minute
+)
+
+type restarts struct {
+	delay   time.Duration
+	pending bool // a restart waits for its delay
+	n       int  // which; a transition in between makes it void
+}
+
+func (r *restarts) next(lived time.Duration) time.Duration {
+	d := r.delay
+	switch {
+	case lived >= restartQuiet:
+		d, r.delay = 0, 0
+	case r.delay == 0:
+		r.delay = restartFirst
+	default:
+		r.delay = min(2*r.delay, restartMax)
+	}
+	return d
+}
+
+// initDied decides what the end of the zone's init means: it called reboot(2), whose kind is
+// in the signal that the kernel says it died of, or it died.
+func (z *Zone) initDied(inc *incarnation) {
+	ws := inc.status
+	r := z.fromZone(api.VerbHalt)
+	switch {
+	case z.state == configs.Ready:
+		z.log.WithField("status", describe(ws)).Error("the zone's trampoline died")
+	case ws.Signaled() && ws.Signal() == unix.SIGINT:
+		z.log.Info("the zone halted itself")
+	case ws.Signaled() && ws.Signal() == unix.SIGHUP:
+		z.log.Info("the zone rebooted itself")
+		r.Verb = api.VerbReboot
+		z.begin(r, reboot)
+		return
+	case z.shutdown != nil || !z.brand.RestartInit:
+		z.log.WithField("status", describe(ws)).Warn("init died; the zone is halted")
+	default:
+		z.reviveInit(r, inc)
+		return
+	}
+	z.begin(r, halt)
+}
+
+func (z *Zone) reviveInit(r *request, inc *incarnation) {
+	delay := z.restarts.next(time.Since(time.Unix(inc.since, 0)))
+	z.log.WithField("status", describe(inc.status)).Warnf("init died; the zone is booted again after %s", delay)
+	z.say(fmt.Sprintf("init(8) died: %s: restarting automatically", describe(inc.status)))
+	if delay == 0 {
+		r.Verb = api.VerbReboot
+		z.begin(r, reboot)
+		return
+	}
+	z.restarts.n++
+	n := z.restarts.n
+	z.begin(r, halt)
+	z.restarts.pending = true
+	time.AfterFunc(delay, func() { z.post(evReboot{n}) })
+}
+
+// restartInit boots the zone again after the delay, if nobody did anything else meanwhile.
+func (z *Zone) restartInit(n int) {
+	if !z.restarts.pending || n != z.restarts.n {
+		return
+	}
+	z.restarts.pending = false
+	if z.busy == nil && z.state == configs.Installed {
+		z.begin(z.fromZone(api.VerbBoot), toBoot)
+	}
+}
+
+// fromZone is a request that nobody at the door made.
+func (z *Zone) fromZone(v api.Verb) *request {
+	r := newRequest(api.Request{Version: api.Version, Verb: v}, zonePeer)
+	r.origin = fromKernel
+	z.audit.began(r)
+	return r
+}
+
+// say puts a line between the console's output.
+func (z *Zone) say(text string) {
+	if err := z.keeper.Append([]byte("\r\n[" + text + "]\r\n")); err != nil {
+		z.log.WithError(err).Warn("console notice")
+	}
+}
+
+func describe(ws unix.WaitStatus) string {
+	switch {
+	case ws.Exited():
+		return fmt.Sprintf("exit status %d", ws.ExitStatus())
+	case ws.Signaled() && ws.CoreDump():
+		return fmt.Sprintf("%s, core dumped", unix.SignalName(ws.Signal()))
+	case ws.Signaled():
+		return unix.SignalName(ws.Signal())
+	}
+	return fmt.Sprintf("status %#x", uint32(ws))
+}

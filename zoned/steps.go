@@ -1,0 +1,280 @@
+package zoned
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/internal/cgroup2"
+	"github.com/linuxzones/zones/internal/idrange"
+	"github.com/linuxzones/zones/internal/keeper"
+	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/vplat/helper"
+	"github.com/linuxzones/zones/zoned/api"
+)
+
+// Limits of steps. A step that is not done in its time has failed and the zone is rolled
+// back; the times are those of a host that swaps, not of one that works.
+const (
+	quickLimit    = 20 * time.Second
+	platformLimit = 120 * time.Second
+	// killLimit is how long killed processes may take to go. Only one that waits in the kernel
+	// for a device or a server takes longer; the zone is then down, and it is told who waits.
+	killLimit = 20 * time.Second
+)
+
+// slotBoot is the keeper's slot for the socket on which the trampoline waits.
+const slotBoot = "boot"
+
+// contractDir is the cgroup of init below its zone's, adminDir the parent of logins'.
+const (
+	contractDir = "ct/1/d"
+	adminDir    = "admin"
+)
+
+// readySteps build the virtual platform; bootSteps let init go.
+var (
+	readySteps = []step{
+		{name: "snapshot", title: "freeze the configuration", limit: quickLimit, do: doSnapshot, undo: undoSnapshot},
+		{name: "id", title: "take a zone id", limit: quickLimit, do: doID},
+		{name: "range", title: "lease user ids", limit: quickLimit, do: doRange, undo: undoRange},
+		{name: "cgroup", title: "make the zone's cgroup", limit: quickLimit, plan: planCgroup, do: doCgroup, undo: undoCgroup},
+		{name: "platform", title: "build the virtual platform", limit: platformLimit, plan: planCgroup, do: doPlatform, undo: undoPlatform},
+	}
+	bootSteps = []step{
+		{name: "boot", title: "start init", limit: quickLimit, do: doBoot},
+	}
+)
+
+func stepNamed(name string) (*step, bool) {
+	for _, list := range [][]step{readySteps, bootSteps} {
+		for i := range list {
+			if list[i].name == name {
+				return &list[i], true
+			}
+		}
+	}
+	return nil, false
+}
+
+func (z *Zone) stateDir() string { return z.lay.ZoneState(z.name) }
+
+// owner names this zone among all instances on the host.
+func (z *Zone) owner() string { return z.lay.Root + " " + z.name }
+
+// cgroupDir is the absolute path of a cgroup below the mount.
+func (z *Zone) cgroupDir(rel string) string { return filepath.Join(z.mount, rel) }
+
+func doSnapshot(_ context.Context, w *worker, _ *stepData) error {
+	zone, _, err := w.z.store.Load(w.z.name)
+	if err != nil {
+		return err
+	}
+	_, err = w.z.store.Snapshot(zone)
+	return err
+}
+
+func undoSnapshot(_ context.Context, w *worker, _ *stepData) error {
+	return w.z.store.DestroySnapshot(w.z.name)
+}
+
+// doID takes the next number of the instance. Numbers are not given back: each incarnation
+// has its own.
+func doID(_ context.Context, w *worker, d *stepData) error {
+	dir, err := sys.OpenDir(w.z.lay.State())
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	var lock *sys.Lock
+	for {
+		if lock, _, err = sys.LockFile(dir, ".ids"); err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EAGAIN) {
+			return err
+		}
+		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+	}
+	defer lock.Release()
+	// The lock file holds the last number, in the place of a pid.
+	d.ZoneID = lock.Pid() + 1
+	w.inc = &incarnation{id: d.ZoneID, died: make(chan struct{}), since: time.Now().Unix()}
+	d.Since = w.inc.since
+	return lock.WritePid(d.ZoneID)
+}
+
+func doRange(_ context.Context, w *worker, d *stepData) error {
+	reg, err := idrange.Open()
+	if err != nil {
+		return err
+	}
+	d.IDBase, err = reg.Lease(w.z.owner())
+	w.inc.idBase = d.IDBase
+	return err
+}
+
+func undoRange(_ context.Context, w *worker, _ *stepData) error {
+	reg, err := idrange.Open()
+	if err != nil {
+		return err
+	}
+	return reg.Release(w.z.owner())
+}
+
+// planCgroup names the directory before it is made. The boot's number in it is new at each
+// ready: a directory in which processes were killed is never used again.
+func planCgroup(w *worker, d *stepData) error {
+	d.Cgroup = filepath.Join(w.z.base, "g"+strconv.Itoa(w.inc.id))
+	return nil
+}
+
+func doCgroup(_ context.Context, w *worker, d *stepData) error {
+	dir := w.z.cgroupDir(d.Cgroup)
+	for _, sub := range []string{contractDir, adminDir} {
+		if err := cgroup2.Make(filepath.Join(dir, sub)); err != nil {
+			return err
+		}
+	}
+	root := int(w.inc.idBase)
+	if err := cgroup2.Delegate(filepath.Join(dir, contractDir), root, root); err != nil {
+		return err
+	}
+	w.inc.cgroup = d.Cgroup
+	return nil
+}
+
+func undoCgroup(ctx context.Context, w *worker, d *stepData) error {
+	dir := w.z.cgroupDir(d.Cgroup)
+	if err := cgroup2.Kill(dir); err != nil {
+		return err
+	}
+	if err := cgroup2.AwaitEmpty(ctx, dir); err != nil {
+		return err
+	}
+	return cgroup2.Remove(dir)
+}
+
+// doPlatform has zrun build everything else. zrun is born in the cgroup of init, so that
+// nothing need be moved, and goes with the generation when it must be killed.
+func doPlatform(ctx context.Context, w *worker, d *stepData) error {
+	z := w.z
+	r := &helper.Request{
+		Op: helper.OpCreate, Zone: z.name, StateDir: z.stateDir(), Cgroup: d.Cgroup,
+		CgroupMount: z.mount, Libexec: z.libexec, IDBase: w.inc.idBase,
+	}
+	reply, fds, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), filepath.Join(z.cgroupDir(d.Cgroup), contractDir), r, nil)
+	if err != nil {
+		return err
+	}
+	defer sys.CloseAll(fds)
+	if reply.Error != "" {
+		return errors.New(reply.Error)
+	}
+	if len(fds) != 3 || reply.Init == nil {
+		return fmt.Errorf("zrun answered with %d descriptors", len(fds))
+	}
+	for name, fd := range map[string]*sys.FD{keeper.SlotPty: fds[0], slotBoot: fds[2]} {
+		if err := z.keeper.Put(name, fd.Int()); err != nil {
+			return err
+		}
+	}
+	d.InitPid, d.InitStart, d.Since = reply.Pid, reply.Start, w.inc.since
+	d.InitPath, d.InitArgs, d.InitEnv = reply.Init.Path, reply.Init.Args, reply.Init.Env
+	w.inc.initPid, w.inc.initStart = d.InitPid, d.InitStart
+	for _, warning := range reply.Warnings {
+		w.say(api.LevelWarning, keyWarning, warning)
+	}
+	master, err := fds[0].Dup()
+	if err != nil {
+		return err
+	}
+	z.slots.put(slotBoot, fds[2])
+	z.slots.put(keeper.SlotPty, fds[0])
+	fds[0], fds[2] = nil, nil
+	return z.console.SetInput(master)
+}
+
+// undoPlatform forgets a zone whose processes are dead: namespaces and mounts went with them.
+func undoPlatform(ctx context.Context, w *worker, d *stepData) error {
+	z := w.z
+	dir := z.cgroupDir(d.Cgroup)
+	if err := cgroup2.Kill(dir); err != nil {
+		return err
+	}
+	if err := cgroup2.AwaitEmpty(ctx, dir); err != nil {
+		return err
+	}
+	_ = z.console.SetInput(nil)
+	for _, slot := range []string{keeper.SlotPty, slotBoot} {
+		if err := z.keeper.Drop(slot); err != nil {
+			return err
+		}
+		z.slots.put(slot, nil)
+	}
+	for _, name := range []string{"oci", "scratch", "plan.json", "mnttab"} {
+		if err := os.RemoveAll(filepath.Join(z.stateDir(), name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ready builds the platform.
+func (w *worker) ready() error {
+	// From here on a supervisor that dies is replaced whatever it died of.
+	if err := w.z.keeper.Hold(true); err != nil {
+		return err
+	}
+	if err := w.perform(readySteps); err != nil {
+		return err
+	}
+	w.to(configs.Ready)
+	return nil
+}
+
+// halt ends every process of the zone and takes the platform down. It serves for a zone in
+// any state, a half-built one included.
+func (w *worker) halt() error {
+	if w.state >= configs.Ready {
+		w.to(configs.ShuttingDown)
+	}
+	w.say(api.LevelProgress, keyStep, "end the zone's processes")
+	if err := w.endProcesses(); err != nil {
+		w.to(configs.Down)
+		return err
+	}
+	if err := w.rollBack(); err != nil {
+		w.to(configs.Down)
+		return err
+	}
+	w.inc = nil
+	w.to(configs.Installed)
+	return w.z.keeper.Hold(false)
+}
+
+// endProcesses kills all that lives in the zone's generation, logins included, and waits.
+func (w *worker) endProcesses() error {
+	ctx, cancel := context.WithTimeout(w.z.ctx, killLimit)
+	defer cancel()
+	for _, l := range w.z.journal.hist.steps {
+		if l.Data.Cgroup == "" || l.Name != "cgroup" {
+			continue
+		}
+		dir := w.z.cgroupDir(l.Data.Cgroup)
+		if err := cgroup2.Kill(dir); err != nil {
+			return err
+		}
+		if err := cgroup2.AwaitEmpty(ctx, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
