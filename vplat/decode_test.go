@@ -118,18 +118,21 @@ func TestForeignDocuments(t *testing.T) {
 // FuzzDecode: whatever is accepted is written and read again as the same, and stays inside
 // of what a plan may name.
 func FuzzDecode(f *testing.F) {
-	doc := document(f)
+	// Without the long lists, so that the fuzzer's changes meet what is checked.
+	p, err := Decode(document(f))
+	if err != nil {
+		f.Fatal(err)
+	}
+	l := p.Spec.Linux
+	l.Seccomp.Syscalls, l.MaskedPaths, l.ReadonlyPaths = nil, nil, nil
+	p.Spec.Mounts = p.Spec.Mounts[len(p.Spec.Mounts)-3:]
+	doc, err := json.Marshal(p)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Add(doc)
 	f.Add([]byte(`{"version":1}`))
 	f.Add(bytes.Replace(doc, []byte("stage/svcbin"), []byte("stage/../etc"), 1))
-	var small Plan
-	if err := json.Unmarshal(doc, &small); err != nil {
-		f.Fatal(err)
-	}
-	small.Spec.Linux.Seccomp.Syscalls = nil
-	if doc, err := small.Encode(); err == nil {
-		f.Add(doc)
-	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		p, err := Decode(doc)
 		if err != nil {
