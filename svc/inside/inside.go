@@ -23,6 +23,12 @@ var (
 	ErrUnproved = errors.New("not proved to be in a zone")
 )
 
+// unknown is ErrUnknown with its cause.
+type unknown struct{ cause error }
+
+func (u *unknown) Error() string   { return ErrUnknown.Error() + ": " + u.cause.Error() }
+func (u *unknown) Unwrap() []error { return []error{ErrUnknown, u.cause} }
+
 // Proof was made in a pid namespace that is not the host's.
 type Proof struct{ k *kernel }
 
@@ -44,7 +50,7 @@ func (p Proof) check() error {
 	inode, err := p.k.pidNamespace()
 	switch {
 	case err != nil:
-		return errors.Join(ErrUnknown, err)
+		return &unknown{err}
 	case inode == 0:
 		return ErrUnknown
 	case inode == initialPIDNamespace:
