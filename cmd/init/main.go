@@ -1,5 +1,3 @@
-// Init is every program of ours inside a zone: one static binary, mounted read-only at
-// /lib/svc/bin, that is what the last part of its name says.
 package main
 
 import (

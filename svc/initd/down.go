@@ -1,9 +1,6 @@
 package initd
 
 import (
-	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,7 +31,7 @@ func (d *daemon) goDown(p proof, r request.Request) int {
 	if !r.AtOnce() {
 		p.KillAll(unix.SIGTERM)
 		p.KillAll(unix.SIGCONT) // who is stopped does not see a SIGTERM
-		d.group.Go(d.k.hangUp)
+		d.group.Go(p.HangUpTerminals) // it reads /proc: nobody waits for it
 		d.awaitNobody(p, graceLimit, 0)
 	}
 	d.awaitNobody(p, killLimit, unix.SIGKILL)
@@ -86,43 +83,4 @@ func (d *daemon) drain() {
 			return
 		}
 	}
-}
-
-// sessionsMax bounds how many processes are looked at.
-const sessionsMax = 65536
-
-// hangUpSessions sends SIGHUP to the leaders of sessions that have a terminal: an interactive
-// shell ignores SIGTERM, and would make every halt wait for graceLimit. It reads /proc, which
-// root of the zone can replace, so nobody waits for it; the worst that a false /proc can do
-// is to hang up the wrong process of a zone that is going down.
-func hangUpSessions() {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(sessionsMax)
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil || pid <= 1 {
-			continue
-		}
-		stat, err := os.ReadFile("/proc/" + name + "/stat")
-		if err == nil && leadsTerminal(string(stat), name) {
-			unix.Kill(pid, unix.SIGHUP)
-			unix.Kill(pid, unix.SIGCONT)
-		}
-	}
-}
-
-// leadsTerminal reads a line of /proc/PID/stat. The command's name, in parentheses, may hold
-// anything.
-func leadsTerminal(stat, pid string) bool {
-	end := strings.LastIndexByte(stat, ')')
-	if end < 0 {
-		return false
-	}
-	// state ppid pgrp session tty_nr
-	f := strings.Fields(stat[end+1:])
-	return len(f) > 4 && f[3] == pid && f[4] != "0"
 }

@@ -217,12 +217,12 @@ type kernel struct {
 	gone       func(pidfd int) bool
 	close      func(fd int)
 	executable func(path string) bool
-	hangUp     func()
 }
 
 // proof is what is dangerous: inside.Proof.
 type proof interface {
 	KillAll(unix.Signal) error
+	HangUpTerminals()
 	Reboot(inside.Action) error
 }
 
@@ -241,5 +241,4 @@ var realKernel = kernel{
 	gone:       gone,
 	close:      func(fd int) { unix.Close(fd) },
 	executable: func(path string) bool { return unix.Access(path, unix.X_OK) == nil },
-	hangUp:     hangUpSessions,
 }

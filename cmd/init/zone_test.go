@@ -1,4 +1,4 @@
-package testzone
+package main
 
 import (
 	"encoding/binary"

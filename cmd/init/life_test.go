@@ -1,14 +1,12 @@
-package initd_test
+package main
 
 import (
 	"syscall"
 	"testing"
-
-	"github.com/linuxzones/zones/svc/testzone"
 )
 
 func TestLife(t *testing.T) {
-	z := testzone.Booted(t, testzone.Options{}, "-m", "verbose")
+	z := Booted(t, Options{}, "-m", "verbose")
 	z.Type("echo shell is $$ on $(tty), zone $(/lib/svc/bin/zonename)\n")
 	z.Expect(`shell is \d+ on /dev/console, zone testzone`)
 	z.Type("/lib/svc/bin/halt\n")
