@@ -64,7 +64,7 @@ func (p *plan) memoryFS(what string, fs configs.FS, o fsOptions) error {
 // sharedFS shows a directory of the host in the zone, under the same ids as on the host:
 // what is the host's root's there is the zone's root's.
 func (p *plan) sharedFS(what, stage string, fs configs.FS, o fsOptions) error {
-	if err := p.checkShared(what, fs.Special, o.readOnly); err != nil {
+	if err := p.checkShared(what, fs.Special, o); err != nil {
 		return err
 	}
 	if !o.readOnly {
@@ -149,7 +149,7 @@ var (
 	hostTrees    = []string{"/opt", "/var", "/var/lib", "/var/spool"}
 )
 
-func (p *plan) checkShared(what, special string, readOnly bool) error {
+func (p *plan) checkShared(what, special string, o fsOptions) error {
 	if err := checkHostPath(special); err != nil {
 		return refuse(what, "special %s %v", quote(special), err)
 	}
@@ -166,7 +166,7 @@ func (p *plan) checkShared(what, special string, readOnly bool) error {
 			return refuse(what, "special %s would show %s; share a directory beside it", quote(special), own.name)
 		}
 	}
-	if readOnly {
+	if o.readOnly {
 		return nil
 	}
 	for _, dir := range append(slices.Clone(hostSoftware), p.f.Libexec) {

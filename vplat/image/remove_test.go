@@ -363,8 +363,8 @@ func TestUninstallKilled(t *testing.T) {
 	for range 6 {
 		zonepath, _ := newZone(t)
 		mkdir(t, zonepath+"/root", 0o755)
-		makeDeep(t, zonepath+"/root", 5_000)
-		for i := range 2000 {
+		makeDeep(t, zonepath+"/root", 2_000)
+		for i := range 500 {
 			write(t, fmt.Sprintf("%s/root/w%d/f", zonepath, i), "", 0o644)
 		}
 		cmd := exec.Command(os.Args[0])
@@ -372,7 +372,7 @@ func TestUninstallKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(5+rnd.IntN(60)) * time.Millisecond)
+		time.Sleep(time.Duration(2+rnd.IntN(30)) * time.Millisecond)
 		_ = cmd.Process.Kill()
 		if err := cmd.Wait(); err != nil {
 			killed++

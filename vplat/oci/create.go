@@ -25,7 +25,6 @@ import (
 // Names below a zone's state directory.
 const (
 	ociDir     = "oci"     // libcontainer's own state
-	scratchDir = "scratch" // empty on disk; a tmpfs in zrun's mount namespace
 	planFile   = "plan.json"
 	mnttabFile = "mnttab"
 )
@@ -49,7 +48,7 @@ func (c *Created) Close() { sys.CloseAll([]*sys.FD{c.Master, c.Pidfd, c.Boot}) }
 // private. When it fails nothing is left but what the supervisor removes with the zone's
 // cgroup and state directory.
 func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
-	if err := unify(r.CgroupMount); err != nil {
+	if err := unify(r.CgroupMount, readOnly); err != nil {
 		return nil, err
 	}
 	if err := SavePlan(r.StateDir, p); err != nil {
@@ -64,7 +63,7 @@ func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
 	if err := prepareMnttab(r); err != nil {
 		return nil, err
 	}
-	s, err := newScratch(filepath.Join(r.StateDir, scratchDir), ns)
+	s, err := newScratch(ns)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +100,7 @@ func (s *scratch) config(spec *specs.Spec, r *helper.Request) (*lconfigs.Config,
 			spec.Mounts[i].Source = filepath.Join(s.dir, vplat.StageDir, rest)
 		}
 	}
-	spec.Linux.CgroupsPath = filepath.Join(r.Cgroup, ContractDir)
+	spec.Linux.CgroupsPath = ""
 	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{CgroupName: r.Zone, Spec: spec})
 	if err != nil {
 		return nil, err
@@ -117,14 +116,12 @@ func (s *scratch) config(spec *specs.Spec, r *helper.Request) (*lconfigs.Config,
 	// Opening a device is decided by the device nodes the zone has, and it can make none: no
 	// BPF program on the cgroup is wanted.
 	config.Cgroups.Resources.Devices = nil
+	config.Cgroups.Rootless = true // see unify
 	return config, nil
 }
 
-// ContractDir is the cgroup of init below the zone's, AdminDir that of logins.
-const (
-	ContractDir = "ct/1/d"
-	AdminDir    = "admin"
-)
+// AdminDir is the parent of the logins' cgroups, below the zone's.
+const AdminDir = "admin"
 
 func start(config *lconfigs.Config, p *vplat.Plan, r *helper.Request) (*Created, error) {
 	container, err := libcontainer.Create(filepath.Join(r.StateDir, ociDir), r.Zone, config)

@@ -35,7 +35,7 @@ func (e *Executed) Close() { sys.CloseAll([]*sys.FD{e.Pidfd, e.Master}) }
 
 // Exec starts a process in the zone. Without a terminal stdio must be three descriptors.
 func Exec(r *helper.Request, stdio []*os.File) (*Executed, error) {
-	if err := unify(r.CgroupMount); err != nil {
+	if err := unify(r.CgroupMount, readWrite); err != nil {
 		return nil, err
 	}
 	plan, err := loadPlan(r.StateDir)

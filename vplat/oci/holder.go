@@ -68,8 +68,10 @@ func makeNamespaces(cgroupDir string, base, count uint32) (*namespaces, error) {
 		UidMappings:                maps,
 		GidMappings:                maps,
 		GidMappingsEnableSetgroups: true,
-		UseCgroupFD:                true,
-		CgroupFD:                   int(dir.Fd()),
+		// Root of the new namespace, or exec would take its capabilities away.
+		Credential:  &syscall.Credential{},
+		UseCgroupFD: true,
+		CgroupFD:    int(dir.Fd()),
 	}
 	if err := cmd.Start(); err != nil {
 		ours.Close()

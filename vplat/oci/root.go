@@ -27,8 +27,24 @@ type scratch struct {
 	n   int         // layers made so far, which names their directories
 }
 
-func newScratch(dir string, ns *namespaces) (*scratch, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// scratchPlaces are where the scratch directory is mounted, in zrun's mount namespace: the
+// first that is there. The root of a zone, an ordinary user of the host, must be able to walk
+// there, so it can not lie below the 0700 state directory. What the host has in the place is
+// out of reach for zrun and of the zone's file systems, hence the order.
+var scratchPlaces = []string{"/dev/shm", "/dev/mqueue", "/media", "/mnt", "/srv"}
+
+func scratchPlace() (string, error) {
+	for _, p := range scratchPlaces {
+		if st, err := os.Lstat(p); err == nil && st.IsDir() {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("none of the directories %s is there", strings.Join(scratchPlaces, ", "))
+}
+
+func newScratch(ns *namespaces) (*scratch, error) {
+	dir, err := scratchPlace()
+	if err != nil {
 		return nil, err
 	}
 	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755,size="+scratchBytes); err != nil {
