@@ -219,7 +219,7 @@ func undoPlatform(ctx context.Context, w *worker, d *stepData) error {
 		}
 		z.slots.put(slot, nil)
 	}
-	for _, name := range []string{"oci", "scratch", "plan.json", "mnttab"} {
+	for _, name := range []string{"oci", "plan.json", "mnttab"} {
 		if err := os.RemoveAll(filepath.Join(z.stateDir(), name)); err != nil {
 			return err
 		}
