@@ -61,7 +61,7 @@ func (s *Session) infoAll() {
 	host := s.name == configs.GlobalName
 	for _, g := range globals {
 		if !host || g.onHost {
-			fmt.Fprintln(s.Out, strings.TrimRight(g.name+": "+g.get(s.work), " "))
+			fmt.Fprintln(s.Out, g.name+": "+g.get(s.work))
 		}
 	}
 	for _, a := range configs.RctlAliases() {
@@ -88,7 +88,7 @@ func (s *Session) infoGlobal(name string) error {
 		s.showAlias(alias)
 		return nil
 	}
-	fmt.Fprintln(s.Out, strings.TrimRight(g.name+": "+g.get(s.work), " "))
+	fmt.Fprintln(s.Out, g.name+": "+g.get(s.work))
 	return nil
 }
 
@@ -118,7 +118,7 @@ func showRecord(w io.Writer, k *resource, r record) {
 			for _, e := range v {
 				fmt.Fprintf(w, "\t%s: %s\n", p.name, e)
 			}
-		case len(v) == 0 && p.need == required:
+		case len(v) == 0 && (p.need == required || p.missed):
 			fmt.Fprintf(w, "\t%s not specified\n", p.name)
 		case len(v) == 0:
 		case p.aliased:

@@ -28,6 +28,8 @@ type property struct {
 	need   need
 	// aliased properties are shown in brackets: they are resource controls.
 	aliased bool
+	// missed properties are shown as not specified although they are optional.
+	missed bool
 }
 
 type need bool
@@ -71,10 +73,10 @@ func (k *resource) propertyNames() []string {
 // schema is all resources, in the order in which info shows them.
 var schema = []*resource{
 	{name: "fs", local: true, load: loadFS, store: storeFS, props: []property{
-		{name: "dir", need: required}, {name: "special", need: required}, {name: "raw"}, {name: "type", need: required},
+		{name: "dir", need: required}, {name: "special", need: required}, {name: "raw", missed: true}, {name: "type", need: required},
 		{name: "options", shape: list}}},
 	{name: "net", local: true, load: loadNet, store: storeNet, props: []property{
-		{name: "address"}, {name: "allowed-address"}, {name: "physical", need: required}, {name: "defrouter"},
+		{name: "address", missed: true}, {name: "allowed-address", missed: true}, {name: "physical", need: required}, {name: "defrouter", missed: true},
 		{name: "global-nic"}, {name: "mac-addr"}, {name: "vlan-id"},
 		{name: "property", shape: complexes, fields: []string{"name", "value"}}}},
 	{name: "device", local: true, load: loadDevice, store: storeDevice, props: []property{
