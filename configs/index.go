@@ -31,7 +31,7 @@ type index struct{ lines []indexLine }
 // find gives the place of a zone, or -1.
 func (x *index) find(name string) int {
 	for i := range x.lines {
-		if x.lines[i].entry.Name == name {
+		if name != "" && x.lines[i].entry.Name == name {
 			return i
 		}
 	}
