@@ -14,7 +14,15 @@ import (
 var subcommands map[admin.Command]subcommand
 
 func init() {
-	subcommands = map[admin.Command]subcommand{
+	subcommands = map[admin.Command]subcommand{}
+	maps.Copy(subcommands, running())
+	maps.Copy(subcommands, files())
+	maps.Copy(subcommands, telling())
+}
+
+// running are the subcommands about a zone's life.
+func running() map[admin.Command]subcommand {
+	return map[admin.Command]subcommand{
 		admin.Boot: {
 			spec: "f", operands: many, synopsis: "boot [-f] [-- boot_arguments]", do: doTransition,
 			about: "Boot the zone, making it ready first if need be.",
@@ -25,16 +33,23 @@ func init() {
 Without arguments those of the zone's configuration (bootargs) serve.
 -f boots a zone that is incomplete as well.`,
 		},
-		admin.Check: {
-			spec: "o:", synopsis: "check [-o json]", noZone: true, do: doCheck,
-			about: "Say what this host offers and lacks for zones, and what follows.",
-			more:  "Exit code 0: all that is needed is there. 1: something needed is lacking.",
+		admin.Halt:  {synopsis: "halt", do: doTransition, about: "Halt the zone at once: its processes are killed."},
+		admin.Ready: {synopsis: "ready", do: doTransition, about: "Prepare the zone: everything but its processes."},
+		admin.Reboot: {
+			operands: many, synopsis: "reboot [-- boot_arguments]", do: doTransition,
+			about: "Halt the zone at once and boot it again.",
 		},
-		admin.Halt: {synopsis: "halt", do: doTransition, about: "Halt the zone at once: its processes are killed."},
-		admin.Help: {
-			operands: optionalOne, synopsis: "help [subcommand]", noZone: true, do: doHelp,
-			about: "Print this, or what there is to know of a subcommand.",
+		admin.Shutdown: {
+			spec: "r", operands: many, synopsis: "shutdown [-r [-- boot_arguments]]", do: doTransition,
+			about: "Have the zone shut itself down in order.",
+			more:  "-r boots it again afterwards.",
 		},
+	}
+}
+
+// files are those about what is on disk.
+func files() map[admin.Command]subcommand {
+	return map[admin.Command]subcommand{
 		admin.Install: {
 			spec: "a:d:", synopsis: "install [-a archive | -d directory]", do: doInstall,
 			about: "Put the zone's root file system on disk.",
@@ -43,6 +58,33 @@ brand takes
 	-a archive     a tar archive, plain or compressed with gzip, xz or zstd
 	-d directory   a directory that holds a root file system, which is copied
 An installation that is interrupted leaves the zone incomplete: uninstall it.`,
+		},
+		admin.Mark: {
+			operands: exactlyOne, synopsis: "mark incomplete", altRoot: true, do: doMark,
+			about: "Mark an installed zone as incomplete; uninstall it then.",
+		},
+		admin.Uninstall: {
+			spec: "F", synopsis: "uninstall [-F]", do: doUninstall,
+			about: "Remove the zone's files. Asks first; -F does not.",
+		},
+		admin.Verify: {
+			synopsis: "verify", do: func(_ context.Context, _ *command, a *admin.Admin) error { return a.Verify(admin.Verify) },
+			about: "Check whether the zone can be installed and booted on this host.",
+		},
+	}
+}
+
+// telling are those that only tell.
+func telling() map[admin.Command]subcommand {
+	return map[admin.Command]subcommand{
+		admin.Check: {
+			spec: "o:", synopsis: "check [-o json]", noZone: true, do: doCheck,
+			about: "Say what this host offers and lacks for zones, and what follows.",
+			more:  "Exit code 0: all that is needed is there. 1: something needed is lacking.",
+		},
+		admin.Help: {
+			operands: optionalOne, synopsis: "help [subcommand]", noZone: true, do: doHelp,
+			about: "Print this, or what there is to know of a subcommand.",
 		},
 		admin.List: {
 			spec: "cinpvo:", synopsis: "list [-cin] [-p | -v | -o json]", altRoot: true, do: doList,
@@ -55,31 +97,9 @@ An installation that is interrupted leaves the zone incomplete: uninstall it.`,
 	-o json   a JSON document
 With -z, that zone whatever its state is.`,
 		},
-		admin.Mark: {
-			operands: exactlyOne, synopsis: "mark incomplete", altRoot: true, do: doMark,
-			about: "Mark an installed zone as incomplete; uninstall it then.",
-		},
 		admin.Plan: {
 			synopsis: "plan", do: doPlan,
 			about: "Print as JSON how the zone is or would be built.",
-		},
-		admin.Ready: {synopsis: "ready", do: doTransition, about: "Prepare the zone: everything but its processes."},
-		admin.Reboot: {
-			operands: many, synopsis: "reboot [-- boot_arguments]", do: doTransition,
-			about: "Halt the zone at once and boot it again.",
-		},
-		admin.Shutdown: {
-			spec: "r", operands: many, synopsis: "shutdown [-r [-- boot_arguments]]", do: doTransition,
-			about: "Have the zone shut itself down in order.",
-			more:  "-r boots it again afterwards.",
-		},
-		admin.Uninstall: {
-			spec: "F", synopsis: "uninstall [-F]", do: doUninstall,
-			about: "Remove the zone's files. Asks first; -F does not.",
-		},
-		admin.Verify: {
-			synopsis: "verify", do: func(_ context.Context, _ *command, a *admin.Admin) error { return a.Verify(admin.Verify) },
-			about: "Check whether the zone can be installed and booted on this host.",
 		},
 	}
 }

@@ -1,4 +1,3 @@
-// Zoneadm administers the zones of this host.
 package main
 
 import (
@@ -116,7 +115,7 @@ func (c *command) wire(streams admin.Streams) *admin.Admin {
 		}
 	}
 	a.Door = func(zone string, start admin.Starting) admin.Door {
-		d := &api.Client{Layout: l, Zone: zone, Startup: a.Say, Debug: debug, Locale: locale()}
+		d := &api.Client{Layout: l, Zone: zone, Startup: a.Startup, Debug: debug, Locale: api.Locale()}
 		if start == admin.StartIfDead {
 			d.Start = (&api.Spawner{Layout: l, Warn: a.Say}).Start
 		}
@@ -132,14 +131,4 @@ func libexec() (string, error) {
 		return "", err
 	}
 	return filepath.Dir(p), nil
-}
-
-// locale is the language of messages by the rules of setlocale.
-func locale() string {
-	for _, v := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if s := os.Getenv(v); s != "" {
-			return s
-		}
-	}
-	return "C"
 }

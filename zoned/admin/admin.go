@@ -77,6 +77,11 @@ func (a *Admin) Say(text string) {
 	_, _ = fmt.Fprintln(a.Err, Line(a.Zone, text))
 }
 
+// Startup prints a start-up message of a supervisor, which names the zone itself.
+func (a *Admin) Startup(text string) {
+	a.Say(strings.Replace(text, "zone '"+a.Zone+"': ", "", 1))
+}
+
 // Line is a message in the original's form. Control characters are shown, not sent: the
 // text may hold names that a zone or an archive chose.
 func Line(zone, text string) string {

@@ -43,6 +43,7 @@ type run struct {
 	result           chan outcome
 	signals          chan os.Signal
 	group            sync.WaitGroup // every goroutine but those of the relays
+	relays           sync.WaitGroup // these, and the one that waits for them
 }
 
 // command runs a command, or a login without a terminal, and returns its exit status.
@@ -112,23 +113,24 @@ func notify(ch chan os.Signal, sigs []os.Signal) {
 	}
 }
 
-// startRelays passes the command's output on. They are waited for through drained.
+// startRelays passes the command's output on. The relays are waited for through drained.
 func (r *run) startRelays() {
 	var both sync.WaitGroup
 	for _, d := range []struct {
 		from *sys.FD
 		to   *os.File
 	}{{r.stdout, r.o.Stdout}, {r.stderr, r.o.Stderr}} {
+		to := int(d.to.Fd())
 		both.Go(func() {
-			_ = relay{d.from, int(d.to.Fd()), r.ended}.run()
+			_ = relay{d.from, to, r.ended, r.quit}.run()
 			// Nobody reads any more: the command gets SIGPIPE as if it had been here.
 			_ = d.from.Close()
 		})
 	}
-	go func() { // ends with the relays
+	r.relays.Go(func() {
 		both.Wait()
 		close(r.drained)
-	}()
+	})
 }
 
 // follow waits for the command's end and for its output's.
@@ -200,10 +202,9 @@ func (r *run) close(cancel func()) {
 	cancel()
 	r.quit.stop()
 	r.group.Wait()
-	select {
-	case <-r.drained:
+	if within(r.drained, stuckMax) {
+		r.relays.Wait()
 		r.release()
-	default:
 	}
 }
 

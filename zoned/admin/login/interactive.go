@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -41,8 +42,10 @@ type session struct {
 	result      chan outcome
 	input       chan ending // the input's end
 	output      chan error  // the output's end: nil, or why it could not be written
+	relayed     chan struct{}
 	signals     chan os.Signal
-	group       sync.WaitGroup // every goroutine but the output's
+	group       sync.WaitGroup // every goroutine but those that write to standard output
+	writers     sync.WaitGroup // these
 }
 
 // interactive logs in on a terminal of the zone's own.
@@ -56,7 +59,7 @@ func interactive(ctx context.Context, o Options) int {
 	defer s.close(cancel)
 	notify(s.signals, watched)
 	req := o.request()
-	req.Login.TTY, req.Login.Term = true, os.Getenv("TERM")
+	req.Login.TTY, req.Login.Term = true, termName(os.Getenv("TERM"))
 	req.Login.Rows, req.Login.Cols = s.tty.size()
 	s.group.Go(func() {
 		reply, err := o.Door.Call(ctx, req, api.Events{
@@ -68,6 +71,20 @@ func interactive(ctx context.Context, o Options) int {
 	return s.farewell(s.follow(ctx))
 }
 
+// termName is TERM if it is a plain word, as names of terminals are; else none is given on.
+func termName(term string) string {
+	const termMax = 64
+	if len(term) > termMax {
+		return ""
+	}
+	for _, c := range []byte(term) {
+		if !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || strings.IndexByte("+-._", c) >= 0) {
+			return ""
+		}
+	}
+	return term
+}
+
 func newSession(o *Options) (*session, error) {
 	tty, err := openTerminal(int(o.Stdin.Fd()))
 	if err != nil {
@@ -76,7 +93,7 @@ func newSession(o *Options) (*session, error) {
 	s := &session{
 		o: o, tty: tty, talk: &talk{o: o, newline: tty.newline}, esc: newEscape(o.Escape, o.NoEscape, &tty.saved),
 		arrived: make(chan *sys.FD, 1), result: make(chan outcome, 1), input: make(chan ending, 1), output: make(chan error, 1),
-		signals: make(chan os.Signal, 16),
+		relayed: make(chan struct{}), signals: make(chan os.Signal, 16),
 	}
 	if s.ended, err = newStopper(); err != nil {
 		return nil, err
@@ -168,9 +185,11 @@ func (s *session) begin(m *sys.FD) error {
 		return err
 	}
 	s.group.Go(s.feed)
-	go func() { // waited for through s.output, unless it is stuck in a write
-		s.output <- relay{m, int(s.o.Stdout.Fd()), s.ended}.run()
-	}()
+	to := int(s.o.Stdout.Fd())
+	s.writers.Go(func() {
+		defer close(s.relayed)
+		s.output <- relay{m, to, s.ended, s.quit}.run()
+	})
 	return nil
 }
 
@@ -244,7 +263,7 @@ func (s *session) farewell(e ending) int {
 	if s.master == nil {
 		return e.exit
 	}
-	raw := s.tty.newline() != "\n"
+	s.quit.stop() // nothing of the zone's comes after our last words
 	s.tty.restore()
 	if e.exit >= exitSignal {
 		return e.exit // nobody is there, or nobody is asking
@@ -255,21 +274,33 @@ func (s *session) farewell(e ending) int {
 	}
 	if !s.o.Quiet {
 		text += fmt.Sprintf("\n[Connection to zone '%s' %s closed]\n", s.o.Zone, s.name)
-	} else if raw && text != "" {
+	} else if text != "" {
 		text += "\n"
 	}
+	if !within(s.relayed, stuckMax) {
+		return e.exit
+	}
+	// A terminal that takes nothing must not hold us.
 	said := make(chan struct{})
-	go func() { // bounded by stuckMax: a terminal that takes nothing must not hold us
+	to := int(s.o.Stdout.Fd())
+	s.writers.Go(func() {
 		defer close(said)
-		_ = write(int(s.o.Stdout.Fd()), []byte(text))
-	}()
-	t := time.NewTimer(stuckMax)
+		_ = write(to, []byte(text))
+	})
+	within(said, stuckMax)
+	return e.exit
+}
+
+// within waits for done, but no longer than d.
+func within(done <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-said:
+	case <-done:
+		return true
 	case <-t.C:
+		return false
 	}
-	return e.exit
 }
 
 // close ends what is under way. Closing the master hangs up what still runs in the zone.
@@ -278,12 +309,17 @@ func (s *session) close(cancel func()) {
 	signal.Stop(s.signals)
 	cancel()
 	s.quit.stop()
-	s.ended.stop()
 	s.group.Wait()
 	select {
 	case m := <-s.arrived:
 		_ = m.Close()
 	default:
 	}
+	if s.master != nil && !within(s.relayed, stuckMax) {
+		return // stuck in a write: left to the end of the process
+	}
+	s.writers.Wait()
 	_ = s.master.Close()
+	s.ended.close()
+	s.quit.close()
 }

@@ -13,8 +13,8 @@ type relay struct {
 	from *sys.FD // non-blocking
 	to   int
 	// ended is stopped when the command has ended: from then on the end of the stream is
-	// waited for drainMax only.
-	ended stopper
+	// waited for drainMax only. quit ends the relay at once.
+	ended, quit stopper
 }
 
 // run returns at the end of the stream, or drainMax after the command's end with everything
@@ -28,8 +28,11 @@ func (r relay) run() error {
 		if limit > 0 {
 			ms = max(0, int((limit-sys.Monotonic())/1e6))
 		}
-		err := until.wait([]unix.PollFd{{Fd: int32(r.from.Int()), Events: unix.POLLIN}}, ms)
+		fds := []unix.PollFd{{Fd: int32(r.from.Int()), Events: unix.POLLIN}, {Fd: int32(r.quit.fd.Int()), Events: unix.POLLIN}}
+		err := until.wait(fds, ms)
 		switch {
+		case fds[1].Revents != 0:
+			return nil
 		case errors.Is(err, errStopped):
 			until, limit = stopper{}, sys.Monotonic()+int64(drainMax)
 			continue

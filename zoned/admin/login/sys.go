@@ -89,7 +89,7 @@ func (s stopper) wait(fds []unix.PollFd, ms int) error {
 
 // readable is how many bytes a pipe or terminal holds.
 func readable(fd int) int {
-	n, err := unix.IoctlGetInt(fd, unix.FIONREAD)
+	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
 	if err != nil {
 		return 0
 	}
