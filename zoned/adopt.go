@@ -72,6 +72,9 @@ func incarnationOf(steps []liveStep) *incarnation {
 // stateOf is the state that the journal's steps amount to.
 func stateOf(h *history) configs.State {
 	s := configs.Installed
+	if h.down {
+		return configs.Down
+	}
 	for _, l := range h.steps {
 		switch {
 		case !l.Done:

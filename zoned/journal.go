@@ -48,6 +48,7 @@ const (
 	recOpen   = "open"
 	recOp     = "op"
 	recPhase  = "phase" // one phase of the operation is over
+	recDown   = "down"  // it could not be halted
 	recDo     = "do"
 	recDone   = "done"
 	recUndo   = "undo"
@@ -99,6 +100,7 @@ type liveStep struct {
 type history struct {
 	steps   []liveStep
 	open    *operation // one that did not end
+	down    bool       // a halt failed: processes or steps are left
 	results []result
 }
 
@@ -180,6 +182,9 @@ func (h *history) apply(r *record) {
 		if i := h.find(r.Step); i >= 0 {
 			h.steps = append(h.steps[:i], h.steps[i+1:]...)
 		}
+		h.down = h.down && len(h.steps) > 0
+	case recDown:
+		h.down = true
 	case recEnd:
 		h.open = nil
 		if r.Result.ID != "" {
@@ -242,6 +247,9 @@ func (j *journal) rewrite() error {
 		if s.Done {
 			lines = append(lines, &record{Type: recDone, Step: s.Name, Data: &s.Data})
 		}
+	}
+	if j.hist.down {
+		lines = append(lines, &record{Type: recDown})
 	}
 	if j.hist.open != nil {
 		lines = append(lines, &record{Type: recOp, Op: j.hist.open})

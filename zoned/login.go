@@ -67,7 +67,7 @@ func parseLoginSlot(name string) (id string, pid int, start uint64, ok bool) {
 func (z *Zone) login(r *request) {
 	switch {
 	case z.logins[r.ID] != nil:
-		z.follow(r, z.logins[r.ID]) // started for a caller whose supervisor died
+		z.followAgain(r, z.logins[r.ID])
 		return
 	case r.Login == nil:
 		z.refuseLogin(r, keyBadRequest, "no login")
@@ -235,6 +235,20 @@ func (z *Zone) expireLogins() {
 	if n > endedLoginsMax {
 		z.dropLogin(oldest)
 	}
+}
+
+// followAgain serves a caller who asks for a login anew because the supervisor that started it
+// died. One that should have a terminal has not got it, and its master went with that
+// supervisor: the login is hung up, and the caller told.
+func (z *Zone) followAgain(r *request, l *login) {
+	if l.pid != 0 && r.Login != nil && r.Login.TTY {
+		if l.dir != "" {
+			_ = cgroup2.Kill(l.dir)
+		}
+		z.refuseLogin(r, keyLoginLost)
+		return
+	}
+	z.follow(r, l)
 }
 
 // follow has a request wait for a login's end.

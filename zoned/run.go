@@ -45,7 +45,7 @@ func fatal(format string, args ...any) error {
 func Run(lay layout.Layout, name, libexec string, log *logrus.Entry) error {
 	z := &Zone{
 		name: name, lay: lay, log: log, libexec: libexec, store: configs.Open(lay),
-		slots: &slots{m: map[string]*sys.FD{}}, inbox: make(chan event, inboxMax),
+		slots: &slots{m: map[string]*sys.FD{}}, inbox: make(chan event, inboxMax), dead: make(chan keeper.Death, keeper.DeathsMax),
 		requests: map[string]*request{}, logins: map[string]*login{}, state: configs.Installed,
 	}
 	z.audit = newAudit(lay, name, func(err error) { log.WithError(err).Error("audit") })
@@ -187,7 +187,9 @@ func (z *Zone) listen() {
 			}
 			return
 		}
-		if !z.post(evDeath{d}) {
+		select {
+		case z.dead <- d:
+		case <-z.ctx.Done():
 			return
 		}
 	}

@@ -247,11 +247,14 @@ func (w *worker) halt() error {
 		w.to(configs.ShuttingDown)
 	}
 	w.say(api.LevelProgress, keyStep, "end the zone's processes")
-	if err := w.endProcesses(); err != nil {
-		w.to(configs.Down)
-		return err
+	err := w.endProcesses()
+	if err == nil {
+		err = w.rollBack()
 	}
-	if err := w.rollBack(); err != nil {
+	if err != nil {
+		if jerr := w.z.journal.log(&record{Type: recDown}); jerr != nil {
+			w.log.WithError(jerr).Error("journal")
+		}
 		w.to(configs.Down)
 		return err
 	}

@@ -47,6 +47,9 @@ type Zone struct {
 	slots   *slots // descriptors that the keeper holds too
 
 	inbox chan event
+	// dead brings the keeper's deaths. It holds as many as the keeper does: who reads the keeper
+	// must never wait for the owner, who may be waiting for the keeper's answer.
+	dead  chan keeper.Death
 	group sync.WaitGroup
 	ctx   context.Context
 	stop  context.CancelFunc
@@ -63,7 +66,6 @@ type Zone struct {
 	shutdown *request       // a graceful shutdown under way
 	restarts restarts
 	leaving  bool
-	exit     int
 }
 
 // incarnation is the zone between ready and halt.
@@ -86,7 +88,6 @@ type (
 		r     *request
 		reply chan *request // the request to follow: this or an earlier one of the same id
 	}
-	evDeath struct{ d keeper.Death }
 	evGone  struct{}            // the keeper is dead
 	evDone  struct{ o outcome } // a worker ended
 	evTerm  struct{}            // SIGTERM
@@ -128,6 +129,9 @@ func (z *Zone) loop() {
 		case e := <-z.inbox:
 			z.handle(e)
 			idle.Reset(linger)
+		case d := <-z.dead:
+			z.death(d)
+			idle.Reset(linger)
 		case <-idle.C:
 			if z.unneeded() {
 				z.leave()
@@ -142,8 +146,6 @@ func (z *Zone) handle(e event) {
 	switch e := e.(type) {
 	case evRequest:
 		z.request(e)
-	case evDeath:
-		z.death(e.d)
 	case evDone:
 		z.done(e.o)
 	case evState:

@@ -114,6 +114,16 @@ func create(r *helper.Request) (helper.Reply, []*sys.FD, error) {
 		return helper.Reply{}, nil, err
 	}
 	reply := helper.Reply{Pid: c.Pid, Start: c.Start,
-		Init: &helper.Init{Path: plan.Init.Path, Args: plan.Init.Args, Env: plan.Init.Env}}
+		Warnings: warnings(plan),
+		Init:     &helper.Init{Path: plan.Init.Path, Args: plan.Init.Args, Env: plan.Init.Env}}
 	return reply, []*sys.FD{c.Master, c.Pidfd, c.Boot}, nil
+}
+
+// warnings are what the administrator should know of the plan that is carried out.
+func warnings(p *vplat.Plan) []string {
+	out := p.Warnings
+	for _, d := range p.Deferred {
+		out = append(out, "not put into effect by this version: "+d)
+	}
+	return out
 }

@@ -16,7 +16,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/linuxzones/zones/internal/atomicfile"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/vplat"
 	"github.com/linuxzones/zones/vplat/helper"
@@ -24,7 +23,7 @@ import (
 
 // Names below a zone's state directory.
 const (
-	ociDir     = "oci"     // libcontainer's own state
+	ociDir     = "oci" // libcontainer's own state
 	planFile   = "plan.json"
 	mnttabFile = "mnttab"
 )
@@ -54,7 +53,7 @@ func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
 	if err := SavePlan(r.StateDir, p); err != nil {
 		return nil, err
 	}
-	zoneDir := filepath.Join(cgroupRoot, r.Cgroup)
+	zoneDir := filepath.Join(cgroupRoot, r.Cgroup, p.Cgroup.Root)
 	ns, err := makeNamespaces(zoneDir, p.IDBase, p.IDCount)
 	if err != nil {
 		return nil, err
@@ -63,7 +62,7 @@ func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
 	if err := prepareMnttab(r); err != nil {
 		return nil, err
 	}
-	s, err := newScratch(ns)
+	s, err := newScratch(ns, p.ZonePath)
 	if err != nil {
 		return nil, err
 	}
@@ -256,9 +255,10 @@ func retarget(r *helper.Request) error {
 
 // SavePlan keeps the plan of this incarnation for logins and for a person.
 func SavePlan(stateDir string, p *vplat.Plan) error {
-	b, err := json.MarshalIndent(p, "", "  ")
+	b, err := p.Encode()
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(stateDir, planFile), b, 0o600)
+	// Run-time state: it must survive this process, not the host.
+	return os.WriteFile(filepath.Join(stateDir, planFile), b, 0o600)
 }

@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -139,12 +138,9 @@ func loadPlan(stateDir string) (*vplat.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the zone's plan: %w", err)
 	}
-	var p vplat.Plan
-	if err := json.Unmarshal(b, &p); err != nil {
+	p, err := vplat.Decode(b)
+	if err != nil {
 		return nil, fmt.Errorf("the zone's plan: %w", err)
 	}
-	if p.Version != vplat.PlanVersion {
-		return nil, fmt.Errorf("the zone's plan is of version %d, this program knows %d: halt and boot the zone", p.Version, vplat.PlanVersion)
-	}
-	return &p, nil
+	return p, nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/linuxzones/zones/vplat"
 	"github.com/linuxzones/zones/vplat/helper"
@@ -30,7 +31,7 @@ func writeMnttab(r *helper.Request, pid int) error {
 	if len(info) > mountinfoBytesMax {
 		return fmt.Errorf("render mnttab: the zone has more than %d bytes of mounts", mountinfoBytesMax)
 	}
-	text, err := vplat.RenderMnttab(info, r.Zone)
+	text, err := vplat.MnttabAt(info, r.Zone, time.Now())
 	if err != nil {
 		return fmt.Errorf("render mnttab: %w", err)
 	}

@@ -21,10 +21,11 @@ const scratchBytes = "64k"
 // scratch is the directory in which the root of a zone is put together: a tmpfs of the
 // private mount namespace.
 type scratch struct {
-	dir string
-	fd  *os.File
-	ns  *namespaces // whose user namespace shifts the ids
-	n   int         // layers made so far, which names their directories
+	dir  string
+	fd   *os.File
+	ns   *namespaces // whose user namespace shifts the ids
+	path string      // the zonepath, where the zone's own directories are made when missing
+	n    int         // layers made so far, which names their directories
 }
 
 // scratchPlaces are where the scratch directory is mounted, in zrun's mount namespace: the
@@ -42,7 +43,7 @@ func scratchPlace() (string, error) {
 	return "", fmt.Errorf("none of the directories %s is there", strings.Join(scratchPlaces, ", "))
 }
 
-func newScratch(ns *namespaces) (*scratch, error) {
+func newScratch(ns *namespaces, zonePath string) (*scratch, error) {
 	dir, err := scratchPlace()
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func newScratch(ns *namespaces) (*scratch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scratch{dir: dir, fd: fd, ns: ns}, nil
+	return &scratch{dir: dir, fd: fd, ns: ns, path: zonePath}, nil
 }
 
 func (s *scratch) apply(steps []vplat.RootStep) error {
@@ -74,7 +75,7 @@ func (s *scratch) apply(steps []vplat.RootStep) error {
 func (s *scratch) step(st vplat.RootStep) error {
 	switch st.Op {
 	case vplat.OpIDMap:
-		return s.idmap(st.Source, st.Target, st.ReadOnly)
+		return s.idmap(st)
 	case vplat.OpOverlay:
 		return s.overlay(st)
 	case vplat.OpMount:
@@ -84,16 +85,20 @@ func (s *scratch) step(st vplat.RootStep) error {
 }
 
 // target opens the mount point below the scratch directory. What is mounted there already
-// may be a zone's own root, so no link is followed and nothing leads out. Stage
-// directories, which nobody but us writes, are made here.
-func (s *scratch) target(name string) (*os.File, error) {
-	if dir, _ := filepath.Split(name); filepath.Clean(dir) == vplat.StageDir {
-		if err := os.Mkdir(filepath.Join(s.dir, filepath.Clean(name)), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+// may be a zone's own root, so no link is followed and nothing leads out. Stage mount points,
+// which nobody but us writes, are made here: a directory, or a file for a file.
+func (s *scratch) target(name string, dir bool) (*os.File, error) {
+	if parent, _ := filepath.Split(name); filepath.Clean(parent) == vplat.StageDir {
+		if err := s.makeStage(name, dir); err != nil {
 			return nil, err
 		}
 	}
+	flags := uint64(unix.O_PATH | unix.O_CLOEXEC)
+	if dir {
+		flags |= unix.O_DIRECTORY
+	}
 	fd, err := unix.Openat2(int(s.fd.Fd()), name, &unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC,
+		Flags:   flags,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
 	})
 	if err != nil {
@@ -102,47 +107,100 @@ func (s *scratch) target(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// clone gives a detached copy of the tree at source, shifted into the zone's ids.
-func (s *scratch) clone(source string, readOnly bool) (*os.File, error) {
-	src, err := unix.Open(source, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+func (s *scratch) makeStage(name string, dir bool) error {
+	path := filepath.Join(s.dir, filepath.Clean(name))
+	var err error
+	if dir {
+		err = os.Mkdir(path, 0o755)
+	} else {
+		err = os.WriteFile(path, nil, 0o644)
+	}
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// clone gives a detached copy of the tree at the step's source, shifted into the zone's ids.
+func (s *scratch) clone(st vplat.RootStep) (*os.File, error) {
+	src, err := unix.Open(st.Source, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: source, Err: err}
+		return nil, &os.PathError{Op: "open", Path: st.Source, Err: err}
 	}
 	defer unix.Close(src)
 	fd, err := unix.OpenTree(src, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
 	if err != nil {
-		return nil, &os.PathError{Op: "clone", Path: source, Err: err}
+		return nil, &os.PathError{Op: "clone", Path: st.Source, Err: err}
 	}
-	tree := os.NewFile(uintptr(fd), source)
+	tree := os.NewFile(uintptr(fd), st.Source)
 	attr := unix.MountAttr{
-		Attr_set:    unix.MOUNT_ATTR_IDMAP | unix.MOUNT_ATTR_NODEV,
+		Attr_set:    unix.MOUNT_ATTR_IDMAP,
 		Propagation: unix.MS_PRIVATE,
 		Userns_fd:   uint64(s.ns.user.Fd()),
 	}
-	if readOnly {
-		attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
+	flags, _ := st.MountFlags()
+	for _, b := range attrBits {
+		if flags&b.flag != 0 {
+			attr.Attr_set |= b.attr
+			attr.Attr_clr |= b.clear
+		}
 	}
 	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
 		tree.Close()
 		if errors.Is(err, unix.EINVAL) {
-			return nil, fmt.Errorf("the file system of %s can not be shifted into the zone's ids (no idmapped mounts): put the zone on another one, such as ext4, xfs or btrfs: %w", source, err)
+			return nil, fmt.Errorf("the file system of %s can not be shifted into the zone's ids (no idmapped mounts): put it on another one, such as ext4, xfs or btrfs: %w", st.Source, err)
 		}
-		return nil, &os.PathError{Op: "idmap", Path: source, Err: err}
+		return nil, &os.PathError{Op: "idmap", Path: st.Source, Err: err}
 	}
 	return tree, nil
 }
 
-func (s *scratch) idmap(source, target string, readOnly bool) error {
-	tree, err := s.clone(source, readOnly)
+// attrBits are mount flags as mount_setattr knows them. The access time's are one field.
+var attrBits = []struct {
+	flag        uintptr
+	attr, clear uint64
+}{
+	{unix.MS_RDONLY, unix.MOUNT_ATTR_RDONLY, 0},
+	{unix.MS_NOSUID, unix.MOUNT_ATTR_NOSUID, 0},
+	{unix.MS_NODEV, unix.MOUNT_ATTR_NODEV, 0},
+	{unix.MS_NOEXEC, unix.MOUNT_ATTR_NOEXEC, 0},
+	{unix.MS_NODIRATIME, unix.MOUNT_ATTR_NODIRATIME, 0},
+	{unix.MS_NOSYMFOLLOW, unix.MOUNT_ATTR_NOSYMFOLLOW, 0},
+	{unix.MS_NOATIME, unix.MOUNT_ATTR_NOATIME, unix.MOUNT_ATTR__ATIME},
+	{unix.MS_STRICTATIME, unix.MOUNT_ATTR_STRICTATIME, unix.MOUNT_ATTR__ATIME},
+}
+
+func (s *scratch) idmap(st vplat.RootStep) error {
+	if err := s.makeOwn(st.Source); err != nil {
+		return err
+	}
+	tree, err := s.clone(st)
 	if err != nil {
 		return err
 	}
 	defer tree.Close()
-	return s.attach(tree, target)
+	return s.attach(tree, st.Target)
+}
+
+// makeOwn makes a directory of the zone's own beside its root, where the host's root alone
+// writes: a zone that asks for a writable /usr finds an empty one.
+func (s *scratch) makeOwn(dir string) error {
+	if filepath.Dir(dir) != s.path {
+		return nil
+	}
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 func (s *scratch) attach(tree *os.File, target string) error {
-	at, err := s.target(target)
+	var st unix.Stat_t
+	if err := unix.Fstat(int(tree.Fd()), &st); err != nil {
+		return &os.PathError{Op: "stat", Path: tree.Name(), Err: err}
+	}
+	at, err := s.target(target, st.Mode&unix.S_IFMT == unix.S_IFDIR)
 	if err != nil {
 		return err
 	}
@@ -163,11 +221,19 @@ func (s *scratch) layer(source string, readOnly bool) (string, error) {
 	if err := os.Mkdir(filepath.Join(s.dir, name), 0o755); err != nil {
 		return "", err
 	}
-	return filepath.Join(s.dir, name), s.idmap(source, name, readOnly)
+	return filepath.Join(s.dir, name), s.idmap(vplat.RootStep{Source: source, Target: name, ReadOnly: readOnly})
 }
 
 // overlayWritable puts the zone's own upper layer above the others.
 func (s *scratch) overlayWritable(st vplat.RootStep, lower []string) error {
+	if err := s.makeOwn(st.Upper); err != nil {
+		return err
+	}
+	for _, d := range []string{"upper", "work"} {
+		if err := os.Mkdir(filepath.Join(st.Upper, d), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
 	up, err := s.layer(st.Upper, false)
 	if err != nil {
 		return err
@@ -248,29 +314,12 @@ func (s *scratch) mountBlock(st vplat.RootStep) error {
 			return err
 		}
 	}
-	at, err := s.target(st.Target)
+	at, err := s.target(st.Target, true)
 	if err != nil {
 		return err
 	}
 	defer at.Close()
-	var flags uintptr = unix.MS_NODEV
-	var data []string
-	for _, o := range st.Options {
-		switch o {
-		case "ro":
-			flags |= unix.MS_RDONLY
-		case "nosuid":
-			flags |= unix.MS_NOSUID
-		case "noexec":
-			flags |= unix.MS_NOEXEC
-		case "nodev", "rw", "suid", "exec":
-		default:
-			data = append(data, o)
-		}
-	}
-	if st.ReadOnly {
-		flags |= unix.MS_RDONLY
-	}
+	flags, data := st.MountFlags()
 	return os.NewSyscallError("mount", unix.Mount(st.Source, "/proc/self/fd/"+strconv.Itoa(int(at.Fd())), st.FSType, flags, strings.Join(data, ",")))
 }
 
