@@ -65,6 +65,8 @@ func runCommand(t *testing.T, l *doortest.Logins, stdin io.Reader, o login.Optio
 	_ = errW.Close()
 	g.Wait()
 	<-fed
+	_ = outR.Close()
+	_ = errR.Close()
 	r.out, r.err = out.String(), errs.String()
 	return r
 }
