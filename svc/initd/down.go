@@ -30,7 +30,7 @@ func (d *daemon) goDown(p proof, r request.Request) int {
 	d.scribe.say("init: the zone is going down: " + r.String())
 	if !r.AtOnce() {
 		p.KillAll(unix.SIGTERM)
-		p.KillAll(unix.SIGCONT) // who is stopped does not see a SIGTERM
+		p.KillAll(unix.SIGCONT)       // who is stopped does not see a SIGTERM
 		d.group.Go(p.HangUpTerminals) // it reads /proc: nobody waits for it
 		d.awaitNobody(p, graceLimit, 0)
 	}

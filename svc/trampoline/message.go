@@ -1,6 +1,7 @@
 package trampoline
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"unicode/utf16"
@@ -105,6 +106,10 @@ func (d *decoder) expect(c byte) {
 
 func (d *decoder) list() []string {
 	var list []string
+	if d.space(); bytes.HasPrefix(d.data[d.at:], []byte("null")) {
+		d.at += len("null")
+		return nil // how Go writes an empty list
+	}
 	d.expect('[')
 	for d.err == nil && !d.accept(']') {
 		if len(list) > 0 {
