@@ -231,7 +231,9 @@ func explain(err error) error {
 }
 
 // retarget makes the zone's own cgroup, not init's, the one that libcontainer's state names:
-// later processes are born below admin/, outside of what limits the zone.
+// later processes are born below admin/, outside of what limits the zone. And the directory
+// from which libcontainer starts them, that of the root as it was put together, is gone by
+// then: any other does.
 func retarget(r *helper.Request) error {
 	name := filepath.Join(r.StateDir, ociDir, r.Zone, "state.json")
 	b, err := os.ReadFile(name)
@@ -247,6 +249,14 @@ func retarget(r *helper.Request) error {
 		return err
 	}
 	state["cgroup_paths"] = paths
+	var config map[string]json.RawMessage
+	if err := json.Unmarshal(state["config"], &config); err != nil {
+		return fmt.Errorf("read libcontainer's state: %w", err)
+	}
+	config["rootfs"] = json.RawMessage(`"/"`)
+	if state["config"], err = json.Marshal(config); err != nil {
+		return err
+	}
 	if b, err = json.Marshal(state); err != nil {
 		return err
 	}
