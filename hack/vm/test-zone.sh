@@ -43,8 +43,9 @@ expect() {
 	}
 }
 
-# field NAME gives a number or a word of the zone's status file.
-field() { sed -nE "s/.*\"$1\": *\"?([^\",}]*)\"?.*/\\1/p" "$status"; }
+# pid_of init|zoned|zsched reads the zone's status file, empty when there is none.
+pid_of() { sed -nE "s/.*\"$1\": *\{\"pid\": *([0-9]+).*/\\1/p" "$status" 2>/dev/null; }
+status_is() { grep -qE "\"state\": *\"$1\"" "$status" 2>/dev/null; }
 
 # await WHAT COMMAND... looks ten times a second, a minute long.
 await() {
@@ -103,8 +104,8 @@ boot() {
 	say zoneadm list -v
 	state_is running
 	cat "$status"
-	[[ $(field state) == running ]]
-	[[ -d /proc/$(field init_pid) ]]
+	status_is running
+	[[ -d /proc/$(pid_of init) ]]
 }
 
 login() {
@@ -122,12 +123,12 @@ login() {
 # The single-writer rule: what we do in the cgroup tree is below a delegated scope.
 scope() {
 	local cgroup unit
-	cgroup=$(cut -d: -f3 "/proc/$(field zsched_pid)/cgroup")
+	cgroup=$(cut -d: -f3 "/proc/$(pid_of zsched)/cgroup")
 	echo "zsched is in $cgroup"
 	[[ $cgroup == /zones.slice/*.scope* ]]
 	unit=${cgroup#/zones.slice/}
 	expect Delegate=yes systemctl show -p Delegate "${unit%%/*}"
-	[[ $(cut -d: -f3 "/proc/$(field init_pid)/cgroup") != /system.slice/guest-run.service* ]]
+	[[ $(cut -d: -f3 "/proc/$(pid_of init)/cgroup") != /system.slice/guest-run.service* ]]
 }
 
 # another_zoned PID: the pid file names a living supervisor other than PID.
@@ -139,31 +140,31 @@ another_zoned() {
 kill_zoned() {
 	local zoned init born
 	for _ in 1 2 3; do
-		zoned=$(field zoned_pid) init=$(field init_pid)
+		zoned=$(pid_of zoned) init=$(pid_of init)
 		born=$(start_time "$init")
 		say kill -KILL "$zoned"
 		await "another zoned" another_zoned "$zoned"
 		expect still zlogin $zone 'echo still'
-		[[ $(field init_pid) == "$init" && $(start_time "$init") == "$born" ]]
-		await "the new zoned in the status" eval '[[ $(field zoned_pid) != '"$zoned"' ]]'
+		[[ $(pid_of init) == "$init" && $(start_time "$init") == "$born" ]]
+		await "the new zoned in the status" eval '[[ $(pid_of zoned) != '"$zoned"' ]]'
 		state_is running
 	done
 }
 
 reboot_zone() {
 	local init
-	init=$(field init_pid)
+	init=$(pid_of init)
 	say zoneadm -z $zone reboot
 	state_is running
-	[[ $(field init_pid) != "$init" ]]
+	[[ $(pid_of init) != "$init" ]]
 	expect again zlogin $zone 'echo again'
 }
 
 reboot_from_inside() {
 	local init
-	init=$(field init_pid)
+	init=$(pid_of init)
 	say zlogin $zone reboot || true
-	await "another init" eval '[[ $(field state) == running && $(field init_pid) != '"$init"' ]]'
+	await "another init" eval 'status_is running && [[ $(pid_of init) != '"$init"' ]]'
 	await "a login" eval "zlogin $zone true"
 }
 

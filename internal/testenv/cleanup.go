@@ -88,7 +88,7 @@ func (z *Zones) Leftovers() []string {
 		left = append(left, p.String())
 	}
 	for _, dir := range taggedCgroups([]string{z.Tag()}) {
-		left = append(left, "cgroup "+dir)
+		left = append(left, describeCgroup(dir))
 	}
 	below, err := mountsBelow(z.Root)
 	if err != nil {

@@ -33,14 +33,20 @@ type Zones struct {
 	env []string // added to the environment of every program
 }
 
-// Status is what a zone's world-readable status file says.
+// Process is how the status file names a process.
+type Process struct {
+	Pid   int    `json:"pid"`
+	Start uint64 `json:"start"` // in clock ticks since boot
+}
+
+// Status is what a zone's world-readable status file says. It is read here anew rather than
+// with the product's own type: the file is an interface, and this its independent reader.
 type Status struct {
-	State     string `json:"state"`
-	ID        int    `json:"id"`
-	InitPID   int    `json:"init_pid"`
-	ZonedPID  int    `json:"zoned_pid"`
-	ZschedPID int    `json:"zsched_pid"`
-	Cgroup    string `json:"cgroup"`
+	State  string  `json:"state"`
+	ID     int     `json:"id"`
+	Zsched Process `json:"zsched"`
+	Zoned  Process `json:"zoned"`
+	Init   Process `json:"init"`
 }
 
 // Instance makes a private instance, with the programs built. When the test ends its zones
@@ -198,6 +204,20 @@ func (z *Zones) AwaitState(zone, state string) Status {
 		return s.State == state
 	}, "zone "+zone+" to be "+state)
 	return s
+}
+
+// Cgroup is the cgroup2 path of the zone's init below the hierarchy's root.
+func (z *Zones) Cgroup(zone string) string {
+	z.t.Helper()
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(z.Status(zone).Init.Pid), "cgroup"))
+	must(z.t, err)
+	for line := range strings.Lines(string(text)) {
+		if path, unified := strings.CutPrefix(line, "0::"); unified {
+			return strings.TrimSpace(path)
+		}
+	}
+	z.t.Fatalf("init of zone %s is in no cgroup2: %s", zone, text)
+	return ""
 }
 
 // PID reads a pid file of the zone's state, "zoned" or "zsched"; 0 when there is none.

@@ -21,7 +21,7 @@ boot)
 	mkdir -p "$state" "$ZONES_ROOT/run/zones/status"
 	setsid tail -f "$ZONES_ROOT/etc/zones/index" </dev/null >/dev/null 2>&1 &
 	echo $! >"$state/zoned.pid"
-	echo '{"state":"running","id":3,"init_pid":7,"zoned_pid":'$!',"zsched_pid":9,"cgroup":"/zones/x"}' >"$ZONES_ROOT/run/zones/status/$2.json"
+	echo '{"state":"running","id":3,"init":{"pid":7,"start":1},"zoned":{"pid":'$!',"start":2},"zsched":{"pid":9,"start":3}}' >"$ZONES_ROOT/run/zones/status/$2.json"
 	;;
 halt) [ ! -f "$state/zoned.pid" ] || [ -f "$state/stubborn" ] || kill "$(cat "$state/zoned.pid")"; rm -rf "$state" ;;
 uninstall) : ;;
@@ -95,7 +95,7 @@ func TestInstancePutsItsZonesAway(t *testing.T) {
 		z.Sparse("web")
 		z.Must("zoneadm", "-z", "web", "boot")
 		s := z.AwaitState("web", "running")
-		if s.ID != 3 || s.InitPID != 7 || s.Cgroup != "/zones/x" || s.ZonedPID != z.PID("web", "zoned") {
+		if s.ID != 3 || s.Init.Pid != 7 || s.Init.Start != 1 || s.Zoned.Pid != z.PID("web", "zoned") {
 			t.Errorf("status %+v", s)
 		}
 		if len(z.Leftovers()) != 1 {

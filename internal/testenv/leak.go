@@ -122,7 +122,7 @@ func (s *snapshot) hostLeaks() []leak {
 		}
 	}
 	for _, dir := range taggedCgroups(ownTags()) {
-		list = append(list, leak{what: "cgroup " + dir, remove: func() { _ = removeCgroup(dir) }})
+		list = append(list, leak{what: describeCgroup(dir), remove: func() { _ = removeCgroup(dir) }})
 	}
 	for name := range netdevs() {
 		if !s.netdevs[name] && tagged(name) {

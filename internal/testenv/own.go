@@ -91,7 +91,7 @@ func Cgroup(t testing.TB) string {
 }
 
 // taggedCgroups lists the directories, of any hierarchy, whose name carries one of tags;
-// a parent stands before its children. What is below a match is part of it.
+// a parent stands before its children. What is below a match is part of it and not listed.
 func taggedCgroups(tags []string) []string {
 	var found []string
 	for _, root := range cgroupMounts() {
@@ -106,6 +106,16 @@ func taggedCgroups(tags []string) []string {
 		})
 	}
 	return found
+}
+
+// describeCgroup names a cgroup and how far it reaches down.
+func describeCgroup(dir string) string {
+	words := "cgroup " + dir
+	walkCgroups(dir, 0, func(child string) bool {
+		words += " " + strings.TrimPrefix(child, dir)
+		return true
+	})
+	return words
 }
 
 // cgroupDepthMax bounds the search: a zone's cgroup is within a slice, a scope or a session.
