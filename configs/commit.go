@@ -184,8 +184,10 @@ func (s *Store) Delete(name string, base Etag) error {
 			return err
 		}
 		if name == GlobalName {
-			if err := v.checkBase(x, name, base); err != nil {
-				return err
+			if base != "" {
+				if err := v.checkBase(x, name, base); err != nil {
+					return err
+				}
 			}
 			return s.commit(map[string]*string{GlobalName + xmlSuffix: nil})
 		}

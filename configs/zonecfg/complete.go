@@ -15,7 +15,14 @@ func (s *Session) Complete(line string) (keep string, words []string) {
 	command := strings.TrimLeft(line[start:], " \t")
 	at := strings.LastIndexAny(command, " \t=") + 1
 	keep, part := line[:len(line)-len(command)+at], command[at:]
-	before := strings.Fields(strings.ReplaceAll(command[:at], "=", "= "))
+	var before []string
+	for _, w := range strings.Fields(strings.ReplaceAll(command[:at], "=", "= ")) {
+		if w == "=" && len(before) > 0 {
+			before[len(before)-1] += w
+			continue
+		}
+		before = append(before, w)
+	}
 	for _, w := range s.offers(before) {
 		if strings.HasPrefix(w, part) {
 			words = append(words, w)

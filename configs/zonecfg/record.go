@@ -100,9 +100,9 @@ func matchValue(kind *resource, c condition, value string) bool {
 }
 
 // fnmatch matches with * ? and [], which also match slashes: path.Match treats the slash
-// alone differently, so it is hidden from it. A malformed pattern matches nothing.
+// alone differently, so it is hidden from it, and has ^ for the shell's !. A malformed pattern matches nothing.
 func fnmatch(pattern, s string) bool {
-	hide := strings.NewReplacer("/", "\x00")
-	ok, err := path.Match(hide.Replace(pattern), hide.Replace(s))
+	hide := strings.NewReplacer("/", "\x00", "[!", "[^")
+	ok, err := path.Match(hide.Replace(pattern), strings.ReplaceAll(s, "/", "\x00"))
 	return ok && err == nil
 }
