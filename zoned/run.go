@@ -172,9 +172,24 @@ func (z *Zone) live() error {
 	if err := z.keeper.Started(); err != nil {
 		return fatal("talk to zsched: %v", err)
 	}
+	z.detach()
 	z.log.WithField("generation", held.Generation).Info("serving")
 	z.loop()
 	return nil
+}
+
+// detach moves standard output and error from whoever started us to the log, where a panic's
+// last words are found.
+func (z *Zone) detach() {
+	f, ok := z.log.Logger.Out.(*os.File)
+	if !ok {
+		return
+	}
+	for _, fd := range []int{1, 2} {
+		if err := unix.Dup3(int(f.Fd()), fd, 0); err != nil {
+			z.log.WithError(err).Warn("detach")
+		}
+	}
 }
 
 // listen turns the keeper's messages into events.
