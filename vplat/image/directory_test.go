@@ -94,64 +94,65 @@ func TestDirectorySpecial(t *testing.T) {
 	}
 }
 
+var directoryRefusals = []struct {
+	name  string
+	make  func(t *testing.T, src, zonepath, canary string) string
+	limit Limits
+	want  error
+}{
+	{name: "missing", make: func(_ *testing.T, src, _, _ string) string { return src + "/none" }, want: unix.ENOENT},
+	{name: "a file", make: func(_ *testing.T, _, _, canary string) string { return canary + "/precious" }, want: ErrNotDirectory},
+	{name: "a link", make: func(t *testing.T, src, _, canary string) string {
+		link(t, src, canary+"/l")
+		return canary + "/l"
+	}, want: ErrNotDirectory},
+	{name: "no system", make: func(_ *testing.T, _, _, canary string) string { return canary }, want: ErrNotOS},
+	{name: "zone in source", make: func(_ *testing.T, _, zonepath, _ string) string { return filepath.Dir(zonepath) }, want: ErrNested},
+	{name: "source is the zone's root", make: func(_ *testing.T, _, zonepath, _ string) string { return zonepath + "/root" }, want: ErrNested},
+	{name: "source in the zonepath", make: func(t *testing.T, _, zonepath, _ string) string {
+		mkdir(t, zonepath+"/lu/etc", 0o755)
+		return zonepath + "/lu/etc/../.."
+	}, want: ErrNested},
+	{name: "host's root", make: func(*testing.T, string, string, string) string { return "/" }, want: ErrNested},
+	{name: "too deep", make: func(t *testing.T, src, _, _ string) string {
+		mkdir(t, src+strings.Repeat("/d", 6), 0o755)
+		return src
+	}, limit: Limits{DepthMax: 5}, want: ErrTooDeep},
+	{name: "too large", make: func(t *testing.T, src, _, _ string) string {
+		write(t, src+"/f", strings.Repeat("x", 100), 0o644)
+		return src
+	}, limit: Limits{BytesMax: 99}, want: ErrTooManyBytes},
+	{name: "huge hole", make: func(t *testing.T, src, _, _ string) string {
+		write(t, src+"/f", "", 0o644)
+		if err := os.Truncate(src+"/f", 1<<40); err != nil {
+			t.Fatal(err)
+		}
+		return src
+	}, want: ErrTooManyBytes},
+	{name: "too many", make: func(_ *testing.T, src, _, _ string) string { return src }, limit: Limits{EntriesMax: 1}, want: ErrTooManyEntries},
+	{name: "owner of a file", make: func(t *testing.T, src, _, _ string) string { return owned(t, src, "f", 65536) }, want: ErrOwnerRange},
+	{name: "owner of a directory", make: func(t *testing.T, src, _, _ string) string { return owned(t, src, "etc", 100_000) }, want: ErrOwnerRange},
+	{name: "layer of an overlay", make: func(t *testing.T, src, _, _ string) string {
+		if err := unix.Setxattr(src+"/etc", "trusted.overlay.opaque", []byte("y"), 0); err != nil {
+			t.Fatal(err)
+		}
+		return src
+	}, want: ErrXattr},
+	{name: "etc leads out", make: func(t *testing.T, src, _, canary string) string {
+		if err := os.Remove(src + "/etc"); err != nil {
+			t.Fatal(err)
+		}
+		link(t, canary, src+"/etc")
+		return src
+	}, want: ErrNotOS},
+	{name: "dev leads out", make: func(t *testing.T, src, _, canary string) string {
+		link(t, canary, src+"/dev")
+		return src
+	}, want: ErrMountpoint}}
+
 // TestDirectoryRefusals: each for its reason, and nothing outside changes.
 func TestDirectoryRefusals(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		make  func(t *testing.T, src, zonepath, canary string) string
-		limit Limits
-		want  error
-	}{
-		{name: "missing", make: func(_ *testing.T, src, _, _ string) string { return src + "/none" }, want: unix.ENOENT},
-		{name: "a file", make: func(_ *testing.T, _, _, canary string) string { return canary + "/precious" }, want: ErrNotDirectory},
-		{name: "a link", make: func(t *testing.T, src, _, canary string) string {
-			link(t, src, canary+"/l")
-			return canary + "/l"
-		}, want: ErrNotDirectory},
-		{name: "no system", make: func(_ *testing.T, _, _, canary string) string { return canary }, want: ErrNotOS},
-		{name: "zone in source", make: func(_ *testing.T, _, zonepath, _ string) string { return filepath.Dir(zonepath) }, want: ErrNested},
-		{name: "source is the zone's root", make: func(_ *testing.T, _, zonepath, _ string) string { return zonepath + "/root" }, want: ErrNested},
-		{name: "source in the zonepath", make: func(t *testing.T, _, zonepath, _ string) string {
-			mkdir(t, zonepath+"/lu/etc", 0o755)
-			return zonepath + "/lu/etc/../.."
-		}, want: ErrNested},
-		{name: "host's root", make: func(*testing.T, string, string, string) string { return "/" }, want: ErrNested},
-		{name: "too deep", make: func(t *testing.T, src, _, _ string) string {
-			mkdir(t, src+strings.Repeat("/d", 6), 0o755)
-			return src
-		}, limit: Limits{DepthMax: 5}, want: ErrTooDeep},
-		{name: "too large", make: func(t *testing.T, src, _, _ string) string {
-			write(t, src+"/f", strings.Repeat("x", 100), 0o644)
-			return src
-		}, limit: Limits{BytesMax: 99}, want: ErrTooManyBytes},
-		{name: "huge hole", make: func(t *testing.T, src, _, _ string) string {
-			write(t, src+"/f", "", 0o644)
-			if err := os.Truncate(src+"/f", 1<<40); err != nil {
-				t.Fatal(err)
-			}
-			return src
-		}, want: ErrTooManyBytes},
-		{name: "too many", make: func(_ *testing.T, src, _, _ string) string { return src }, limit: Limits{EntriesMax: 1}, want: ErrTooManyEntries},
-		{name: "owner of a file", make: func(t *testing.T, src, _, _ string) string { return owned(t, src, "f", 65536) }, want: ErrOwnerRange},
-		{name: "owner of a directory", make: func(t *testing.T, src, _, _ string) string { return owned(t, src, "etc", 100_000) }, want: ErrOwnerRange},
-		{name: "layer of an overlay", make: func(t *testing.T, src, _, _ string) string {
-			if err := unix.Setxattr(src+"/etc", "trusted.overlay.opaque", []byte("y"), 0); err != nil {
-				t.Fatal(err)
-			}
-			return src
-		}, want: ErrXattr},
-		{name: "etc leads out", make: func(t *testing.T, src, _, canary string) string {
-			if err := os.Remove(src + "/etc"); err != nil {
-				t.Fatal(err)
-			}
-			link(t, canary, src+"/etc")
-			return src
-		}, want: ErrNotOS},
-		{name: "dev leads out", make: func(t *testing.T, src, _, canary string) string {
-			link(t, canary, src+"/dev")
-			return src
-		}, want: ErrMountpoint},
-	} {
+	for _, c := range directoryRefusals {
 		t.Run(c.name, func(t *testing.T) {
 			zonepath, canary := newZone(t)
 			path := c.make(t, newSource(t), zonepath, canary)

@@ -10,63 +10,64 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var zonePathCases = []struct {
+	name string
+	make func(t *testing.T, dir string) string
+	want error
+	says string
+}{
+	{"to be made", func(_ *testing.T, dir string) string { return dir + "/web" }, nil, ""},
+	{"to be made with parents", func(_ *testing.T, dir string) string { return dir + "/a/b/web" }, nil, ""},
+	{"in order", func(t *testing.T, dir string) string { return mode(t, dir+"/web", 0o700) }, nil, ""},
+	{"below a sticky directory", func(t *testing.T, dir string) string {
+		mode(t, dir+"/s", 0o1777)
+		return mode(t, dir+"/s/mine", 0o755) + "/web"
+	}, nil, ""},
+	{"empty", func(*testing.T, string) string { return "" }, ErrNotAbsolute, ""},
+	{"relative", func(*testing.T, string) string { return "zones/web" }, ErrNotAbsolute, `"zones/web"`},
+	{"root", func(*testing.T, string) string { return "/" }, ErrNotAbsolute, ""},
+	{"dots", func(_ *testing.T, dir string) string { return dir + "/x/../web" }, ErrNotAbsolute, ""},
+	{"slash at the end", func(_ *testing.T, dir string) string { return dir + "/web/" }, ErrNotAbsolute, ""},
+	{"NUL", func(_ *testing.T, dir string) string { return dir + "/w\x00b" }, ErrNotAbsolute, `\x00`},
+	{"mode 0755", func(t *testing.T, dir string) string { return mode(t, dir+"/web", 0o755) }, ErrMode, "0755"},
+	{"mode 0600", func(t *testing.T, dir string) string { return mode(t, dir+"/web", 0o600) }, ErrMode, "chmod 700"},
+	{"mode 2700", func(t *testing.T, dir string) string { return mode(t, dir+"/web", 0o2700) }, ErrMode, "2700"},
+	{"owner", func(t *testing.T, dir string) string { return owner(t, mode(t, dir+"/web", 0o700), 1000) }, ErrOwner, "1000"},
+	{"a file", func(t *testing.T, dir string) string {
+		write(t, dir+"/web", "", 0o600)
+		return dir + "/web"
+	}, ErrNotDirectory, "/web"},
+	{"below a file", func(t *testing.T, dir string) string {
+		write(t, dir+"/f", "", 0o600)
+		return dir + "/f/web"
+	}, ErrNotDirectory, "/f"},
+	{"a link", func(t *testing.T, dir string) string {
+		link(t, mode(t, dir+"/real", 0o700), dir+"/web")
+		return dir + "/web"
+	}, ErrSymlink, "real"},
+	{"through a link", func(t *testing.T, dir string) string {
+		link(t, mode(t, dir+"/real", 0o755), dir+"/l")
+		return dir + "/l/web"
+	}, ErrSymlink, "/l"},
+	{"parent group-writable", func(t *testing.T, dir string) string { return mode(t, dir+"/p", 0o775) + "/web" }, ErrParent, "0775"},
+	{"parent world-writable", func(t *testing.T, dir string) string { return mode(t, dir+"/p", 0o777) + "/web" }, ErrParent, "0777"},
+	{"parent sticky", func(t *testing.T, dir string) string { return mode(t, dir+"/p", 0o1777) + "/web" }, ErrParent, "1777"},
+	{"parent of a user", func(t *testing.T, dir string) string { return owner(t, mode(t, dir+"/p", 0o755), 1000) + "/web" }, ErrParent, "1000"},
+	{"grandparent writable", func(t *testing.T, dir string) string {
+		mode(t, dir+"/g", 0o777)
+		return mode(t, dir+"/g/p", 0o755) + "/web"
+	}, ErrParent, "/g"},
+	{"mounted below", func(t *testing.T, dir string) string {
+		mount(t, mode(t, dir+"/web/root", 0o755), 0)
+		return mode(t, dir+"/web", 0o700)
+	}, ErrMounted, "/web/root"},
+	{"read-only", func(t *testing.T, dir string) string { return mount(t, dir, unix.MS_RDONLY) + "/web" }, ErrMountOption, "ro"},
+	{"noexec", func(t *testing.T, dir string) string { return mount(t, dir, unix.MS_NOEXEC) + "/web" }, ErrMountOption, "noexec"},
+	{"proc", func(*testing.T, string) string { return "/proc/self/web" }, ErrSymlink, ""}}
+
 // TestVerifyZonePath: each demand of the manual, refused in words that name the place.
 func TestVerifyZonePath(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		make func(t *testing.T, dir string) string
-		want error
-		says string
-	}{
-		{"to be made", func(_ *testing.T, dir string) string { return dir + "/web" }, nil, ""},
-		{"to be made with parents", func(_ *testing.T, dir string) string { return dir + "/a/b/web" }, nil, ""},
-		{"in order", func(t *testing.T, dir string) string { return mode(t, dir+"/web", 0o700) }, nil, ""},
-		{"below a sticky directory", func(t *testing.T, dir string) string {
-			mode(t, dir+"/s", 0o1777)
-			return mode(t, dir+"/s/mine", 0o755) + "/web"
-		}, nil, ""},
-		{"empty", func(*testing.T, string) string { return "" }, ErrNotAbsolute, ""},
-		{"relative", func(*testing.T, string) string { return "zones/web" }, ErrNotAbsolute, `"zones/web"`},
-		{"root", func(*testing.T, string) string { return "/" }, ErrNotAbsolute, ""},
-		{"dots", func(_ *testing.T, dir string) string { return dir + "/x/../web" }, ErrNotAbsolute, ""},
-		{"slash at the end", func(_ *testing.T, dir string) string { return dir + "/web/" }, ErrNotAbsolute, ""},
-		{"NUL", func(_ *testing.T, dir string) string { return dir + "/w\x00b" }, ErrNotAbsolute, `\x00`},
-		{"mode 0755", func(t *testing.T, dir string) string { return mode(t, dir+"/web", 0o755) }, ErrMode, "0755"},
-		{"mode 0600", func(t *testing.T, dir string) string { return mode(t, dir+"/web", 0o600) }, ErrMode, "chmod 700"},
-		{"mode 2700", func(t *testing.T, dir string) string { return mode(t, dir+"/web", 0o2700) }, ErrMode, "2700"},
-		{"owner", func(t *testing.T, dir string) string { return owner(t, mode(t, dir+"/web", 0o700), 1000) }, ErrOwner, "1000"},
-		{"a file", func(t *testing.T, dir string) string {
-			write(t, dir+"/web", "", 0o600)
-			return dir + "/web"
-		}, ErrNotDirectory, "/web"},
-		{"below a file", func(t *testing.T, dir string) string {
-			write(t, dir+"/f", "", 0o600)
-			return dir + "/f/web"
-		}, ErrNotDirectory, "/f"},
-		{"a link", func(t *testing.T, dir string) string {
-			link(t, mode(t, dir+"/real", 0o700), dir+"/web")
-			return dir + "/web"
-		}, ErrSymlink, "real"},
-		{"through a link", func(t *testing.T, dir string) string {
-			link(t, mode(t, dir+"/real", 0o755), dir+"/l")
-			return dir + "/l/web"
-		}, ErrSymlink, "/l"},
-		{"parent group-writable", func(t *testing.T, dir string) string { return mode(t, dir+"/p", 0o775) + "/web" }, ErrParent, "0775"},
-		{"parent world-writable", func(t *testing.T, dir string) string { return mode(t, dir+"/p", 0o777) + "/web" }, ErrParent, "0777"},
-		{"parent sticky", func(t *testing.T, dir string) string { return mode(t, dir+"/p", 0o1777) + "/web" }, ErrParent, "1777"},
-		{"parent of a user", func(t *testing.T, dir string) string { return owner(t, mode(t, dir+"/p", 0o755), 1000) + "/web" }, ErrParent, "1000"},
-		{"grandparent writable", func(t *testing.T, dir string) string {
-			mode(t, dir+"/g", 0o777)
-			return mode(t, dir+"/g/p", 0o755) + "/web"
-		}, ErrParent, "/g"},
-		{"mounted below", func(t *testing.T, dir string) string {
-			mount(t, mode(t, dir+"/web/root", 0o755), 0)
-			return mode(t, dir+"/web", 0o700)
-		}, ErrMounted, "/web/root"},
-		{"read-only", func(t *testing.T, dir string) string { return mount(t, dir, unix.MS_RDONLY) + "/web" }, ErrMountOption, "ro"},
-		{"noexec", func(t *testing.T, dir string) string { return mount(t, dir, unix.MS_NOEXEC) + "/web" }, ErrMountOption, "noexec"},
-		{"proc", func(*testing.T, string) string { return "/proc/self/web" }, ErrSymlink, ""},
-	} {
+	for _, c := range zonePathCases {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := c.make(t, dir)
