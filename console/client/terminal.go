@@ -1,0 +1,78 @@
+package client
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// terminal is the person's terminal, if the input is one.
+type terminal struct {
+	fd    int // -1: none
+	saved unix.Termios
+	raw   bool
+}
+
+func isTerminal(fd int) bool {
+	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	return err == nil
+}
+
+func openTerminal(fd int) terminal {
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return terminal{fd: -1}
+	}
+	return terminal{fd: fd, saved: *t}
+}
+
+func (t *terminal) exists() bool { return t.fd >= 0 }
+
+// special are the characters that were set when the session began.
+func (t *terminal) special() special {
+	if !t.exists() {
+		return special{}
+	}
+	cc := &t.saved.Cc
+	return special{eof: cc[unix.VEOF], kill: cc[unix.VKILL], eol: cc[unix.VEOL], susp: cc[unix.VSUSP], intr: cc[unix.VINTR]}
+}
+
+// makeRaw passes every character on at once and shows none: the zone's terminal does that.
+func (t *terminal) makeRaw() error {
+	if !t.mine() {
+		return nil
+	}
+	m := t.saved
+	m.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
+	m.Oflag &^= unix.OPOST
+	m.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
+	m.Cflag = m.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
+	m.Cc[unix.VMIN], m.Cc[unix.VTIME] = 1, 0
+	if err := unix.IoctlSetTermios(t.fd, unix.TCSETS, &m); err != nil {
+		return err
+	}
+	t.raw = true
+	return nil
+}
+
+// restore puts the terminal back as it was. It does not wait for output, which may be stuck.
+func (t *terminal) restore() {
+	if !t.raw || !t.mine() {
+		return
+	}
+	if unix.IoctlSetTermios(t.fd, unix.TCSETS, &t.saved) == nil {
+		t.raw = false
+	}
+}
+
+// mine says whether the terminal is this process's to set: it is not while a shell has put
+// the process into the background. A terminal without job control is anybody's.
+func (t *terminal) mine() bool {
+	if !t.exists() {
+		return false
+	}
+	front, err := unix.IoctlGetInt(t.fd, unix.TIOCGPGRP)
+	return err != nil || front == unix.Getpgrp()
+}
+
+// calm switches off what a zone's output commonly leaves behind in a terminal: colours and
+// character sets, hidden cursor, mouse reports, bracketed paste, application keys.
+const calm = "\x0f\x1b(B\x1b[0m\x1b[?25h\x1b[?1000;1002;1003;1006l\x1b[?2004l\x1b[?1l\x1b>"
