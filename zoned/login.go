@@ -42,7 +42,7 @@ type login struct {
 }
 
 func (l *login) slot() string {
-	return slotLogin + l.id + "." + strconv.Itoa(l.pid) + "." + strconv.FormatUint(l.start, 10)
+	return slotLogin + l.id + "." + strconv.Itoa(l.pid) + "." + strconv.FormatUint(l.start, 36)
 }
 
 // parseLoginSlot is the inverse; pid is 0 for a login that was being started.
@@ -59,7 +59,7 @@ func parseLoginSlot(name string) (id string, pid int, start uint64, ok bool) {
 		return "", 0, 0, false
 	}
 	pid, err1 := strconv.Atoi(f[1])
-	start, err2 := strconv.ParseUint(f[2], 10, 64)
+	start, err2 := strconv.ParseUint(f[2], 36, 64)
 	return f[0], pid, start, err1 == nil && err2 == nil
 }
 

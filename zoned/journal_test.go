@@ -1,0 +1,215 @@
+package zoned
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/zoned/api"
+)
+
+// life is what a boot, a login's halt and another boot write.
+func life(boot string) []*record {
+	d := func(id int) *stepData { return &stepData{ZoneID: id, Cgroup: fmt.Sprintf("/zones/z/g%d", id)} }
+	return []*record{
+		{Type: recOpen, Version: journalVersion, Boot: boot},
+		{Type: recOp, Op: &operation{ID: "a", Verb: api.VerbBoot, Phases: toBoot}},
+		{Type: recDo, Step: "id", Data: &stepData{}},
+		{Type: recDone, Step: "id", Data: d(1)},
+		{Type: recDo, Step: "cgroup", Data: d(1)},
+		{Type: recDone, Step: "cgroup", Data: d(1)},
+		{Type: recDo, Step: "platform", Data: d(1)},
+		{Type: recDone, Step: "platform", Data: &stepData{Cgroup: "/zones/z/g1", InitPid: 77, InitStart: 5}},
+		{Type: recPhase, Phase: phaseReady},
+		{Type: recDo, Step: "boot", Data: &stepData{}},
+		{Type: recDone, Step: "boot", Data: &stepData{}},
+		{Type: recPhase, Phase: phaseBoot},
+		{Type: recEnd, Result: &result{ID: "a", Replies: []api.Reply{{Type: api.ReplyResult, State: "running"}}}},
+		{Type: recOp, Op: &operation{ID: "b", Verb: api.VerbHalt, Phases: halt}},
+		{Type: recUndo, Step: "platform"},
+		{Type: recUndone, Step: "platform"},
+		{Type: recUndo, Step: "cgroup"},
+	}
+}
+
+func lines(t *testing.T, records []*record) [][]byte {
+	t.Helper()
+	var out [][]byte
+	for _, r := range records {
+		l, err := appendLine(nil, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// TestReplayOfEveryPrefix: a supervisor may be killed behind any byte it wrote. What is
+// whole counts, what is torn does not, and nothing is refused.
+func TestReplayOfEveryPrefix(t *testing.T) {
+	all := bytes.Join(lines(t, life("boot")), nil)
+	ends := map[int]bool{0: true}
+	n := 0
+	for _, l := range lines(t, life("boot")) {
+		n += len(l)
+		ends[n] = true
+	}
+	var last history
+	for i := 0; i <= len(all); i++ {
+		h, err := replay(all[:i], "boot")
+		if err != nil {
+			t.Fatalf("%d of %d bytes: %v", i, len(all), err)
+		}
+		// A line counts from its last byte before the newline on: its checksum is right then.
+		if !ends[i] && !ends[i+1] && !reflect.DeepEqual(h, last) {
+			t.Fatalf("%d bytes end inside a line and change the history", i)
+		}
+		last = h
+	}
+	if len(last.steps) != 3 || last.find("platform") >= 0 || last.open == nil || last.open.ID != "b" {
+		t.Fatalf("the whole: %+v", last)
+	}
+	if r, ok := last.result("a"); !ok || r.Replies[0].State != "running" {
+		t.Fatalf("the result of the first operation: %+v %v", r, ok)
+	}
+}
+
+func TestReplayRefusals(t *testing.T) {
+	ls := lines(t, life("boot"))
+	damaged := bytes.Join(ls, nil)
+	damaged[len(ls[0])+12] ^= 1
+	other := lines(t, []*record{{Type: recOpen, Version: journalVersion + 1, Boot: "boot"}})
+	for name, c := range map[string]struct {
+		in   []byte
+		want string
+	}{
+		"a flipped bit":    {damaged, "damaged before its end"},
+		"a later version":  {append(other[0], ls[1]...), "version 2"},
+		"no first line":    {bytes.Join(ls[1:], nil), "version 0"},
+		"garbage lines":    {[]byte("hello\nworld\n"), "damaged"},
+		"a line of spaces": {append([]byte("   \n"), ls[0]...), "damaged"},
+	} {
+		if _, err := replay(c.in, "boot"); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	if h, err := replay(bytes.Join(ls, nil), "another boot"); err != nil || len(h.steps) != 0 || h.open != nil {
+		t.Errorf("a journal of another boot is dead: %+v, %v", h, err)
+	}
+}
+
+// TestJournalRewrittenSaysTheSame: an operation begins a new file; what lives must survive
+// that, at every point of a zone's life.
+func TestJournalRewrittenSaysTheSame(t *testing.T) {
+	dir := t.TempDir()
+	j, err := openJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range life(j.boot)[1:] {
+		if err := j.log(r); err != nil {
+			t.Fatal(err)
+		}
+		want := j.hist
+		again, err := openJournal(dir)
+		if err != nil {
+			t.Fatalf("after %d records: %v", i+1, err)
+		}
+		if got := again.hist; !reflect.DeepEqual(normal(got), normal(want)) {
+			t.Fatalf("after %d records:\n%+v\nwant\n%+v", i+1, got, want)
+		}
+		j.file.Close()
+		j = again
+	}
+	j.file.Close()
+}
+
+// normal makes empty and nil lists the same.
+func normal(h history) string {
+	return fmt.Sprintf("%+v %+v %+v %v", h.steps, h.results, h.open, h.down)
+}
+
+// TestJournalDoesNotGrow: a thousand operations leave a file of a few lines.
+func TestJournalDoesNotGrow(t *testing.T) {
+	dir := t.TempDir()
+	j, err := openJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { j.file.Close() }()
+	for i := 0; i < 1000; i++ {
+		if err := j.begin(&operation{ID: fmt.Sprint(i), Verb: api.VerbBoot, Phases: toBoot}); err != nil {
+			t.Fatal(err)
+		}
+		if err := j.end(result{ID: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err := os.Stat(filepath.Join(dir, journalName))
+	if err != nil || st.Size() > 16<<10 {
+		t.Fatalf("%d bytes after 1000 operations (%v)", st.Size(), err)
+	}
+	if len(j.hist.results) != resultsMax {
+		t.Fatalf("%d results are kept, want %d", len(j.hist.results), resultsMax)
+	}
+}
+
+// TestStateOf: what a successor concludes from the steps of its predecessor.
+func TestStateOf(t *testing.T) {
+	step := func(name string, done bool) liveStep { return liveStep{Name: name, Done: done} }
+	built := []liveStep{step("snapshot", true), step("id", true), step("cgroup", true), step("platform", true)}
+	for name, c := range map[string]struct {
+		h    history
+		want configs.State
+	}{
+		"nothing":        {history{}, configs.Installed},
+		"half built":     {history{steps: built[:2]}, configs.ShuttingDown},
+		"in the middle":  {history{steps: []liveStep{step("snapshot", true), step("id", false)}}, configs.ShuttingDown},
+		"platform built": {history{steps: built}, configs.Ready},
+		"init started":   {history{steps: append(built[:4:4], step("boot", true))}, configs.Running},
+		"init starting":  {history{steps: append(built[:4:4], step("boot", false))}, configs.ShuttingDown},
+		"a failed halt":  {history{steps: built, down: true}, configs.Down},
+	} {
+		if got := stateOf(&c.h); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// TestRecordsKeepAllTheirFields: a field of the journal that json leaves out is lost with
+// the supervisor.
+func TestRecordsKeepAllTheirFields(t *testing.T) {
+	for _, v := range []any{record{}, operation{}, result{}, stepData{}} {
+		typ := reflect.TypeOf(v)
+		for i := 0; i < typ.NumField(); i++ {
+			f := typ.Field(i)
+			if tag := f.Tag.Get("json"); !f.IsExported() || tag == "" || strings.HasPrefix(tag, "-") {
+				t.Errorf("%s.%s is not saved", typ.Name(), f.Name)
+			}
+		}
+	}
+}
+
+func FuzzReplay(f *testing.F) {
+	var all []byte
+	for _, r := range life("boot") {
+		all, _ = appendLine(all, r)
+	}
+	f.Add(all)
+	f.Add(all[:len(all)/2])
+	f.Add([]byte("00000000 {}\n"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		h, err := replay(in, "boot")
+		if err != nil {
+			return
+		}
+		_ = stateOf(&h)
+		_ = incarnationOf(h.steps)
+	})
+}
