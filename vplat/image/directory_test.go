@@ -110,8 +110,8 @@ var directoryRefusals = []struct {
 	{name: "zone in source", make: func(_ *testing.T, _, zonepath, _ string) string { return filepath.Dir(zonepath) }, want: ErrNested},
 	{name: "source is the zone's root", make: func(_ *testing.T, _, zonepath, _ string) string { return zonepath + "/root" }, want: ErrNested},
 	{name: "source in the zonepath", make: func(t *testing.T, _, zonepath, _ string) string {
-		mkdir(t, zonepath+"/lu/etc", 0o755)
-		return zonepath + "/lu/etc/../.."
+		mkdir(t, zonepath+"/logs/etc", 0o755)
+		return zonepath + "/logs/etc/../.."
 	}, want: ErrNested},
 	{name: "host's root", make: func(*testing.T, string, string, string) string { return "/" }, want: ErrNested},
 	{name: "too deep", make: func(t *testing.T, src, _, _ string) string {

@@ -59,6 +59,6 @@
 // must not overlap; zoneadm's lock of the zone sees to it. Killed at any instant, it
 // leaves a tree that Uninstall removes.
 //
-// Callers: cmd/zoneadm. Do not use it on a zone that is ready or running: the zone owns
+// Callers: zoned/admin, which is what cmd/zoneadm does. Do not use it on a zone that is ready or running: the zone owns
 // its names then.
 package image

@@ -14,7 +14,7 @@ var (
 	ErrMountOption  = errors.New("the file system is mounted with an option that a zone cannot live with")
 	ErrMounted      = errors.New("something is mounted there")
 	ErrForeign      = errors.New("the zonepath holds files that are not a zone's")
-	ErrNotEmpty     = errors.New("the zone's root is not empty")
+	ErrNotEmpty     = errors.New("there are files of a zone already")
 )
 
 // Refusals of a source as a whole.

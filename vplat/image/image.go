@@ -161,7 +161,7 @@ func makeRootOwn(root *desc) error {
 		return fmt.Errorf("read %s: %w", rootName, err)
 	}
 	if len(names) > 0 {
-		return fmt.Errorf("%w: it holds %s; uninstall first", ErrNotEmpty, quote(names[0].name))
+		return fmt.Errorf("%w: it holds %s; remove it first", ErrNotEmpty, quote(names[0].name))
 	}
 	if err := unix.Fchown(root.n, 0, 0); err != nil {
 		return fmt.Errorf("own %s: %w", rootName, err)

@@ -63,7 +63,7 @@ func openForRemoval(path string) (*desc, error) {
 
 func (r *remover) removeZonePath(zp *desc, path string, done Removal) (Removal, error) {
 	var err error
-	if done.Left, err = foreignNames(zp); err != nil || len(done.Left) > 0 {
+	if done.Left, err = namesBeyond(zp, ownNames); err != nil || len(done.Left) > 0 {
 		done.Left = done.Left[:min(len(done.Left), foundNamesMax)]
 		return done, zonePathError(path, err)
 	}

@@ -13,10 +13,16 @@ import (
 // rootName is the zone's root file system below its zonepath.
 const rootName = "root"
 
-// ownNames are what a zonepath may hold. The original's zoneadm likewise removes these
-// and leaves, and names, what else it finds: a zonepath set to /root by mistake must not
-// cost the host's administrator his files.
-var ownNames = []string{rootName, "dev", "lu", "logs", "SUNWdetached.xml"}
+// ownNames are what a zonepath may hold: the root; from the platform, the upper layer of
+// a zone whose /usr is copy-on-write, with its /usr/local; and names of the original's.
+// The original's zoneadm likewise removes what is a zone's and leaves, and names, what
+// else it finds: a zonepath set to /root by mistake must not cost the host's administrator
+// his files.
+var ownNames = []string{rootName, "usr-upper", "usr-local", "logs", "dev", "lu", "SUNWdetached.xml"}
+
+// keptNames may be there before an installation. Anything else of the zone's is left over
+// from an earlier one, whose files must not turn up in the next.
+var keptNames = []string{rootName, "logs"}
 
 // lostFound is there when a zonepath is a file system of its own.
 const lostFound = "lost+found"
@@ -215,22 +221,30 @@ func checkFS(d *desc) error {
 // checkForeign makes sure before an installation that removing the zone again will not
 // have to leave anything behind.
 func checkForeign(zp *desc) error {
-	foreign, err := foreignNames(zp)
+	foreign, err := namesBeyond(zp, ownNames)
 	if err != nil {
 		return err
 	}
 	if len(foreign) > 0 {
 		return fmt.Errorf("%w: %s; choose a directory of its own", ErrForeign, quote(foreign[0]))
 	}
+	old, err := namesBeyond(zp, keptNames)
+	if err != nil {
+		return err
+	}
+	if len(old) > 0 {
+		return fmt.Errorf("%w: %s is left of an earlier zone; remove it first", ErrNotEmpty, quote(old[0]))
+	}
 	return nil
 }
 
-func foreignNames(zp *desc) ([]string, error) {
+// namesBeyond gives the names in a zonepath that are not among those.
+func namesBeyond(zp *desc, those []string) ([]string, error) {
 	names, err := topNames(zp)
 	if err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(names, func(n string) bool {
-		return n == lostFound || slices.Contains(ownNames, n)
+		return n == lostFound || slices.Contains(those, n)
 	}), nil
 }

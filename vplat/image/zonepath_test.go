@@ -145,13 +145,14 @@ func TestInstallPlaces(t *testing.T) {
 		{"empty root", func(t *testing.T, zp string) { mode(t, zp+"/root", 0o711) }, nil},
 		{"logs and lost+found", func(t *testing.T, zp string) { mode(t, zp+"/logs", 0o755); mode(t, zp+"/lost+found", 0o700) }, nil},
 		{"a root with files", func(t *testing.T, zp string) { mode(t, zp+"/root/etc", 0o755) }, ErrNotEmpty},
+		{"an earlier zone's layer", func(t *testing.T, zp string) { mode(t, zp+"/usr-upper/upper", 0o755) }, ErrNotEmpty},
 		{"a home directory", func(t *testing.T, zp string) { write(t, zp+"/.bashrc", "", 0o600) }, ErrForeign},
 		{"root is a link", func(t *testing.T, zp string) { link(t, "/tmp", zp+"/root") }, unix.ELOOP},
 		{"root is a file", func(t *testing.T, zp string) { write(t, zp+"/root", "", 0o600) }, unix.ENOTDIR},
 		{"root is a mount", func(t *testing.T, zp string) { mount(t, mode(t, zp+"/root", 0o755), 0) }, ErrMounted},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			zonepath, canary := newZone(t)
+			zonepath, _ := newZone(t)
 			c.make(t, zonepath)
 			_, err := installBytes(t, zonepath, data, Options{})
 			if !errors.Is(err, c.want) && !(c.want == unix.ELOOP && errors.Is(err, unix.ENOTDIR)) {
@@ -163,7 +164,6 @@ func TestInstallPlaces(t *testing.T) {
 			_ = unix.Unmount(zonepath+"/root", unix.MNT_DETACH)
 			_ = os.Remove(zonepath + "/.bashrc")
 			_ = os.Remove(zonepath + "/lost+found")
-			_ = canary
 		})
 	}
 	if _, err := Install(t.Context(), Target{filepath.Join(t.TempDir(), "none")}, Source{Kind: Sparse}, Options{}); !errors.Is(err, unix.ENOENT) {
