@@ -6,77 +6,43 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
-// TestMain fails the package on what it leaves behind: descriptors, goroutines, mounts.
-// The environment variable makes the test binary the victim of the crash tests.
+// TestMain has one descriptor opened before the leak check looks, because the package
+// keeps it for good. The environment variable makes the test binary the victim of the
+// crash tests.
 func TestMain(m *testing.M) {
 	if path := os.Getenv(removeInChild); path != "" {
-		_, err := Uninstall(context.Background(), path, nil)
-		if err != nil {
+		if _, err := Uninstall(context.Background(), path, nil); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
-	if os.Geteuid() != 0 {
-		fmt.Fprintln(os.Stderr, "vplat/image: the tests give files to other users and need root")
-		os.Exit(1)
-	}
 	if _, err := procFD(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	before := left()
-	code := m.Run()
-	// The fuzzing engine keeps goroutines of its own.
-	if f := flag.Lookup("test.fuzz"); code == 0 && f.Value.String() == "" {
-		code = compareLeft(before)
-	}
-	os.Exit(code)
+	testenv.Main(m)
 }
-
-type leftovers struct{ fds, goroutines, mounts int }
-
-func left() leftovers {
-	fds, _ := os.ReadDir("/proc/self/fd")
-	mounts, _ := os.ReadFile("/proc/self/mountinfo")
-	return leftovers{len(fds), runtime.NumGoroutine(), bytes.Count(mounts, []byte(os.TempDir()))}
-}
-
-func compareLeft(before leftovers) int {
-	now := left()
-	for range 100 { // the runtime ends goroutines of its own in its own time
-		if now.fds <= before.fds+runtimeFDs && now.goroutines <= before.goroutines && now.mounts <= before.mounts {
-			return 0
-		}
-		time.Sleep(10 * time.Millisecond)
-		now = left()
-	}
-	fmt.Fprintf(os.Stderr, "left behind: before %+v, after %+v\n", before, now)
-	return 1
-}
-
-// runtimeFDs: the runtime opens an epoll and an event descriptor at the first use of a
-// pipe or process, and a pidfd probe.
-const runtimeFDs = 3
 
 // newZone makes a zonepath in a directory of its own, beside a canary that nothing may
 // touch, and sees to it that all of it goes away.
 func newZone(tb testing.TB) (zonepath, canary string) {
 	tb.Helper()
+	testenv.NeedRoot(tb)
 	dir := tb.TempDir()
 	zonepath = filepath.Join(dir, "zone")
 	tb.Cleanup(func() {

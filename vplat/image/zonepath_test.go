@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 var zonePathCases = []struct {
@@ -67,6 +69,7 @@ var zonePathCases = []struct {
 
 // TestVerifyZonePath: each demand of the manual, refused in words that name the place.
 func TestVerifyZonePath(t *testing.T) {
+	testenv.NeedRoot(t)
 	for _, c := range zonePathCases {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -121,6 +124,7 @@ func mount(t *testing.T, path string, flags uintptr) string {
 // TestMakeZonePathModes: made parents are open to look at, the zonepath is not, whatever
 // the umask of the caller.
 func TestMakeZonePathModes(t *testing.T) {
+	testenv.NeedRoot(t)
 	dir := t.TempDir()
 	old := unix.Umask(0o177)
 	err := MakeZonePath(dir + "/a/web")
