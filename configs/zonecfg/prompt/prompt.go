@@ -87,6 +87,9 @@ func (t *Terminal) watch() {
 				t.again()
 			default:
 				_ = t.restore()
+				if s == unix.SIGQUIT {
+					s = unix.SIGTERM // of SIGQUIT a Go program dies with a page of its stacks
+				}
 				signal.Reset(s)
 				_ = unix.Kill(os.Getpid(), s.(unix.Signal))
 				<-t.done // the signal ends the program, unless it was blocked from outside
