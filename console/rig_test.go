@@ -246,21 +246,23 @@ func (k *keeper) run() error {
 
 // copy reads the terminal until it is empty or the ring full, but not without end.
 func (k *keeper) copy() {
-	for range 64 {
+	kick := false
+	for range 16 {
 		if room, _ := k.ring.Space(sys.Monotonic()); room == 0 {
-			return
+			break
 		}
 		p := k.ring.Slice()
 		if len(p) == 0 {
-			return
+			break
 		}
 		n, err := unix.Read(k.master.Int(), p)
-		if k.ring.Advance(n) {
-			ring.Kick(k.data.Int())
-		}
+		kick = k.ring.Advance(n) || kick
 		if err != nil {
-			return
+			break
 		}
+	}
+	if kick {
+		ring.Kick(k.data.Int())
 	}
 }
 
