@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +26,10 @@ type Options struct {
 	User bool
 	// Pid1 is what becomes pid 1 instead of the trampoline.
 	Pid1 []string
+	// Bin is what the zone has at /lib/svc/bin, Bin(t) by default.
+	Bin string
+	// Wrap is a command of the host that starts pid 1 as its own image.
+	Wrap []string
 	// Script is run by the maker before it becomes pid 1; $ROOT is the zone's root.
 	Script string
 }
@@ -60,7 +65,7 @@ mkdir -p "$ROOT/lib/svc/bin" "$ROOT/etc/svc/volatile"
 /bin/mount -o remount,bind,ro "$ROOT/lib/svc/bin"
 eval "$SCRIPT"
 cd "$ROOT"
-exec /usr/sbin/chroot . "$@"
+exec $WRAP /usr/sbin/chroot . "$@"
 `
 
 // Make brings a zone to the state ready.
@@ -73,6 +78,9 @@ func Make(t testing.TB, o Options) *Zone {
 	if o.Pid1 == nil {
 		o.Pid1 = []string{"/lib/svc/bin/trampoline"}
 	}
+	if o.Bin == "" {
+		o.Bin = Bin(t)
+	}
 	z := &Zone{t: t, Console: newConsole(t), done: make(chan struct{})}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	must(t, err)
@@ -82,7 +90,7 @@ func Make(t testing.TB, o Options) *Zone {
 	slave := z.Slave()
 	defer slave.Close()
 	z.cmd = exec.Command("/bin/sh", append([]string{"-c", maker, "maker"}, o.Pid1...)...)
-	z.cmd.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "ROOT=" + o.Root, "BIN=" + Bin(t), "CONSOLE=" + z.path, "SCRIPT=" + o.Script, "LEAK=host"}
+	z.cmd.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "ROOT=" + o.Root, "BIN=" + o.Bin, "WRAP=" + strings.Join(o.Wrap, " "), "CONSOLE=" + z.path, "SCRIPT=" + o.Script, "LEAK=host"}
 	z.cmd.Stdin, z.cmd.Stdout, z.cmd.Stderr = slave, slave, slave
 	z.cmd.ExtraFiles = []*os.File{theirs}
 	z.cmd.SysProcAttr = &syscall.SysProcAttr{

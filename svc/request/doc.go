@@ -12,9 +12,12 @@
 //	SIGRTMIN+13 (47)                   halt at once: nobody is asked to end first
 //	SIGRTMIN+14 (48)                   power off at once
 //	SIGRTMIN+15 (49)                   reboot at once
-//	SIGRTMIN+0 (34)                    multi-user (run levels 2 and 3)
 //	SIGRTMIN+1 (35)                    single-user (run levels s, S and 1)
+//	SIGRTMIN+7 (41)                    multi-user (run levels 2 and 3)
 //	SIGHUP                             look again at what is to be kept running (q)
+//
+// Multi-user alone is not systemd's SIGRTMIN+0: a Go program cannot catch 34. busybox means
+// a reboot by SIGTERM: its own reboot(8) powers a zone off.
 //
 // Every other signal that can be caught, SIGINT included, has no effect on pid 1.
 //

@@ -40,7 +40,7 @@ var table = map[Request]facts{
 	HaltNow:     {[]unix.Signal{rtmin + 13}, "halt at once", inside.Halt, true},
 	PoweroffNow: {[]unix.Signal{rtmin + 14}, "power off at once", inside.Poweroff, true},
 	RebootNow:   {[]unix.Signal{rtmin + 15}, "reboot at once", inside.Reboot, true},
-	Multi:       {[]unix.Signal{rtmin}, "multi-user", 0, false},
+	Multi:       {[]unix.Signal{rtmin + 7}, "multi-user", 0, false},
 	Single:      {[]unix.Signal{rtmin + 1}, "single-user", 0, false},
 	Reexamine:   {[]unix.Signal{unix.SIGHUP}, "re-examine", 0, false},
 }

@@ -16,8 +16,8 @@ func TestSignals(t *testing.T) {
 		38: Poweroff, unix.SIGUSR2: Poweroff, unix.SIGPWR: Poweroff, unix.SIGTERM: Poweroff,
 		39: Reboot,
 		47: HaltNow, 48: PoweroffNow, 49: RebootNow,
-		34: Multi, 35: Single, unix.SIGHUP: Reexamine,
-		unix.SIGINT: 0, unix.SIGCHLD: 0, unix.SIGQUIT: 0, 36: 0, 64: 0,
+		41: Multi, 35: Single, unix.SIGHUP: Reexamine,
+		unix.SIGINT: 0, unix.SIGCHLD: 0, unix.SIGQUIT: 0, 34: 0, 36: 0, 64: 0,
 	} {
 		if got := Of(sig); got != want {
 			t.Errorf("signal %d: %v, want %v", sig, got, want)
