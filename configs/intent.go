@@ -130,18 +130,29 @@ func (s *Store) locked(f func(v view) error) error {
 
 func (s *Store) lockPath() string { return s.layout.State() + "/" + lockName }
 
-// makeDirs makes what writers need. The modes are layout's: everybody may look into
-// Etc and Run, only root into State.
+// makeDirs makes what writers need. The modes are layout's, whatever the umask of the
+// administrator: everybody may look into Etc and Run, only root into State.
 func (s *Store) makeDirs() error {
 	for _, d := range []struct {
 		path string
 		perm fs.FileMode
 	}{{s.layout.Etc, 0o755}, {s.layout.Run, 0o755}, {s.layout.State(), 0o700}} {
-		if err := os.MkdirAll(d.path, d.perm); err != nil {
+		if err := makeDir(d.path, d.perm); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// makeDir makes a directory with exactly that mode; one that exists keeps its own.
+func makeDir(path string, perm fs.FileMode) error {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(path, perm); err != nil {
+		return err
+	}
+	return os.Chmod(path, perm)
 }
 
 // fileStamp tells two contents of one name apart, without reading them.

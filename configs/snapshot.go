@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -25,10 +24,10 @@ func (s *Store) Snapshot(z *Zone) (string, error) {
 		return "", err
 	}
 	path := s.snapshotPath(z.Name)
-	if err := os.MkdirAll(s.layout.Run, 0o755); err != nil {
+	if err := s.makeDirs(); err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeDir(filepath.Dir(path), 0o700); err != nil {
 		return "", err
 	}
 	if err := s.disk.Write(path, []byte(encodeXML(z)), snapshotPerm); err != nil {

@@ -1,11 +1,9 @@
 package configs
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -319,169 +317,6 @@ func TestLockIsWaitedForAndBounded(t *testing.T) {
 	}
 }
 
-func bootID(t *testing.T) string {
-	t.Helper()
-	id, err := BootID()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
-
-func writeStatus(t *testing.T, s *Store, zone, text string) {
-	t.Helper()
-	if err := os.MkdirAll(s.layout.Status(), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(s.layout.StatusFile(zone), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestEffectiveState(t *testing.T) {
-	s := storeAB(t)
-	if err := s.SetState("a", Installed); err != nil {
-		t.Fatal(err)
-	}
-	id := bootID(t)
-	for _, tc := range []struct {
-		status string
-		want   State
-		bad    bool
-	}{
-		{"", Installed, false},
-		{`{"state":"running","boot_id":"` + id + `","more":[1]}`, Running, false},
-		{`{"state":"shutting_down","boot_id":"` + id + `"}`, ShuttingDown, false},
-		{`{"state":"running","boot_id":"another"}`, Installed, false},
-		{`{"state":"installed","boot_id":"` + id + `"}`, Installed, false},
-		{`{"state":"configured","boot_id":"` + id + `"}`, Installed, false},
-		{`{"state":"dancing","boot_id":"` + id + `"}`, Installed, true},
-		{`{`, Installed, true},
-		{strings.Repeat(" ", statusBytesMax+1), Installed, true},
-	} {
-		if tc.status != "" {
-			writeStatus(t, s, "a", tc.status)
-		}
-		got, err := s.EffectiveState("a")
-		if got != tc.want || (err != nil) != tc.bad {
-			t.Errorf("%.80s: %v, %v", tc.status, got, err)
-		}
-	}
-	if st, err := s.EffectiveState(GlobalName); st != Running || err != nil {
-		t.Error(st, err)
-	}
-	if _, err := s.EffectiveState("nobody"); !errors.Is(err, ErrNoZone) {
-		t.Error(err)
-	}
-	if _, err := s.LoadStatus("../a"); err == nil {
-		t.Error("a path was taken for a name")
-	}
-	writeStatus(t, s, "b", `{"state":"ready","boot_id":"`+id+`"}`)
-	if err := s.Delete("b", ""); !errors.Is(err, ErrState) {
-		t.Errorf("a live zone was deleted: %v", err)
-	}
-}
-
-func TestSnapshot(t *testing.T) {
-	s := storeAB(t)
-	if _, err := s.LoadSnapshot("a"); !errors.Is(err, ErrNoSnapshot) {
-		t.Error(err)
-	}
-	z, _, _ := s.Load("a")
-	path, err := s.Snapshot(z)
-	if err != nil || path != filepath.Join(s.layout.ZoneState("a"), "snapshot.xml") {
-		t.Fatal(path, err)
-	}
-	if err := edit(s, "a", func(z *Zone) { z.Autoboot = true }); err != nil {
-		t.Fatal(err)
-	}
-	if frozen, err := s.LoadSnapshot("a"); err != nil || frozen.Autoboot {
-		t.Errorf("a commit reached the frozen configuration: %v, %v", frozen, err)
-	}
-	st, _ := os.Stat(path)
-	if st.Mode().Perm() != 0o600 {
-		t.Error(st.Mode())
-	}
-	for range 2 {
-		if err := s.DestroySnapshot("a"); err != nil {
-			t.Error(err)
-		}
-	}
-	if err := s.DestroySnapshot("b"); err != nil {
-		t.Errorf("no directory: %v", err)
-	}
-	if _, err := s.LoadSnapshot("../b"); err == nil {
-		t.Error("a path was taken for a name")
-	}
-}
-
-func TestTemplates(t *testing.T) {
-	s := storeAB(t)
-	want := []string{"SUNWblank", "SUNWdefault", "SUNWlinux", "SUNWoci", "SUNWsparse", "SUNWwhole"}
-	if got := s.Templates(); !slices.Equal(got, want) {
-		t.Error(got)
-	}
-	for _, name := range want {
-		z, err := s.Template(name, "new")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if z.Name != "new" || z.IPType != IPExclusive {
-			t.Errorf("%s: %+v", name, z)
-		}
-		err = z.Validate()
-		if name == "SUNWblank" != (err != nil) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if name != "SUNWblank" && z.Path != s.layout.ZonePath("new") {
-			t.Errorf("%s: %s", name, z.Path)
-		}
-	}
-	if z, _ := s.Template("SUNWwhole", "new"); z.Brand != "whole" {
-		t.Error(z.Brand)
-	}
-	own := `<zone name="x" zonepath="/mine/%{zonename}/%{zonename}" autoboot="true" brand="linux"/>`
-	for _, n := range []string{"SUNWdefault", "SUNWmine"} {
-		if err := os.WriteFile(s.path(n+".xml"), []byte(own), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if z, err := s.Template(n, "new"); err != nil || z.Path != "/mine/new/new" || !z.Autoboot {
-			t.Error(z, err)
-		}
-	}
-	if !slices.Contains(s.Templates(), "SUNWmine") {
-		t.Error(s.Templates())
-	}
-	if err := edit(s, "a", func(z *Zone) { z.Bootargs = "-v" }); err != nil {
-		t.Fatal(err)
-	}
-	if z, err := s.Template("a", "new"); err != nil || z.Bootargs != "-v" || z.Name != "new" || z.Path != s.layout.ZonePath("new") {
-		t.Error(z, err)
-	}
-	for _, n := range []string{"nobody", "SUNWnobody", "SUNW../../x", ""} {
-		if _, err := s.Template(n, "new"); !errors.Is(err, ErrNoTemplate) {
-			t.Errorf("%q: %v", n, err)
-		}
-	}
-}
-
-func TestDetached(t *testing.T) {
-	s := storeAB(t)
-	dir := t.TempDir()
-	if _, err := s.Detached(dir, "new"); err == nil || !strings.Contains(err.Error(), "invalid path to detached zone") {
-		t.Error(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, detachedName), []byte(encodeXML(testZone("old"))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if z, err := s.Detached(dir+"/", "new"); err != nil || z.Name != "new" || z.Path != dir {
-		t.Error(z, err)
-	}
-	if _, err := s.Detached("relative", "new"); err == nil {
-		t.Error("relative path")
-	}
-}
-
 func TestGlobalZone(t *testing.T) {
 	s := Open(layoutOf(t))
 	z, tag, err := s.Load(GlobalName)
@@ -515,21 +350,20 @@ func TestGlobalZone(t *testing.T) {
 	}
 }
 
-func TestStateText(t *testing.T) {
-	for s := Configured; s <= Down; s++ {
-		data, err := json.Marshal(s)
-		var back State
-		if err != nil || json.Unmarshal(data, &back) != nil || back != s {
-			t.Error(s, err)
+// An administrator's umask must not hide the zones from everybody else.
+func TestModesWhateverTheUmask(t *testing.T) {
+	l := layoutOf(t)
+	old := unix.Umask(0o077)
+	defer unix.Umask(old)
+	s := Open(l)
+	if _, err := s.Create(testZone("a")); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{
+		l.Etc: 0o755, l.Run: 0o755, l.State(): 0o700, s.path("index"): 0o644, s.path("a.xml"): 0o644,
+	} {
+		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", path, st.Mode(), err)
 		}
-	}
-	if _, err := json.Marshal(State(9)); err == nil || State(9).String() != "state(9)" {
-		t.Error("state 9 exists")
-	}
-	if _, err := ParseState("Running"); err == nil {
-		t.Error("Running")
-	}
-	if !(Configured < Incomplete && Incomplete < Installed && Installed < Ready && Ready < Mounted && Mounted < Running && Running < ShuttingDown && ShuttingDown < Down) {
-		t.Error("order")
 	}
 }

@@ -394,3 +394,51 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 }
+
+// A user without privilege reads, and is told why he cannot write.
+func TestWithoutPrivilege(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	file, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.MkdirTemp("", "zonecfg-test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(root)
+	for _, dir := range []string{root, filepath.Dir(file)} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	as := func(uid uint32, args ...string) (string, int) {
+		cmd := exec.Command(file, args...)
+		cmd.Env = append(os.Environ(), "ZONES_ROOT="+root)
+		cmd.SysProcAttr = &unix.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		out, _ := cmd.CombinedOutput()
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	if out, code := as(0, "-z", "web", "create"); code != 0 {
+		t.Fatal(out)
+	}
+	for _, tc := range []struct {
+		command, want string
+		code          int
+	}{
+		{"info zonename", "zonename: web\n", 0},
+		{"verify", "", 0},
+		{"export", "create -b\n", 0},
+		{"set autoboot=true", "web: cannot set in read-only mode: only a privileged user may change a zone's configuration\n", 1},
+		{"delete -F", "only a privileged user", 1},
+		{"create -F", "only a privileged user", 1},
+		{"commit", "only a privileged user", 1},
+	} {
+		out, code := as(65534, "-z", "web", tc.command)
+		if code != tc.code || !strings.HasPrefix(out, tc.want) && !strings.Contains(out, tc.want) {
+			t.Errorf("%s: %d %q", tc.command, code, out)
+		}
+	}
+}
