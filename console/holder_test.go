@@ -39,51 +39,31 @@ func TestHistory(t *testing.T) {
 }
 
 func TestResume(t *testing.T) {
-	l := newLocal(t)
-	l.put("0123456789")
-	at := func(epoch, pos uint64) wire.Ident {
-		id := ident(wire.Position)
-		id.Point = wire.Point{Epoch: epoch, Pos: pos}
-		return id
-	}
-	for _, c := range []struct {
-		name string
-		id   wire.Ident
-		pos  uint64
-		want string
+	const kept = "0123456789"
+	for name, c := range map[string]struct {
+		from  wire.From
+		epoch uint64 // added to the ring's
+		pos   uint64
+		want  uint64
 	}{
-		{"here", at(l.w.Epoch(), 4), 4, "456789!"},
-		{"at the head", at(l.w.Epoch(), 10), 10, "!"},
-		{"beyond the head", at(l.w.Epoch(), 99), 10, "!"},
-		{"another epoch", at(l.w.Epoch()+1, 4), 0, "0123456789!"},
-		{"live", ident(wire.Live), 10, "!"},
+		"here":            {wire.Position, 0, 4, 4},
+		"at the head":     {wire.Position, 0, 10, 10},
+		"beyond the head": {wire.Position, 0, 1 << 60, 10},
+		"another epoch":   {wire.Position, 1, 4, 0},
+		"live":            {wire.Live, 0, 0, 10},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			base := l.w.Head() - 10
-			if c.id.From == wire.Position && c.name != "another epoch" {
-				c.id.Point.Pos += base
-			}
-			fd, a := l.attach(c.id)
+		t.Run(name, func(t *testing.T) {
+			l := newLocal(t)
+			l.put(kept)
+			id := ident(c.from)
+			id.Point = wire.Point{Epoch: l.w.Epoch() + c.epoch, Pos: c.pos}
+			fd, a := l.attach(id)
 			defer fd.Close()
-			if c.name == "another epoch" {
-				if a.Point.Pos != 0 {
-					t.Fatalf("starts at %d, want the oldest byte", a.Point.Pos)
-				}
-				return
-			}
-			if a.Point.Pos != c.pos+base {
-				t.Fatalf("starts at %d, want %d", a.Point.Pos, c.pos+base)
+			if want := (wire.Point{Epoch: l.w.Epoch(), Pos: c.want}); a.Point != want {
+				t.Fatalf("answer %v, want %v", a.Point, want)
 			}
 			l.put("!")
-			expect(t, fd.Int(), c.want)
-			l.put("012345678") // ten bytes again
-			fd.Close()
-			waitFor(t, "idle", func() bool { return l.srv.Attached() == 0 })
-			l.put("9")
-			for l.w.Head()%10 != 0 {
-				l.put("9")
-			}
-			l.put("0123456789")
+			expect(t, fd.Int(), kept[c.want:]+"!")
 		})
 	}
 }

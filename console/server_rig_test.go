@@ -49,7 +49,7 @@ func (b *lockedBuffer) String() string {
 
 func newLocal(t testing.TB) *local {
 	t.Helper()
-	l := &local{t: t, dir: t.TempDir(), log: &lockedBuffer{}, idle: make(chan struct{}, 1000), auth: func(int) error { return nil }}
+	l := &local{t: t, dir: t.TempDir(), log: &lockedBuffer{}, idle: make(chan struct{}, 1), auth: func(int) error { return nil }}
 	dir, err := sys.OpenDir(l.dir)
 	must(t, err)
 	defer dir.Close()
@@ -88,8 +88,13 @@ func (l *local) start() {
 		Zone: "web", Listener: dup(l.listener), Ring: r, DataEvent: dup(l.data), RoomEvent: dup(l.room),
 		Append:    func(p []byte) error { l.put(string(p)); return nil },
 		Authorize: func(fd int) error { return l.auth(fd) },
-		OnIdle:    func() { l.idle <- struct{}{} },
-		Log:       logrus.NewEntry(log),
+		OnIdle: func() {
+			select {
+			case l.idle <- struct{}{}:
+			default:
+			}
+		},
+		Log: logrus.NewEntry(log),
 	})
 	must(l.t, err)
 }

@@ -1,0 +1,140 @@
+package console
+
+import (
+	"bytes"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"github.com/linuxzones/zones/console/wire"
+	"github.com/linuxzones/zones/internal/sys"
+)
+
+// terminal is a pty in raw mode; the server gets its master.
+func (l *local) terminal() (slave *os.File, give *sys.FD) {
+	l.t.Helper()
+	master, slave, err := pty.Open()
+	must(l.t, err)
+	defer master.Close()
+	_, err = term.MakeRaw(int(slave.Fd()))
+	must(l.t, err)
+	give, err = sys.Own(int(master.Fd())).Dup()
+	must(l.t, err)
+	l.t.Cleanup(func() { slave.Close() })
+	return slave, give
+}
+
+func TestInput(t *testing.T) {
+	l := newLocal(t)
+	slave, master := l.terminal()
+	fd, _ := l.attach(ident(wire.Live))
+	defer fd.Close()
+	_, err := send(fd.Int(), []byte("too early")) // the zone is not ready: discarded
+	must(t, err)
+	time.Sleep(50 * time.Millisecond)
+	must(t, l.srv.SetInput(master))
+	_, err = send(fd.Int(), []byte("ls\r"))
+	must(t, err)
+	expect(t, int(slave.Fd()), "ls\r")
+	must(t, l.srv.SetInput(nil)) // halted
+	_, err = send(fd.Int(), []byte("too late"))
+	must(t, err)
+	l.put("still here")
+	expect(t, fd.Int(), "still here")
+}
+
+// What came in one piece with the identification is input.
+func TestInputBehindTheLine(t *testing.T) {
+	l := newLocal(t)
+	slave, master := l.terminal()
+	must(t, l.srv.SetInput(master))
+	fd, line := dialLine(t, l.dir, ident(wire.Original).Line()+"date\r")
+	defer fd.Close()
+	if line != "OK\n" {
+		t.Fatalf("answer %q", line)
+	}
+	expect(t, int(slave.Fd()), "date\r")
+}
+
+// A client that writes and goes has written: echo reboot | zlogin -C.
+func TestInputOfAClientThatLeft(t *testing.T) {
+	l := newLocal(t)
+	slave, master := l.terminal()
+	must(t, l.srv.SetInput(master))
+	fd, _ := l.attach(ident(wire.Live))
+	text := bytes.Repeat([]byte("0123456789abcdef"), 8<<10) // 128 KiB: more than the terminal holds
+	for rest := text; len(rest) > 0; {
+		n, err := send(fd.Int(), rest)
+		rest = rest[n:]
+		if err != nil && err != unix.EAGAIN {
+			t.Fatal(err)
+		}
+	}
+	fd.Close()
+	waitFor(t, "idle", func() bool { return l.srv.Attached() == 0 })
+	expect(t, int(slave.Fd()), string(text))
+}
+
+// A terminal that takes no input stalls neither output nor other clients, and nothing of the
+// input is dropped.
+func TestFullTerminal(t *testing.T) {
+	l := newLocal(t)
+	slave, master := l.terminal()
+	must(t, l.srv.SetInput(master))
+	fd, _ := l.attach(ident(wire.Live))
+	defer fd.Close()
+	must(t, unix.SetNonblock(fd.Int(), true))
+	sent := 0
+	chunk := make([]byte, 4096)
+	for quiet := time.Now(); time.Since(quiet) < 300*time.Millisecond; { // until nothing takes any more
+		fillPattern(chunk, uint64(sent))
+		n, err := send(fd.Int(), chunk)
+		if sent += n; err == nil {
+			quiet = time.Now()
+		} else {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	start := time.Now()
+	l.put("output goes on")
+	expect(t, fd.Int(), "output goes on")
+	if d := time.Since(start); d > 100*time.Millisecond {
+		t.Errorf("output waited %v for input", d)
+	}
+	other, a := l.attach(ident(wire.Live))
+	other.Close()
+	if a.HolderPid == 0 {
+		t.Error("another client was let in")
+	}
+	want := make([]byte, sent)
+	fillPattern(want, 0)
+	expect(t, int(slave.Fd()), string(want))
+	t.Logf("%d bytes of input waited", sent)
+}
+
+// A terminal whose other side is gone is no reason to spin or to fail.
+func TestHungUpTerminal(t *testing.T) {
+	l := newLocal(t)
+	slave, master := l.terminal()
+	must(t, l.srv.SetInput(master))
+	fd, _ := l.attach(ident(wire.Live))
+	defer fd.Close()
+	must(t, slave.Close())
+	for range 10 {
+		_, err := send(fd.Int(), []byte("into the void\r"))
+		must(t, err)
+	}
+	var before, after unix.Rusage
+	must(t, unix.Getrusage(unix.RUSAGE_SELF, &before))
+	time.Sleep(300 * time.Millisecond)
+	must(t, unix.Getrusage(unix.RUSAGE_SELF, &after))
+	if used := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()); used > 100*time.Millisecond {
+		t.Errorf("%v of CPU used for nothing", used)
+	}
+	l.put("output")
+	expect(t, fd.Int(), "output")
+}
