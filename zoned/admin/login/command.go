@@ -26,6 +26,10 @@ func deadly(s syscall.Signal) bool {
 	return s == syscall.SIGINT || s == syscall.SIGTERM || s == syscall.SIGHUP || s == syscall.SIGQUIT
 }
 
+// startMax is how long a command that was told to end before it was known to run may take
+// to be reported.
+const startMax = time.Second
+
 // signalTimeMax bounds the passing on of one signal.
 const signalTimeMax = 10 * time.Second
 
@@ -42,8 +46,17 @@ type run struct {
 	started, drained chan struct{}
 	result           chan outcome
 	signals          chan os.Signal
-	group            sync.WaitGroup // every goroutine but those of the relays
-	relays           sync.WaitGroup // these, and the one that waits for them
+
+	// The rest belongs to follow.
+	out        *outcome
+	runs       bool             // the command was reported to run
+	early      []syscall.Signal // came before that
+	insisted   int              // deadly ones so far
+	last       syscall.Signal   // the last of them
+	impatience <-chan time.Time // set by a deadly one that came early
+
+	group  sync.WaitGroup // every goroutine but those of the relays
+	relays sync.WaitGroup // these, and the one that waits for them
 }
 
 // command runs a command, or a login without a terminal, and returns its exit status.
@@ -135,46 +148,76 @@ func (r *run) startRelays() {
 
 // follow waits for the command's end and for its output's.
 func (r *run) follow(ctx context.Context) int {
-	started, insisted := r.started, 0
-	var out *outcome
-	drained := (chan struct{})(nil)
+	started := r.started
+	drained := (chan struct{})(nil) // of interest once the result is there
 	for {
 		select {
 		case <-started:
 			started = nil
-			r.handOver()
-			if r.input.Valid() {
-				r.group.Go(func() {
-					feed(int(r.o.Stdin.Fd()), r.input, r.quit)
-					_ = r.input.Close()
-				})
-			}
-		case got := <-r.result:
-			out = &got
+			r.running(ctx)
+		case out := <-r.result:
+			r.out = &out
 			r.handOver()
 			drained = r.drained
-			if got.err == nil || started != nil {
+			if out.err == nil || !r.runs {
 				r.ended.stop()
 			}
 			// Else only the supervisor is lost: the command may go on, and its output's end
 			// is its own.
 		case <-drained:
-			return r.talk.verdict(*out)
+			return r.talk.verdict(*r.out)
 		case s := <-r.signals:
-			sig := s.(syscall.Signal)
-			if deadly(sig) {
-				insisted++
+			if exit, end := r.signalled(ctx, s.(syscall.Signal)); end {
+				return exit
 			}
-			if deadly(sig) && (started != nil || out != nil || insisted > insistMax) {
-				return exitSignal + int(sig)
-			}
-			if started == nil && out == nil {
-				r.forward(ctx, sig)
-			}
+		case <-r.impatience:
+			return exitSignal + int(r.last)
 		case <-ctx.Done():
 			return exitFailed
 		}
 	}
+}
+
+// running is what is done when the command runs.
+func (r *run) running(ctx context.Context) {
+	r.runs = true
+	r.handOver()
+	if r.input.Valid() {
+		from := int(r.o.Stdin.Fd())
+		r.group.Go(func() {
+			feed(from, r.input, r.quit)
+			_ = r.input.Close()
+		})
+	}
+	r.impatience = nil
+	for _, sig := range r.early {
+		r.forward(ctx, sig)
+	}
+	r.early = nil
+}
+
+// signalled passes a signal on, and says whether it ends zlogin itself: when the command
+// cannot be asked any more, ignores many, or does not begin.
+func (r *run) signalled(ctx context.Context, sig syscall.Signal) (exit int, end bool) {
+	if deadly(sig) {
+		r.last = sig
+		r.insisted++
+		if r.out != nil || r.insisted > insistMax {
+			return exitSignal + int(sig), true
+		}
+	}
+	switch {
+	case r.out != nil:
+	case r.runs:
+		r.forward(ctx, sig)
+	case len(r.early) < cap(r.signals):
+		// The command may run already, and only the word of it be on its way.
+		r.early = append(r.early, sig)
+		if deadly(sig) && r.impatience == nil {
+			r.impatience = time.After(startMax)
+		}
+	}
+	return 0, false
 }
 
 // forward has the supervisor send a signal to the command.

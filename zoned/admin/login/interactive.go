@@ -198,9 +198,10 @@ func (s *session) signalled(sig syscall.Signal) (ending, bool) {
 	switch sig {
 	case syscall.SIGWINCH:
 	case syscall.SIGTSTP:
+		// The stop takes hold a moment after stopSelf returned: raw again the terminal is
+		// made by SIGCONT, not here.
 		s.tty.restore()
 		_ = stopSelf()
-		s.resume()
 	case syscall.SIGCONT:
 		s.resume()
 	default:

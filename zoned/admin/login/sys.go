@@ -99,8 +99,8 @@ func readable(fd int) int {
 // ptyNumber is the number of a terminal's slave below the zone's /dev/pts.
 func ptyNumber(master int) (int, error) { return unix.IoctlGetInt(master, unix.TIOCGPTN) }
 
-// stopSelf stops the process as the terminal's suspend character would have; it returns when
-// the process was continued.
+// stopSelf stops the process as the terminal's suspend character would have. Another thread
+// may be the one that the kernel has take the signal, so the caller runs on for a moment.
 func stopSelf() error {
 	self, err := sys.PidfdOpen(os.Getpid())
 	if err != nil {
