@@ -32,7 +32,7 @@ func Render(w io.Writer, zones []Zone, form Form) error {
 		table(&b, zones)
 	case FormParsable:
 		for _, z := range zones {
-			fmt.Fprintf(&b, "%s:%s:%s:%s:%s:%s:%s\n", z.id(), z.Name, z.State, escape(z.Path), z.UUID, escape(z.Brand), z.IPType)
+			fmt.Fprintf(&b, "%s:%s:%s:%s:%s:%s:%s\n", z.id(), z.Name, z.State, escape(z.Path), z.UUID, escape(z.Brand), z.ip())
 		}
 	case FormJSON:
 		if err := renderJSON(&b, zones); err != nil {
@@ -49,16 +49,20 @@ func table(b *bytes.Buffer, zones []Zone) {
 	const row = "%4s %-16s %-10s %-30s %-8s %-6s"
 	fmt.Fprintf(b, row+"\n", "ID", "NAME", "STATUS", "PATH", "BRAND", "IP")
 	for _, z := range zones {
-		ip := z.IPType
-		if ip == "exclusive" {
-			ip = "excl"
-		}
-		fmt.Fprintf(b, row, z.id(), z.Name, z.State, Printable(z.Path), Printable(z.Brand), ip)
+		fmt.Fprintf(b, row, z.id(), z.Name, z.State, Printable(z.Path), Printable(z.Brand), z.ip())
 		if z.Note != "" {
 			b.WriteString(" (" + Printable(z.Note) + ")")
 		}
 		b.WriteByte('\n')
 	}
+}
+
+// ip is the ip-type as the original's lists have it.
+func (z Zone) ip() string {
+	if z.IPType == "exclusive" {
+		return "excl"
+	}
+	return z.IPType
 }
 
 func (z Zone) id() string {

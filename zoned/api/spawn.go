@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -58,6 +59,18 @@ type Spawner struct {
 	Warn func(line string)
 	// scope overrides the decision about systemd, for tests.
 	scope *string
+
+	children sync.WaitGroup
+}
+
+// Wait waits until every supervisor that was started has ended, which may take for ever: a
+// supervisor outlives who started it. It is for tests.
+func (s *Spawner) Wait() { s.children.Wait() }
+
+// reap keeps an ended supervisor from being a zombie of a caller that lives on, a console
+// client for example. The goroutine ends with the supervisor or with this process.
+func (s *Spawner) reap(p *os.Process) {
+	s.children.Go(func() { _, _ = p.Wait() })
 }
 
 // Start starts the supervisor of a zone and returns when it serves the door. say is given
@@ -183,13 +196,13 @@ func (s *Spawner) try(ctx context.Context, argv []string, scoped bool, say func(
 	ready, err := w.follow()
 	switch {
 	case ready:
-		_ = proc.Release()
+		s.reap(proc)
 		return nil
 	case ctx.Err() != nil:
-		_ = proc.Release()
+		s.reap(proc)
 		return context.Cause(ctx)
 	case err != nil && w.runs:
-		_ = proc.Release()
+		s.reap(proc)
 		return fmt.Errorf("%w (%d seconds): process ID %d", ErrStartTimeout, int(startTimeMax.Seconds()), proc.Pid)
 	case err != nil:
 		// systemd-run hangs. It must not come to its senses and start a second one.

@@ -30,6 +30,7 @@ func script(t *testing.T, body string) string {
 func spawner(t *testing.T, body string) *api.Spawner {
 	s := &api.Spawner{Layout: layout.At(t.TempDir()), Program: script(t, body)}
 	s.SetScope("")
+	t.Cleanup(s.Wait)
 	return s
 }
 
@@ -121,7 +122,7 @@ func TestSpawnLongLines(t *testing.T) {
 
 // TestSpawnCancelled: a supervisor that hangs holds nobody who has lost interest.
 func TestSpawnCancelled(t *testing.T) {
-	s := spawner(t, "sleep 5")
+	s := spawner(t, "sleep 1")
 	ctx := shortly(t)
 	done := make(chan error)
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
