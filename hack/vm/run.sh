@@ -37,7 +37,7 @@ while IFS= read -r line; do
 	else
 		printf '%s\n' "$line"
 	fi
-done < <(timeout -k 10 "${ZONES_VM_SECONDS:-900}" "${qemu[@]}" </dev/null 2>"$work/qemu" || echo "vm: qemu ended with status $?")
+done < <(timeout -k 10 "${ZONES_VM_SECONDS:-600}" "${qemu[@]}" </dev/null 2>"$work/qemu" || echo "vm: qemu ended with status $?")
 
 if ((status == 125)); then
 	{
