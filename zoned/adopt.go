@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/internal/cgroup2"
@@ -37,6 +38,7 @@ func (z *Zone) adopt(held *keeper.Held) {
 	}
 	z.verify(held)
 	z.publish()
+	z.hold()
 	if z.state < configs.Down && z.inc.isDead() {
 		z.initDied(z.inc)
 	}
@@ -47,7 +49,10 @@ func (z *Zone) settle() {
 	z.publish()
 	if len(z.journal.hist.steps) > 0 {
 		z.begin(z.fromZone(api.VerbHalt), halt)
+	} else if at := z.journal.hist.revive; at != 0 {
+		z.reviveAt(time.Unix(at, 0))
 	}
+	z.hold()
 }
 
 // incarnationOf puts together what the journal's steps made. Nil: no id was taken.

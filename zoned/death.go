@@ -134,11 +134,17 @@ func (z *Zone) reviveInit(r *request, inc *incarnation) {
 		z.begin(r, reboot)
 		return
 	}
+	at := time.Now().Add(delay)
+	z.run(r, &operation{Verb: r.Verb, Phases: halt, Revive: at.Unix()})
+	z.reviveAt(at)
+}
+
+// reviveAt boots the zone again at a time, if nothing else is done with it before.
+func (z *Zone) reviveAt(at time.Time) {
+	z.restarts.pending = true
 	z.restarts.n++
 	n := z.restarts.n
-	z.begin(r, halt)
-	z.restarts.pending = true
-	time.AfterFunc(delay, func() { z.post(evReboot{n}) })
+	time.AfterFunc(time.Until(at), func() { z.post(evReboot{n}) })
 }
 
 // restartInit boots the zone again after the delay, if nobody did anything else meanwhile.
@@ -150,6 +156,7 @@ func (z *Zone) restartInit(n int) {
 	if z.busy == nil && z.state == configs.Installed {
 		z.begin(z.fromZone(api.VerbBoot), toBoot)
 	}
+	z.hold()
 }
 
 // fromZone is a request that nobody at the door made.

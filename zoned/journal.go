@@ -41,6 +41,7 @@ type record struct {
 	Data *stepData `json:"data,omitempty"`
 	// end
 	Result *result `json:"result,omitempty"`
+	Revive int64   `json:"revive,omitempty"`
 }
 
 // The types of records.
@@ -66,6 +67,9 @@ type operation struct {
 	BootArgsGiven bool `json:"bootargs_given,omitempty"`
 	// Past are the phases that are over.
 	Past []phase `json:"past,omitempty"`
+	// Revive is when the zone is to be booted again after this halt, because its init died (in
+	// seconds since 1970); 0 for not at all.
+	Revive int64 `json:"revive,omitempty"`
 	// Attempt counts supervisors that died during it.
 	Attempt int `json:"attempt,omitempty"`
 }
@@ -101,6 +105,7 @@ type history struct {
 	steps   []liveStep
 	open    *operation // one that did not end
 	down    bool       // a halt failed: processes or steps are left
+	revive  int64      // when the zone is to be booted again, see operation
 	results []result
 }
 
@@ -186,7 +191,9 @@ func (h *history) apply(r *record) {
 	case recDown:
 		h.down = true
 	case recEnd:
-		h.open = nil
+		if h.open = nil; r.Revive != 0 {
+			h.revive = r.Revive
+		}
 		if r.Result.ID != "" {
 			h.results = append(h.results, *r.Result)
 			h.results = h.results[max(0, len(h.results)-resultsMax):]
@@ -241,6 +248,9 @@ func (j *journal) rewrite() error {
 	for i := range j.hist.results {
 		lines = append(lines, &record{Type: recEnd, Result: &j.hist.results[i]})
 	}
+	if j.hist.revive != 0 {
+		lines = append(lines, &record{Type: recEnd, Result: &result{}, Revive: j.hist.revive})
+	}
 	for i := range j.hist.steps {
 		s := &j.hist.steps[i]
 		lines = append(lines, &record{Type: recDo, Step: s.Name, Data: &s.Data})
@@ -286,11 +296,17 @@ func (j *journal) log(r *record) error {
 
 // begin notes an operation; the file starts anew with it, so that it does not grow.
 func (j *journal) begin(op *operation) error {
-	j.hist.open = op
+	j.hist.open, j.hist.revive = op, 0
 	return j.rewrite()
 }
 
-func (j *journal) end(r result) error { return j.log(&record{Type: recEnd, Result: &r}) }
+func (j *journal) end(r result) error {
+	rec := &record{Type: recEnd, Result: &r}
+	if j.hist.open != nil {
+		rec.Revive = j.hist.open.Revive
+	}
+	return j.log(rec)
+}
 
 // result finds how the operation of a request ended.
 func (h *history) result(id string) (result, bool) {

@@ -118,14 +118,14 @@ func (z *Zone) place() error {
 	const leaf = "sup"
 	if filepath.Base(own) == leaf {
 		z.base = filepath.Dir(own)
-		return nil
+		return cgroup2.EnableAll(z.cgroupDir(z.base))
 	}
 	z.base = filepath.Join("/zones"+z.lay.Tag(), z.name)
 	if filepath.Ext(own) == ".scope" && filepath.Base(filepath.Dir(own)) == "zones.slice" {
 		z.base = own
 	}
 	dir := z.cgroupDir(filepath.Join(z.base, leaf))
-	if err := cgroup2.Make(dir); err != nil {
+	if err := makeCgroup(dir); err != nil {
 		return err
 	}
 	for _, pid := range []int{os.Getppid(), os.Getpid()} {
@@ -134,6 +134,19 @@ func (z *Zone) place() error {
 		}
 	}
 	return cgroup2.EnableAll(z.cgroupDir(z.base))
+}
+
+// makeAttemptsMax: how often the last zone of the instance may leave, and take the parent
+// directory with it, just while this one's directory is made.
+const makeAttemptsMax = 100
+
+func makeCgroup(dir string) error {
+	for i := 1; ; i++ {
+		err := cgroup2.Make(dir)
+		if !errors.Is(err, os.ErrNotExist) || i == makeAttemptsMax {
+			return err
+		}
+	}
 }
 
 // live serves until the supervisor is not needed.
@@ -260,6 +273,7 @@ func (z *Zone) keeperGone() {
 	if z.leaving {
 		return
 	}
+	z.orphaned = true
 	z.log.Error("zsched is dead: the zone is halted")
 	if z.busy == nil && z.state >= configs.Ready {
 		z.begin(z.fromZone(api.VerbHalt), halt)

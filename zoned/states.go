@@ -40,12 +40,16 @@ var (
 // for a forced boot. In state mounted nothing but what is refused exists yet.
 var transitions = map[configs.State]map[api.Verb]cell{
 	configs.Configured: {},
-	configs.Incomplete: {},
+	configs.Incomplete: {
+		// A zone that was marked while its supervisor was there for the console; the original
+		// refuses it, and such a zone can not be uninstalled.
+		api.VerbNoteUninstalling: {leave: true},
+	},
 	configs.Installed: {
 		api.VerbReady:            {phases: toReady},
 		api.VerbBoot:             {phases: toBoot},
 		api.VerbHalt:             {note: keyAlreadyHalted},
-		api.VerbShutdown:         {note: keyAlreadyHalted},
+		api.VerbShutdown:         {note: keyAlreadyHalted}, // -r boots it: see transition
 		api.VerbNoteUninstalling: {leave: true},
 	},
 	configs.Ready: {

@@ -87,7 +87,7 @@ func undoSnapshot(_ context.Context, w *worker, _ *stepData) error {
 
 // doID takes the next number of the instance. Numbers are not given back: each incarnation
 // has its own.
-func doID(_ context.Context, w *worker, d *stepData) error {
+func doID(ctx context.Context, w *worker, d *stepData) error {
 	dir, err := sys.OpenDir(w.z.lay.State())
 	if err != nil {
 		return err
@@ -100,6 +100,9 @@ func doID(_ context.Context, w *worker, d *stepData) error {
 		}
 		if !errors.Is(err, unix.EAGAIN) {
 			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
 	}
@@ -214,7 +217,8 @@ func undoPlatform(ctx context.Context, w *worker, d *stepData) error {
 	}
 	_ = z.console.SetInput(nil)
 	for _, slot := range []string{keeper.SlotPty, slotBoot} {
-		if err := z.keeper.Drop(slot); err != nil {
+		// A keeper that is dead holds nothing.
+		if err := z.keeper.Drop(slot); err != nil && !errors.Is(err, keeper.ErrGone) {
 			return err
 		}
 		z.slots.put(slot, nil)
@@ -229,10 +233,6 @@ func undoPlatform(ctx context.Context, w *worker, d *stepData) error {
 
 // ready builds the platform.
 func (w *worker) ready() error {
-	// From here on a supervisor that dies is replaced whatever it died of.
-	if err := w.z.keeper.Hold(true); err != nil {
-		return err
-	}
 	if err := w.perform(readySteps); err != nil {
 		return err
 	}
@@ -260,7 +260,7 @@ func (w *worker) halt() error {
 	}
 	w.inc = nil
 	w.to(configs.Installed)
-	return w.z.keeper.Hold(false)
+	return nil
 }
 
 // endProcesses kills all that lives in the zone's generation, logins included, and waits.

@@ -48,6 +48,7 @@ func (z *Zone) begin(r *request, phases []phase) {
 func (z *Zone) run(r *request, op *operation) {
 	z.busy = r
 	z.restarts.pending = false
+	z.hold()
 	w := &worker{z: z, r: r, op: op, state: z.state, inc: z.inc, log: z.log.WithField("op", string(r.Verb))}
 	z.start(func() {
 		rval := w.run()
@@ -60,6 +61,14 @@ func (z *Zone) done(o outcome) {
 	z.busy = nil
 	z.setState(o.state, o.inc)
 	z.finish(o.r, o.rval)
+	if z.terminating {
+		z.leaving = true
+		return
+	}
+	if z.orphaned && z.state >= configs.Ready && z.state < configs.Down {
+		z.begin(z.fromZone(api.VerbHalt), halt)
+		return
+	}
 	if o.inc != nil && o.inc.isDead() && o.state != configs.Down {
 		z.initDied(o.inc)
 	}
@@ -68,6 +77,15 @@ func (z *Zone) done(o outcome) {
 		next := z.queue[0]
 		z.queue = z.queue[1:]
 		z.transition(next)
+	}
+	z.hold()
+}
+
+// hold tells the keeper whether a supervisor must be started again whatever this one dies of:
+// while there is a platform, or something is to be done without anybody asking for it.
+func (z *Zone) hold() {
+	if err := z.keeper.Hold(z.state >= configs.Ready || z.busy != nil || z.restarts.pending); err != nil {
+		z.log.WithError(err).Warn("tell the keeper")
 	}
 }
 

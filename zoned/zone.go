@@ -66,6 +66,9 @@ type Zone struct {
 	shutdown *request       // a graceful shutdown under way
 	restarts restarts
 	leaving  bool
+
+	terminating bool // leave when the transition under way is over
+	orphaned    bool // the keeper is dead
 }
 
 // incarnation is the zone between ready and halt.
@@ -162,7 +165,8 @@ func (z *Zone) handle(e event) {
 		z.keeperGone()
 	case evTerm:
 		z.log.Info("SIGTERM: leaving; the keeper starts a successor if the zone needs one")
-		z.leaving = true
+		z.terminating = true
+		z.leaving = z.busy == nil
 	}
 }
 

@@ -14,10 +14,6 @@ import (
 // problemsMax bounds how many problems are printed: the rest come up after the first are mended.
 const problemsMax = 50
 
-// forbiddenFS may not be fs resources: the platform mounts the first kinds itself, and an
-// automounter's or a remote file system's mounts can not be taken away for sure.
-var forbiddenFS = []string{"proc", "mntfs", "autofs", "cachefs", "nfs", "nfs4", "cifs", "smb3", "sysfs", "cgroup", "cgroup2", "devpts", "fuse"}
-
 // Verify checks the zone's configuration against this host: what can be said without
 // building anything. Each problem is a line; the error then is ErrSaid.
 func (a *Admin) Verify(cmd Command) error {
@@ -90,11 +86,9 @@ func trim(err error, prefix string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), prefix), ": ")
 }
 
-// verifyFS checks one fs resource against the host.
+// verifyFS checks one fs resource against the host. Which types may be given at all has
+// Validate said.
 func verifyFS(f configs.FS) string {
-	if slices.Contains(forbiddenFS, f.Type) {
-		return fmt.Sprintf("file systems of type %s cannot be given to a zone", f.Type)
-	}
 	switch f.Type {
 	case "tmpfs":
 		return ""
