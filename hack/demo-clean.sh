@@ -29,5 +29,10 @@ if [[ -n $(state) ]]; then
 	"$bin/zonecfg" -z $zone delete -F
 fi
 
+# Its journal and logs outlive a zone on purpose; not this one's.
+rm -rf /run/zones/state/$zone
+rm -f /var/log/zones/$zone.{log,audit}*
 # The directories, when no other zone has made use of them.
-rmdir --ignore-fail-on-non-empty /var/lib/zones 2>/dev/null || true
+for dir in /var/lib/zones /var/log/zones; do
+	rmdir --ignore-fail-on-non-empty $dir 2>/dev/null || true
+done

@@ -30,19 +30,33 @@ if [[ -z $(state) ]]; then
 	show "$bin/zonecfg" -z $zone "create; set zonepath=/var/lib/zones/$zone; add attr; set name=comment; set type=string; set value=\"$mark\"; end"
 fi
 if [[ $(state) == configured ]]; then show "$bin/zoneadm" -z $zone install; fi
+
+# The console's client wants a terminal, which script gives it, and attaches before the boot,
+# to see it from the first line; ~. at the start of a line makes it leave.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+{
+	until [[ -e $work/enough ]]; do sleep 0.2; done
+	printf '\r'
+	sleep 1
+	printf '\r~.'
+} | script -qefc "$bin/zlogin -C $zone" "$work/console" >/dev/null 2>&1 &
+console=$!
+for ((i = 0; i < 50; i++)); do
+	if grep -q Connected "$work/console" 2>/dev/null; then break; fi
+	sleep 0.1
+done
 if [[ $(state) != running ]]; then show "$bin/zoneadm" -z $zone boot; fi
 
 show "$bin/zoneadm" list -v
-# What a program writes to the console while nobody looks is kept for who comes later.
-"$bin/zlogin" $zone 'echo "hello from $(zonename)" >/dev/console'
 show "$bin/zlogin" $zone 'echo "I am $(id -un) in $(zonename); process 1 is $(cat /proc/1/comm)"; ps -e 2>/dev/null | head -n 8 || true'
 
-printf '\n# zlogin -C %s      (the console: its first lines)\n' $zone
-# The console wants a terminal; ~. leaves it.
-{
-	sleep 2
-	printf '~.'
-} | script -qec "$bin/zlogin -C $zone" /dev/null | head -n 12 | tr -d '\r' || true
+printf '\n# zlogin -C %s      (the console, since before the boot)\n' $zone
+"$bin/zlogin" $zone 'echo "hello from $(zonename)" >/dev/console'
+sleep 1
+touch "$work/enough"
+wait $console || true
+grep -v '^Script ' "$work/console" | tr -d '\r' | head -n 12
 
 cat <<EOT
 
