@@ -9,8 +9,16 @@ import (
 const DefaultEscape = '~'
 
 // ParseEscape reads the argument of -e: one character, ^ and a character for a control
-// character, or \ and one to three octal digits.
+// character, or \ and one to three octal digits. NUL cannot be the escape character.
 func ParseEscape(arg string) (byte, error) {
+	c, err := parseEscape(arg)
+	if err == nil && c == 0 {
+		err = fmt.Errorf("%w %q: NUL cannot be one", ErrEscape, arg)
+	}
+	return c, err
+}
+
+func parseEscape(arg string) (byte, error) {
 	bad := fmt.Errorf("%w %q: use one character, ^x, or \\nnn in octal", ErrEscape, arg)
 	switch {
 	case len(arg) == 1:

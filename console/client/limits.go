@@ -22,6 +22,8 @@ const (
 	refusalsMax = 5
 	// farewellTime is how long the last output may take to be written at an orderly end.
 	farewellTime = 2 * time.Second
+	// escapeTime is the same after an escape, which is also the way out of a stuck terminal.
+	escapeTime = 100 * time.Millisecond
 )
 
 // Exit codes. A signal's is 128 and its number.

@@ -149,7 +149,7 @@ func (s *session) welcomed(a wire.Answer) {
 func (s *session) begin() {
 	s.banner = true
 	if !s.o.Quiet {
-		fmt.Fprintf(s.o.Stdout, "[Connected to zone '%s' console]\n", s.o.Zone)
+		s.show(fmt.Appendf(nil, "[Connected to zone '%s' console]\n", s.o.Zone))
 	}
 	if err := s.tty.makeRaw(); err != nil {
 		s.fail(fmt.Errorf("terminal: %w", err))

@@ -31,8 +31,9 @@ type session struct {
 	banner   bool // the first banner was shown, so the last is owed
 	coloured bool // the zone sent control sequences
 
-	done bool
-	exit int
+	done    bool
+	escaped bool // by an escape
+	exit    int
 }
 
 func newSession(ctx context.Context, o Options) (*session, error) {
@@ -162,7 +163,8 @@ func (s *session) signalled(sig syscall.Signal) {
 		if err := stopSelf(); err != nil {
 			s.fail(err)
 		}
-		s.continued()
+		// This thread may run on for a moment before the process stands still, so the
+		// terminal is taken again on SIGCONT only.
 	case syscall.SIGCONT:
 		s.continued()
 	default:
@@ -189,6 +191,7 @@ func (s *session) readInput() {
 		if s.in, last, ended = s.esc.feed(s.in, s.inbuf[:n]); ended {
 			s.out = append(s.out, s.esc.echo(last)...)
 			s.transmit()
+			s.escaped = true
 			s.end(exitOK)
 		} else {
 			s.transmit()
@@ -299,22 +302,30 @@ func (s *session) newline() string {
 
 // farewell writes what is left, puts the terminal back and says so.
 func (s *session) farewell() {
-	end := sys.Monotonic() + int64(farewellTime)
-	for len(s.out) > 0 {
-		ms := (end - sys.Monotonic()) / 1e6
-		fds := []unix.PollFd{want(s.stdout.Int(), unix.POLLOUT)}
-		if ms <= 0 || poll(fds, int(ms)) != nil {
-			break
-		}
-		if fds[0].Revents != 0 {
-			s.writeOutput()
-		}
+	until := sys.Monotonic() + int64(farewellTime)
+	if s.escaped {
+		until = sys.Monotonic() + int64(escapeTime)
 	}
+	s.flush(until)
 	if s.coloured && isTerminal(s.stdout.Int()) {
-		_, _ = write(s.stdout.Int(), []byte(calm))
+		s.out = append(s.out, calm...)
+		s.flush(until)
 	}
 	s.tty.restore()
 	if s.banner && !s.o.Quiet && s.exit < exitSignal {
-		fmt.Fprintf(s.o.Stdout, "\n[Connection to zone '%s' console closed]\n", s.o.Zone)
+		s.out = fmt.Appendf(s.out, "\n[Connection to zone '%s' console closed]\n", s.o.Zone)
+		s.flush(until)
+	}
+}
+
+// flush writes what is left, if the output takes it in time.
+func (s *session) flush(until int64) {
+	for len(s.out) > 0 {
+		s.writeOutput()
+		ms := (until - sys.Monotonic()) / 1e6
+		fds := []unix.PollFd{want(s.stdout.Int(), unix.POLLOUT)}
+		if len(s.out) > 0 && (ms <= 0 || poll(fds, int(ms)) != nil) {
+			return
+		}
 	}
 }

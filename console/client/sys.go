@@ -79,8 +79,8 @@ func openOutput(f *os.File) (*sys.FD, error) {
 	return sys.Own(n), nil
 }
 
-// stopSelf stops the process as the terminal's suspend character would have; it returns when
-// the process was continued.
+// stopSelf stops the process as the terminal's suspend character would have. It may return
+// before the process stands still.
 func stopSelf() error {
 	self, err := sys.PidfdOpen(os.Getpid())
 	if err != nil {
