@@ -1,16 +1,26 @@
 // Zsched is the keeper of one zone: the parent of its supervisor, of its init and of its
 // logins. zoneadm starts it; it should not be run by hand.
+//
+// On its standard output it says "\x01ready" in a line of its own when the supervisor serves;
+// all else there and on standard error is for a person. It ends with 17 when another keeper
+// has the zone, with the supervisor's exit code when that did not come to serve, and with 0
+// when the zone needs no supervisor any more.
+//
+// GOMAXPROCS and GOGC of its environment are for itself and not handed on: who starts it makes
+// it smaller with GOMAXPROCS=1 and GOGC=20.
 package main
 
 import (
+	"errors"
 	"os"
-	"strconv"
+	"runtime"
+	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/internal/keeper"
 	"github.com/linuxzones/zones/internal/layout"
-	"github.com/linuxzones/zones/internal/ring"
 	"github.com/linuxzones/zones/internal/sys"
 )
 
@@ -20,30 +30,28 @@ const (
 	exitTaken = 17
 	// backlog is how many callers may wait while a supervisor is replaced.
 	backlog = 128
-	// logBytesMax bounds the log of one keeper's life.
-	logBytesMax = 1 << 20
-
-	readyLine = "\x01ready\n"
+	// nameMax is the longest name of a zone.
+	nameMax = 64
 
 	doorName    = "door"
 	consoleName = "console"
 	pidName     = "zsched.pid"
-	ringName    = "console.ring"
-	logName     = "zsched.log"
 )
 
-func say(s string) { _, _ = unix.Write(2, []byte(s+"\n")) }
+func say(s string) { _ = sys.WriteAll(2, []byte(s+"\n")) }
 
 func main() {
-	if len(os.Args) != 3 || os.Args[1] != "-z" || os.Args[2] == "" {
+	// What is the thread's and not the process's (keyring, signal mask) is set on this one, and
+	// children are born of it.
+	runtime.LockOSThread()
+	if len(os.Args) != 3 || os.Args[1] != "-z" || !validName(os.Args[2]) {
 		say("Usage: zsched -z zonename\n\tNote: zsched should not be run directly.")
 		os.Exit(exitUsage)
 	}
-	zone := string([]byte(os.Args[2])) // a copy: the title is written over the arguments
-	_ = unix.Chdir("/")
-	unix.Umask(0o022)
-	_ = writeFile("/proc/self/oom_score_adj", "0")
-	code, err := run(zone)
+	resetProcess()
+	// Copies: the title is written over arguments and environment.
+	zone, env := strings.Clone(os.Args[2]), environment()
+	code, err := run(zone, env)
 	if err != nil {
 		say("zsched: zone '" + zone + "': " + err.Error())
 		os.Exit(1)
@@ -51,66 +59,99 @@ func main() {
 	os.Exit(code)
 }
 
-func writeFile(path, text string) error {
-	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
+// validName refuses what would leave the directory of run-time state; which names zones may
+// have is decided elsewhere.
+func validName(s string) bool {
+	return s != "" && s[0] != '.' && len(s) <= nameMax && strings.IndexByte(s, '/') < 0
+}
+
+// environment is what the supervisor is given, copied.
+func environment() []string {
+	var env []string
+	for _, v := range syscall.Environ() {
+		if name, _, _ := strings.Cut(v, "="); name != "GOMAXPROCS" && name != "GOGC" {
+			env = append(env, strings.Clone(v))
+		}
 	}
-	defer unix.Close(fd)
-	_, err = unix.Write(fd, []byte(text))
-	return err
+	return env
 }
 
 // run takes charge of the zone, or finds that another keeper has.
-func run(zone string) (int, error) {
-	lay := layout.FromEnv()
-	if err := makeDirs(lay, zone); err != nil {
-		return 0, err
-	}
-	dir, err := sys.OpenDir(lay.ZoneState(zone))
+func run(zone string, env []string) (int, error) {
+	lay := layout.At(strings.Clone(os.Getenv(layout.EnvRoot)))
+	dir, err := openState(lay, zone)
 	if err != nil {
 		return 0, err
 	}
-	lock, holder, err := sys.LockFile(dir, pidName)
-	if holder != 0 || lock == nil {
-		if lock == nil && holder == 0 && err != nil && !isAgain(err) {
-			return 0, err
-		}
+	lock, _, err := sys.LockFile(dir, pidName)
+	if errors.Is(err, unix.EAGAIN) {
 		return exitTaken, nil
 	}
-	if err := lock.WritePid(os.Getpid()); err != nil {
+	if err != nil {
 		return 0, err
 	}
-	code, err := keep(zone, dir)
+	if err := lock.WritePid(os.Getpid()); err != nil {
+		_ = lock.Remove()
+		return 0, err
+	}
+	cgroup := "/zones" + lay.Tag() + "/" + zone
+	code, err := keep(zone, env, dir)
 	_ = unix.Unlinkat(dir.Int(), doorName, 0)
 	_ = unix.Unlinkat(dir.Int(), consoleName, 0)
+	// Before the lock is let go: a successor makes these directories anew.
+	leaveCgroup(cgroup)
 	_ = lock.Remove()
 	return code, err
 }
 
-func isAgain(err error) bool {
-	e, ok := err.(*sys.Error)
-	return ok && (e.Errno == unix.EAGAIN || e.Errno == unix.EACCES)
-}
-
-// makeDirs makes the run-time directories. Doors are protected by their directory: anybody
-// may connect to a socket he can name.
-func makeDirs(lay layout.Layout, zone string) error {
+// openState makes the run-time directories and opens the zone's. Doors are protected by their
+// directory, since anybody may connect to a socket that he can name: those that protect must
+// be directories, ours, and closed to others.
+func openState(lay layout.Layout, zone string) (*sys.FD, error) {
+	if err := os.MkdirAll(lay.Run, 0o755); err != nil {
+		return nil, err
+	}
 	for _, d := range []struct {
 		path string
 		mode uint32
 	}{{lay.Run, 0o755}, {lay.Status(), 0o755}, {lay.State(), 0o700}, {lay.ZoneState(zone), 0o700}} {
-		if err := os.MkdirAll(d.path, os.FileMode(d.mode)); err != nil {
-			return err
+		if err := os.Mkdir(d.path, os.FileMode(d.mode)); err != nil && !errors.Is(err, unix.EEXIST) {
+			return nil, err
 		}
-		if err := unix.Chmod(d.path, d.mode); err != nil {
-			return err
+		dir, err := openOwn(d.path, d.mode)
+		if err != nil {
+			return nil, err
 		}
+		if d.path == lay.ZoneState(zone) {
+			return dir, nil
+		}
+		dir.Close()
 	}
-	return nil
+	return nil, unix.ENOENT
 }
 
-func keep(zone string, dir *sys.FD) (int, error) {
+// openOwn opens a directory of ours and gives it its mode.
+func openOwn(path string, mode uint32) (*sys.FD, error) {
+	dir, err := sys.OpenDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	err = unix.Fstat(dir.Int(), &st)
+	switch {
+	case err == nil && int(st.Uid) != os.Geteuid():
+		err = &sys.Error{Op: "use", What: path + ", which belongs to another user", Errno: unix.EPERM}
+	case err == nil && st.Mode&0o7777 != mode:
+		err = unix.Fchmod(dir.Int(), mode)
+	}
+	if err != nil {
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil
+}
+
+func keep(zone string, env []string, dir *sys.FD) (int, error) {
 	// The console before the door: who finds the door open finds a console.
 	console, err := sys.ListenUnix(dir, consoleName, 0o600, backlog)
 	if err != nil {
@@ -128,12 +169,12 @@ func keep(zone string, dir *sys.FD) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	program := self[:lastSlash(self)+1] + "zoned"
+	program := self[:strings.LastIndexByte(self, '/')+1] + "zoned"
+	log := journal{dir: dir, zone: zone}
 	k, err := keeper.New(keeper.Config{
-		Program: program, Args: []string{program, "-z", zone}, Env: os.Environ(),
-		Door: door, Console: console, Ring: w,
-		Ready: func() { detach(dir) },
-		Say:   func(s string) { announce(zone, s) },
+		Program: program, Args: []string{program, "-z", zone}, Env: env,
+		Door: door, Console: console, Ring: w, Title: "zsched " + zone,
+		Ready: log.detach, Say: log.say,
 	})
 	if err != nil {
 		return 0, err
@@ -141,66 +182,4 @@ func keep(zone string, dir *sys.FD) (int, error) {
 	code := k.Run()
 	saveRing(dir, w)
 	return code, nil
-}
-
-func lastSlash(s string) int {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] == '/' {
-			return i
-		}
-	}
-	return -1
-}
-
-// detach tells who started us that the supervisor serves, and moves standard output and
-// error to the log.
-func detach(dir *sys.FD) {
-	_, _ = unix.Write(1, []byte(readyLine))
-	fd, err := unix.Openat(dir.Int(), logName, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_APPEND|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		fd, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	}
-	if err == nil {
-		_ = unix.Dup3(fd, 1, 0)
-		_ = unix.Dup3(fd, 2, 0)
-		unix.Close(fd)
-	}
-}
-
-// announce logs a line, until the log is as long as it may be.
-func announce(zone, s string) {
-	var st unix.Stat_t
-	if unix.Fstat(2, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size > logBytesMax {
-		return
-	}
-	say("zsched[" + strconv.Itoa(os.Getpid()) + "]: zone '" + zone + "': " + s)
-}
-
-// loadRing goes on with the console ring that the last keeper of this zone left, if it did.
-func loadRing(dir *sys.FD) (*ring.Writer, error) {
-	b, err := sys.ReadFile(dir.Proc()+"/"+ringName, ring.SnapshotMax)
-	if err == nil {
-		if w, err := ring.Restore(b); err == nil {
-			return w, nil
-		}
-	}
-	return ring.Create()
-}
-
-// saveRing leaves the console's history to the next keeper. That it can not be saved is no
-// reason to stay.
-func saveRing(dir *sys.FD, w *ring.Writer) {
-	const tmp = ringName + ".tmp"
-	fd, err := unix.Openat(dir.Int(), tmp, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return
-	}
-	err = sys.WriteAll(fd, w.Snapshot())
-	unix.Close(fd)
-	if err == nil {
-		err = unix.Renameat(dir.Int(), tmp, dir.Int(), ringName)
-	}
-	if err != nil {
-		_ = unix.Unlinkat(dir.Int(), tmp, 0)
-	}
 }
