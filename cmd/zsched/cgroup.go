@@ -20,33 +20,40 @@ const supName = "/sup"
 // Another zone of the instance may be making its own directories at this moment: it makes
 // the one above again when it finds it gone (cgroup2.Make).
 func leaveCgroup(base string) {
-	own, err := ownCgroup()
-	if err != nil || own != base+supName {
+	text, err := sys.ReadFile("/proc/self/cgroup", 64<<10)
+	if err != nil {
 		return
 	}
-	mount := cgroupMount()
-	if mount == "" || writeFile(mount+"/cgroup.procs", strconv.Itoa(os.Getpid())) != nil {
+	dirs, mount := supervisorDirs(string(text)), cgroupMount()
+	if len(dirs) == 0 || dirs[0] != base+supName || mount == "" {
 		return
 	}
-	for _, dir := range []string{own, base, base[:strings.LastIndexByte(base, '/')]} {
+	if writeFile(mount+"/cgroup.procs", strconv.Itoa(os.Getpid())) != nil {
+		return
+	}
+	for _, dir := range dirs {
 		if err := unix.Rmdir(mount + dir); err != nil && err != unix.ENOENT {
 			return
 		}
 	}
 }
 
-// ownCgroup is our path in the unified hierarchy.
-func ownCgroup() (string, error) {
-	b, err := sys.ReadFile("/proc/self/cgroup", 64<<10)
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(b)) {
-		if path, ok := strings.CutPrefix(line, "0::"); ok {
-			return strings.TrimSuffix(path, "\n"), nil
+// supervisorDirs are the directories that a supervisor made around the process whose
+// /proc/PID/cgroup is text, the deepest first; none when it is elsewhere.
+func supervisorDirs(text string) []string {
+	for line := range strings.Lines(text) {
+		own, unified := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::")
+		zone, inLeaf := strings.CutSuffix(own, supName)
+		slash := strings.LastIndexByte(zone, '/')
+		if !unified || !inLeaf || slash <= 0 {
+			continue
+		}
+		instance := zone[:slash]
+		if instance == "/zones" || strings.HasPrefix(instance, "/zones.") && instance != "/zones.slice" && strings.LastIndexByte(instance, '/') == 0 {
+			return []string{own, zone, instance}
 		}
 	}
-	return "", unix.ENOENT
+	return nil
 }
 
 // cgroupMount is where the unified hierarchy is, alone or beside the old ones. Package

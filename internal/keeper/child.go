@@ -12,18 +12,22 @@ import (
 	"github.com/linuxzones/zones/internal/sys"
 )
 
-// watchSignals turns SIGCHLD into an event of the loop. SIGHUP, SIGINT, SIGTERM and SIGPIPE
-// are ignored: the keeper ends with its zone.
+// watchSignals turns signals into an event of the loop. Those that would end or stop the
+// keeper are caught and mean nothing: it ends with its zone. They are caught rather than
+// ignored, because what is ignored stays ignored in the supervisor, in its helpers, and in
+// every process of the zone.
 func watchSignals() (*sys.FD, error) {
 	ev, err := ring.NewEvent()
 	if err != nil {
 		return nil, err
 	}
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
+	// One place is enough: who finds it taken is heard of by the one that took it.
 	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGCHLD)
+	signal.Notify(c, syscall.SIGCHLD,
+		syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE, syscall.SIGALRM,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGXCPU, syscall.SIGXFSZ)
 	fd := ev.Int()
-	// Lives as long as the process: the keeper has one object.
+	// Lives as long as the process: the keeper has one object, and nobody waits for its end.
 	go func() {
 		for range c {
 			ring.Kick(fd)
@@ -35,159 +39,100 @@ func watchSignals() (*sys.FD, error) {
 // start starts a supervisor.
 func (k *Keeper) start(now int64) {
 	k.startAt = 0
+	if k.announce != "" {
+		k.cfg.Say(k.announce)
+		k.announce = ""
+	}
+	k.restart.started(now)
+	if err := k.spawn(); err != nil {
+		k.cfg.Say("start " + k.cfg.Program + ": " + err.Error())
+		if !k.everReady {
+			k.exit, k.done = 1, true
+			return
+		}
+		k.startAt = k.restart.next(now, true)
+		return
+	}
+	k.generation++
+	k.started, k.quit = false, false
+	k.setTitle("monitoring pid " + strconv.Itoa(k.pid) + " (" + k.lastStatus + ")")
+}
+
+// spawn makes the socket and the process at its other end.
+func (k *Keeper) spawn() error {
 	ours, theirs, err := sys.Pair(unix.SOCK_SEQPACKET)
 	if err != nil {
-		k.startFailed(now, err)
-		return
+		return err
 	}
 	defer theirs.Close()
-	_ = unix.SetNonblock(ours.Int(), true)
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err == nil {
+		defer unix.Close(null)
+		err = unix.SetNonblock(ours.Int(), true)
+	}
+	if err == nil {
+		err = unix.SetsockoptInt(ours.Int(), unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
+	}
+	if err == nil {
+		err = k.watch(ours.Int(), unix.EPOLLIN)
+	}
+	pid, pidfd := 0, -1
+	if err == nil {
+		pid, err = syscall.ForkExec(k.cfg.Program, k.cfg.Args, &syscall.ProcAttr{
+			Dir: "/", Env: k.cfg.Env, Sys: &syscall.SysProcAttr{PidFD: &pidfd},
+			Files: []uintptr{uintptr(null), 1, 2, uintptr(theirs.Int())},
+		})
+	}
 	if err != nil {
 		ours.Close()
-		k.startFailed(now, err)
-		return
+		return err
 	}
-	defer unix.Close(null)
-	pid, err := syscall.ForkExec(k.cfg.Program, k.cfg.Args, &syscall.ProcAttr{
-		Dir: "/", Env: k.cfg.Env,
-		Files: []uintptr{uintptr(null), 1, 2, uintptr(theirs.Int())},
-	})
-	if err != nil {
-		ours.Close()
-		k.startFailed(now, err)
-		return
-	}
-	k.pid, k.conn = pid, ours
-	k.generation++
-	k.started, k.quit, k.greeted = false, false, false
+	k.pid, k.pidfd = pid, sys.Own(pidfd)
+	k.link = link{fd: ours, events: unix.EPOLLIN}
 	k.deaths.sent = 0
-	k.restart.started(now)
-	_ = k.watch(ours.Int(), unix.EPOLLIN)
-	setTitle("zsched: monitoring pid " + strconv.Itoa(pid) + " (" + k.lastStatus + ")")
+	return nil
 }
 
-func (k *Keeper) startFailed(now int64, err error) {
-	k.cfg.Say("start " + k.cfg.Program + ": " + err.Error())
-	if !k.everReady {
-		k.exit, k.done = 1, true
-		return
-	}
-	k.restart.started(now)
-	k.startAt = k.restart.next(now, true)
-}
+// reapsMax bounds how many children are reaped in one turn of the loop.
+const reapsMax = 256
 
-// complete: the supervisor serves.
-func (k *Keeper) complete() {
-	k.started = true
-	if !k.everReady {
-		k.everReady = true
-		k.cfg.Ready()
-	}
-}
-
-// signals reaps all children that ended.
+// signals reaps children that ended.
 func (k *Keeper) signals() {
-	for {
-		pid, status, start, ok := reap()
+	for i := 0; ; i++ {
+		if i == reapsMax {
+			ring.Kick(k.events.Int()) // there may be more
+			break
+		}
+		d, ok := reap()
 		if !ok {
 			break
 		}
-		if pid == k.pid {
-			k.supervisorDied(status)
+		if d.Pid == k.pid {
+			k.supervisorDied(d.Status)
 			continue
 		}
-		k.deaths.add(Death{Pid: pid, Start: start, Status: status})
+		if !k.deaths.add(d) && k.deaths.lost == 1 {
+			k.cfg.Say("more than " + strconv.Itoa(DeathsMax) + " ends of processes wait for a supervisor: the oldest are forgotten")
+		}
 	}
 	k.flush()
 }
 
 // reap takes one ended child. Its start time is read while it is still a zombie, so that
 // number and time name that process and no other.
-func reap() (pid int, status unix.WaitStatus, start uint64, ok bool) {
+func reap() (d Death, ok bool) {
 	var info unix.Siginfo
 	err := sys.Retry(func() error {
-		return unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		return unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, nil)
 	})
 	if err != nil {
-		return 0, 0, 0, false
+		return d, false
 	}
-	if pid = siginfoPid(&info); pid == 0 {
-		return 0, 0, 0, false
+	if d.Pid = siginfoPid(&info); d.Pid == 0 {
+		return d, false
 	}
-	start, _ = sys.StartTime(pid)
+	d.Start, _ = sys.StartTime(d.Pid)
 	got := 0
-	err = sys.Retry(func() (e error) { got, e = unix.Wait4(pid, &status, unix.WNOHANG, nil); return })
-	return pid, status, start, err == nil && got == pid
-}
-
-// supervisorDied decides what becomes of the zone's supervisor and of the keeper.
-func (k *Keeper) supervisorDied(ws unix.WaitStatus) {
-	now := sys.Monotonic()
-	pid := k.pid
-	k.drainConn()
-	k.pid = 0
-	k.hangUp()
-	how := describe(ws)
-	switch {
-	case k.quit && !k.hold:
-		k.done = true
-		return
-	case !k.everReady:
-		if !ws.Exited() {
-			k.cfg.Say("fork child died before signaling startup (" + how + ")")
-		}
-		k.exit, k.done = exitCode(ws), true
-		return
-	case !k.hold && k.started:
-		k.cfg.Say("pid " + strconv.Itoa(pid) + " died, " + how + ", exiting")
-		k.done = true
-		return
-	}
-	if ws.CoreDump() {
-		// One core is enough to find out why: the next ones only fill the disk.
-		_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
-	}
-	k.startAt = k.restart.next(now, !k.started)
-	if !k.started {
-		k.lastStatus = strconv.Itoa(int(k.restart.crashes)) + " crashes: pid " + strconv.Itoa(pid) + " died, " + how
-		if k.startAt > now {
-			k.cfg.Say(k.lastStatus + ", waiting until 10 seconds since last restart")
-			return
-		}
-	}
-	k.cfg.Say("pid " + strconv.Itoa(pid) + " died, " + how + ", restarting")
-}
-
-// drainConn takes what a dead supervisor had still sent: a descriptor it handed over last
-// must not be lost with it.
-func (k *Keeper) drainConn() {
-	for k.conn.Valid() {
-		k.message()
-		p := []unix.PollFd{{Fd: int32(k.conn.Int()), Events: unix.POLLIN}}
-		if !k.conn.Valid() {
-			return
-		}
-		if n, err := unix.Poll(p, 0); err == nil && n == 0 {
-			return
-		}
-	}
-}
-
-func exitCode(ws unix.WaitStatus) int {
-	if ws.Exited() && ws.ExitStatus() != 0 {
-		return ws.ExitStatus()
-	}
-	return 1
-}
-
-func describe(ws unix.WaitStatus) string {
-	if ws.Exited() {
-		return "exit status " + strconv.Itoa(ws.ExitStatus())
-	}
-	s := "killed (" + unix.SignalName(ws.Signal()) + ")"
-	if ws.CoreDump() {
-		s += ", core dumped"
-	}
-	return s
+	err = sys.Retry(func() (e error) { got, e = unix.Wait4(d.Pid, &d.Status, unix.WNOHANG|unix.WALL, nil); return })
+	return d, err == nil && got == d.Pid
 }

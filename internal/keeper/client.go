@@ -1,13 +1,13 @@
 package keeper
 
 import (
-	"encoding/binary"
 	"errors"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/linuxzones/zones/internal/ring"
 	"github.com/linuxzones/zones/internal/sys"
 )
 
@@ -17,15 +17,22 @@ var (
 	ErrGone = errors.New("keeper: gone")
 	// ErrVersion: the keeper speaks another version of the protocol.
 	ErrVersion = errors.New("keeper: another version")
+	// ErrSlow: the keeper did not confirm in time; it may still do what it was asked for.
+	ErrSlow = errors.New("keeper: no answer")
 )
 
 // Client is the supervisor's end. Methods that send may be called from any goroutine, Next
 // from one.
 type Client struct {
 	fd       *sys.FD
+	in       []byte        // of Dial, then of Next
 	mu       sync.Mutex    // one Append at a time
 	appended chan struct{} // answers to Append, passed on by Next
 }
+
+// Close hangs up: the last thing before the end of the process. Next must have returned, or
+// the socket must be shut down first.
+func (c *Client) Close() error { return c.fd.Close() }
 
 // Held is what a keeper holds when a supervisor comes.
 type Held struct {
@@ -44,7 +51,7 @@ func (h *Held) Close() {
 
 // Dial says hello on descriptor fd and takes what the keeper holds.
 func Dial(fd *sys.FD) (*Client, *Held, error) {
-	c := &Client{fd: fd, appended: make(chan struct{}, 1)}
+	c := &Client{fd: fd, in: make([]byte, MessageMax), appended: make(chan struct{}, 1)}
 	if err := c.send([]byte{byte(opHello), ProtoVersion}); err != nil {
 		return nil, nil, err
 	}
@@ -57,6 +64,7 @@ func Dial(fd *sys.FD) (*Client, *Held, error) {
 		}
 		switch {
 		case o == opSlot && len(fds) == 1 && validName(body):
+			h.Slots[string(body)].Close()
 			h.Slots[string(body)] = fds[0]
 			continue
 		case o == opDeath && len(fds) == 0:
@@ -65,14 +73,13 @@ func Dial(fd *sys.FD) (*Client, *Held, error) {
 				h.Deaths = append(h.Deaths, d)
 				continue
 			}
-		case o == opWelcome && len(body) == 9:
-			if body[0] != ProtoVersion {
-				h.Close()
-				return nil, nil, ErrVersion
+		case o == opWelcome && len(fds) == 0:
+			h.Generation, h.Crashes, err = parseWelcome(body)
+			if err == nil {
+				return c, h, nil
 			}
-			h.Generation = binary.LittleEndian.Uint32(body[1:])
-			h.Crashes = binary.LittleEndian.Uint32(body[5:])
-			return c, h, nil
+			h.Close()
+			return nil, nil, err
 		}
 		sys.CloseAll(fds)
 		h.Close()
@@ -109,14 +116,17 @@ func (c *Client) Put(name string, fd int) error {
 func (c *Client) Drop(name string) error { return c.send(append([]byte{byte(opDrop)}, name...)) }
 
 // Forget says that a death was taken care of.
-func (c *Client) Forget(d Death) error { return c.send(forgetMessage(d.Pid, d.Start)) }
+func (c *Client) Forget(d Death) error { return c.send(appendForget(nil, d.Pid, d.Start)) }
 
 // appendLimit bounds the wait for the keeper to take a text; it is never busy for as long.
 const appendLimit = 2 * time.Second
 
-// Append puts text into the console's ring and returns when it is there. Next must be
-// running, since it takes the answer.
+// Append puts a text of at most ring.AppendMax bytes into the console's ring and returns when
+// it is there. Next must be running, since it takes the answer.
 func (c *Client) Append(p []byte) error {
+	if len(p) > ring.AppendMax {
+		return ring.ErrTooLong
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	select {
@@ -132,7 +142,7 @@ func (c *Client) Append(p []byte) error {
 	case <-c.appended:
 		return nil
 	case <-t.C:
-		return ErrGone
+		return ErrSlow
 	}
 }
 
@@ -162,17 +172,19 @@ func (c *Client) send(m []byte, fds ...int) error {
 	return err
 }
 
+// recv takes one message; its body is good until the next. A keeper that died with something
+// unread may have left messages: they come behind the ECONNRESET.
 func (c *Client) recv() (op, []byte, []*sys.FD, error) {
-	buf := make([]byte, MessageMax)
-	n, fds, err := sys.Recv(c.fd.Int(), buf)
+	n, fds, err := sys.Recv(c.fd.Int(), c.in)
 	if errors.Is(err, unix.ECONNRESET) {
-		return 0, nil, nil, ErrGone
+		n, fds, err = sys.Recv(c.fd.Int(), c.in)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.ECONNRESET), err == nil && n == 0:
+		sys.CloseAll(fds)
+		return 0, nil, nil, ErrGone
+	case err != nil:
 		return 0, nil, nil, err
 	}
-	if n == 0 {
-		return 0, nil, nil, ErrGone
-	}
-	return op(buf[0]), buf[1:n], fds, nil
+	return op(c.in[0]), c.in[1:n], fds, nil
 }

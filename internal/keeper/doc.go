@@ -10,15 +10,26 @@
 //	                             |  deaths: (pid, start time, wait status) until forgotten
 //	                             +-- socketpair, fd 3 of zoned
 //
-// It restarts the supervisor: at once while the zone is ready or above (Hold), with a
+// It restarts the supervisor while the zone is ready or above (Hold): at once, with a
 // growing delay when it dies too often; a death before its start-up was complete is a crash,
 // announced, and throttled to one in ten seconds. Below ready it lets the supervisor go and
 // goes too. The first start is different: when it fails, the keeper ends with the
 // supervisor's exit code.
 //
-// One thread, one epoll loop, no lock; a goroutine of the os/signal package and nothing
-// else. Standard library without fmt, net and encoding, and x/sys only: it must be small
-// enough to be right. It refuses: paths, names of zones, policies.
+// It promises:
+//   - Whatever a supervisor sends, or does not read, the keeper goes on: it reads the console,
+//     reaps, and waits for nobody. Messages that make no sense are dropped and told once.
+//   - What a supervisor had sent before it died is obeyed before the next one starts.
+//   - A death is told to each supervisor until one forgets it, once, in the order of the
+//     deaths, with the start time that tells a process from a later one of the same number.
+//   - A descriptor is held until it is replaced, dropped, or the keeper ends.
+//
+// A supervisor that closes its socket and stays can be told nothing any more: it is killed
+// after hangUpLimit, and replaced. One that hangs with its socket open is not judged here.
+//
+// One thread, one epoll loop, no lock; one goroutine that passes on signals, for life.
+// Standard library without fmt, net and encoding, and x/sys only: it must be small enough to
+// be right. It refuses: paths, names of zones, policies.
 //
 // How it dies: with the supervisor that says Quit or goes below ready; by a signal it does
 // not survive, and then the supervisor sees the end of the socketpair and halts the zone.

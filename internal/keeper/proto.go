@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"encoding/binary"
 	"errors"
 
 	"golang.org/x/sys/unix"
@@ -14,17 +13,18 @@ const ProtoVersion = 1
 // SocketFD is the number of the supervisor's descriptor for the keeper.
 const SocketFD = 3
 
-// Limits. A supervisor that goes beyond them gets its message dropped and counted: it is
-// replaceable, the keeper is not.
+// Limits. A supervisor that goes beyond them gets its message dropped, and that is told once:
+// it is replaceable, the keeper is not.
 const (
 	// MessageMax bounds one message; a notice for the console is the longest.
 	MessageMax = 8 << 10
-	// SlotsMax bounds the descriptors held: a handful of the zone's and two per login.
-	SlotsMax = 1024
+	// SlotsMax bounds the descriptors held: a handful of the zone's and two per login. With
+	// the keeper's own they stay below 1,024, the usual limit of a process.
+	SlotsMax = 900
 	// NameMax bounds a slot's name.
 	NameMax = 64
-	// DeathsMax bounds deaths that no supervisor has forgotten yet. More than these while
-	// none is there to listen are counted, the oldest first.
+	// DeathsMax bounds deaths that no supervisor has forgotten yet. Beyond it the oldest are
+	// let go, which is told.
 	DeathsMax = 4096
 )
 
@@ -66,41 +66,58 @@ type Death struct {
 	Status unix.WaitStatus
 }
 
-func deathMessage(d Death) []byte {
-	b := []byte{byte(opDeath)}
-	b = binary.LittleEndian.AppendUint32(b, uint32(d.Pid))
-	b = binary.LittleEndian.AppendUint64(b, d.Start)
-	return binary.LittleEndian.AppendUint32(b, uint32(d.Status))
+// Messages are appended to b: the keeper has one buffer and makes no garbage.
+
+func appendDeath(b []byte, d Death) []byte {
+	b = append32(append(b, byte(opDeath)), uint32(d.Pid))
+	return append32(append64(b, d.Start), uint32(d.Status))
 }
 
 func parseDeath(b []byte) (Death, error) {
 	if len(b) != 16 {
 		return Death{}, ErrProto
 	}
-	return Death{
-		Pid:    int(binary.LittleEndian.Uint32(b)),
-		Start:  binary.LittleEndian.Uint64(b[4:]),
-		Status: unix.WaitStatus(binary.LittleEndian.Uint32(b[12:])),
-	}, nil
+	return Death{Pid: int(int32(le32(b))), Start: le64(b[4:]), Status: unix.WaitStatus(le32(b[12:]))}, nil
 }
 
-func forgetMessage(pid int, start uint64) []byte {
-	b := []byte{byte(opForget)}
-	b = binary.LittleEndian.AppendUint32(b, uint32(pid))
-	return binary.LittleEndian.AppendUint64(b, start)
+func appendForget(b []byte, pid int, start uint64) []byte {
+	return append64(append32(append(b, byte(opForget)), uint32(pid)), start)
 }
 
 func parseForget(b []byte) (pid int, start uint64, err error) {
 	if len(b) != 12 {
 		return 0, 0, ErrProto
 	}
-	return int(binary.LittleEndian.Uint32(b)), binary.LittleEndian.Uint64(b[4:]), nil
+	return int(int32(le32(b))), le64(b[4:]), nil
 }
 
-func welcomeMessage(generation, crashes uint32) []byte {
-	b := []byte{byte(opWelcome), ProtoVersion}
-	b = binary.LittleEndian.AppendUint32(b, generation)
-	return binary.LittleEndian.AppendUint32(b, crashes)
+func appendWelcome(b []byte, generation, crashes uint32) []byte {
+	return append32(append32(append(b, byte(opWelcome), ProtoVersion), generation), crashes)
+}
+
+// parseWelcome refuses another version's, whatever else that one holds.
+func parseWelcome(b []byte) (generation, crashes uint32, err error) {
+	switch {
+	case len(b) > 0 && b[0] != ProtoVersion:
+		return 0, 0, ErrVersion
+	case len(b) != 9:
+		return 0, 0, ErrProto
+	}
+	return le32(b[1:]), le32(b[5:]), nil
 }
 
 func validName(b []byte) bool { return len(b) > 0 && len(b) <= NameMax }
+
+// Numbers are little-endian, by hand: encoding/binary would link reflect into the keeper.
+
+func append32(b []byte, n uint32) []byte {
+	return append(b, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+}
+
+func append64(b []byte, n uint64) []byte { return append32(append32(b, uint32(n)), uint32(n>>32)) }
+
+func le32(b []byte) uint32 {
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+}
+
+func le64(b []byte) uint64 { return uint64(le32(b)) | uint64(le32(b[4:]))<<32 }

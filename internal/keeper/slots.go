@@ -41,41 +41,14 @@ func (s *slots) put(name string, fd *sys.FD) bool {
 	return true
 }
 
-func (s *slots) drop(name string) {
-	if i := s.find(name); i >= 0 {
-		s.fds[i].Close()
-		s.names = append(s.names[:i], s.names[i+1:]...)
-		s.fds = append(s.fds[:i], s.fds[i+1:]...)
+// take hands over what name held, nil for nothing.
+func (s *slots) take(name string) *sys.FD {
+	i := s.find(name)
+	if i < 0 {
+		return nil
 	}
-}
-
-// deaths are the ends of children that no supervisor has forgotten. sent says how many of
-// them the present supervisor was told.
-type deaths struct {
-	list []Death
-	sent int
-	lost int // dropped because there were too many
-}
-
-func (d *deaths) add(x Death) {
-	if len(d.list) >= DeathsMax {
-		d.list = d.list[1:]
-		d.lost++
-		if d.sent > 0 {
-			d.sent--
-		}
-	}
-	d.list = append(d.list, x)
-}
-
-func (d *deaths) forget(pid int, start uint64) {
-	for i, x := range d.list {
-		if x.Pid == pid && x.Start == start {
-			d.list = append(d.list[:i], d.list[i+1:]...)
-			if i < d.sent {
-				d.sent--
-			}
-			return
-		}
-	}
+	fd := s.fds[i]
+	s.names = append(s.names[:i], s.names[i+1:]...)
+	s.fds = append(s.fds[:i], s.fds[i+1:]...)
+	return fd
 }

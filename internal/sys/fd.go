@@ -67,9 +67,10 @@ func OpenDir(path string) (*FD, error) {
 	return Own(n), nil
 }
 
-// ReadFile reads a whole small file (at most maxBytes) without the os package.
+// ReadFile reads a whole small file without the os package. EFBIG: it holds more than
+// maxBytes. A pipe of that name is not waited for.
 func ReadFile(path string, maxBytes int) ([]byte, error) {
-	n, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	n, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, wrap("open", path, err)
 	}

@@ -27,6 +27,9 @@ func PidfdExited(pidfd int) bool { return PidfdWait(pidfd, 0) }
 // PidfdWait waits up to ms milliseconds (-1: for ever) for the process to end and says
 // whether it has.
 func PidfdWait(pidfd, ms int) bool {
+	if pidfd < 0 {
+		return true // poll would ignore it and wait for nobody
+	}
 	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
 	deadline := Monotonic() + int64(ms)*1e6
 	for {
@@ -44,41 +47,89 @@ func PidfdWait(pidfd, ms int) bool {
 }
 
 // StartTime is the process's start in clock ticks since boot. With the pid it names one
-// process of this boot for good.
+// process of this boot for good: a number comes round only after all others. ENOENT or
+// ESRCH: there is no such process.
 func StartTime(pid int) (uint64, error) {
-	b, err := ReadFile("/proc/"+strconv.Itoa(pid)+"/stat", 4096)
+	var path, b [512]byte
+	name := append(strconv.AppendInt(append(path[:0], "/proc/"...), int64(pid), 10), "/stat"...)
+	n, err := readSmall(string(name), b[:])
 	if err != nil {
 		return 0, err
 	}
-	// The command in parentheses may hold anything, parentheses and spaces included.
-	s := string(b)
-	f := strings.Fields(s[strings.LastIndexByte(s, ')')+1:])
-	if len(f) < 20 {
-		return 0, wrap("parse", "/proc/"+strconv.Itoa(pid)+"/stat", unix.EINVAL)
+	start, ok := parseStart(b[:n])
+	if !ok {
+		return 0, wrap("parse", string(name), unix.EINVAL)
 	}
-	n, err := strconv.ParseUint(f[19], 10, 64)
+	return start, nil
+}
+
+// startField is the start time's place behind the command of /proc/PID/stat: 22 of proc(5).
+const startField = 22 - 2
+
+// parseStart finds the start time in the first bytes of /proc/PID/stat. The command in
+// parentheses may hold anything, parentheses and spaces included, and no later field does.
+func parseStart(stat []byte) (start uint64, ok bool) {
+	at := len(stat) - 1
+	for at >= 0 && stat[at] != ')' {
+		at--
+	}
+	if at < 0 {
+		return 0, false
+	}
+	field := 0
+	for _, c := range stat[at+1:] {
+		switch {
+		case c == ' ':
+			if field == startField {
+				return start, ok
+			}
+			field++
+		case field < startField:
+		case c < '0' || c > '9' || start > 1<<60:
+			return 0, false
+		default:
+			start, ok = start*10+uint64(c-'0'), true
+		}
+	}
+	return 0, false // cut before the field's end
+}
+
+// readSmall reads the beginning of a file into buf.
+func readSmall(path string, buf []byte) (n int, err error) {
+	var fd int
+	err = Retry(func() (e error) { fd, e = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0); return })
 	if err != nil {
-		return 0, wrap("parse", "/proc/"+strconv.Itoa(pid)+"/stat", unix.EINVAL)
+		return 0, wrap("open", path, err)
 	}
-	return n, nil
+	defer unix.Close(fd)
+	err = Retry(func() (e error) { n, e = unix.Read(fd, buf); return })
+	return n, wrap("read", path, err)
 }
 
 // PidfdOpenStarted refers to the process with this number and start time. ESRCH: it is gone,
-// though another may have its number.
+// though another process or thread may have its number.
 func PidfdOpenStarted(pid int, start uint64) (*FD, error) {
-	fd, err := PidfdOpen(pid)
-	if err != nil {
-		return nil, err
-	}
-	now, err := StartTime(pid)
-	if err == nil && now != start {
-		err = unix.ESRCH
-	}
-	if err != nil {
-		fd.Close()
+	if pid <= 0 {
 		return nil, wrap("pidfd_open", strconv.Itoa(pid), unix.ESRCH)
 	}
-	return fd, nil
+	n, err := unix.PidfdOpen(pid, 0)
+	if err == unix.EINVAL || err == unix.ENOENT {
+		err = unix.ESRCH // the number is a thread's by now
+	}
+	if err != nil {
+		return nil, wrap("pidfd_open", strconv.Itoa(pid), err)
+	}
+	fd := Own(n)
+	// In this order: the number can not change hands to a process that started before.
+	now, err := StartTime(pid)
+	if err == nil && now == start {
+		return fd, nil
+	}
+	fd.Close()
+	if e, ok := err.(*Error); ok && e.Errno != unix.ENOENT && e.Errno != unix.ESRCH {
+		return nil, err
+	}
+	return nil, wrap("pidfd_open", strconv.Itoa(pid), unix.ESRCH)
 }
 
 // Monotonic is nanoseconds of CLOCK_MONOTONIC.
