@@ -126,9 +126,15 @@ func (c *Console) Type(s string) {
 // Expect waits for a match after the last one, and gives it and its groups.
 func (c *Console) Expect(pattern string) []string {
 	c.t.Helper()
+	return c.ExpectWithin(30*time.Second, pattern)
+}
+
+// ExpectWithin is Expect with a deadline of its own.
+func (c *Console) ExpectWithin(within time.Duration, pattern string) []string {
+	c.t.Helper()
 	re := regexp.MustCompile(pattern)
 	var match []string
-	end := time.Now().Add(testenv.Deadline(30 * time.Second))
+	end := time.Now().Add(testenv.Deadline(within))
 	for match = c.match(re); match == nil; match = c.match(re) {
 		if time.Now().After(end) {
 			c.t.Fatalf("no %q; the console said:\n%s", pattern, strings.ReplaceAll(c.Output(), "\x1b", "^["))

@@ -7,7 +7,8 @@
 //	trampoline                              waits where init will be; becomes it
 //	enter                                   first process of a zlogin
 //	console-login                           init's child; becomes the console's shell
+//	start-startd                            init's child; becomes svc.startd
 //
-// The last three are not for people. Nothing here uses fmt, encoding/json or net: the
+// The last four are not for people. Nothing here uses fmt, encoding/json or net: the
 // program is in memory once for each process of it in every zone.
 package main

@@ -26,6 +26,8 @@ func run(args []string) int {
 		return zonename.Main(args)
 	case initd.ConsoleName:
 		return initd.Console()
+	case initd.StartdName:
+		return initd.Startd(args)
 	case "init":
 		// init is also the command that talks to pid 1.
 		if os.Getpid() == 1 {

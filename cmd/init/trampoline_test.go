@@ -166,16 +166,29 @@ func TestTrampolineByHand(t *testing.T) {
 	z.Expect(`trampoline: cannot prepare: descriptor 3 is not the supervisor's socket`)
 }
 
-// ready waits until the maker has become the trampoline, and that one waits.
+// ready waits until the maker has become the trampoline, and one of its threads waits for
+// the message in poll(2).
 func ready(z *Zone) {
 	z.t.Helper()
 	testenv.Eventually(z.t, func() bool {
-		status, err := os.ReadFile(procPath(z.PID(), "status"))
-		comm, err2 := os.ReadFile(procPath(z.PID(), "comm"))
-		// SigCgt: the trampoline has its handlers, the shell has none.
-		return err == nil && err2 == nil && string(comm) == "trampoline\n" && strings.Contains(string(status), "SigCgt:\tf")
+		comm, err := os.ReadFile(procPath(z.PID(), "comm"))
+		if err != nil || string(comm) != "trampoline\n" {
+			return false
+		}
+		threads, _ := filepath.Glob(procPath(z.PID(), "task/*/syscall"))
+		for _, thread := range threads {
+			call, _ := os.ReadFile(thread)
+			nr, _, _ := strings.Cut(string(call), " ")
+			if nr == strconv.Itoa(unix.SYS_PPOLL) || nr == sysPoll {
+				return true
+			}
+		}
+		return false
 	}, "the trampoline")
 }
+
+// sysPoll is poll(2) on amd64; arm64 has ppoll(2) alone.
+const sysPoll = "7"
 
 func procPath(pid int, name string) string {
 	return filepath.Join("/proc", strconv.Itoa(pid), name)
@@ -195,6 +208,9 @@ func TestTrampolineWaitsForNothingAndSurvives(t *testing.T) {
 	}
 	before := cpuTicks(t, z.PID())
 	time.Sleep(time.Second)
+	if !z.Running() {
+		t.Fatalf("a signal ended it: %#x", int(z.Wait()))
+	}
 	if used := cpuTicks(t, z.PID()) - before; used > 0 {
 		t.Errorf("%d ticks of processor time while it waits", used)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -244,3 +245,5 @@ func (z *Zone) Running() bool {
 
 // prompt is busybox's, with its question for the cursor's position.
 const prompt = `[#$] (\x1b\[6n)?$`
+
+var shellPrompt = regexp.MustCompile(prompt)

@@ -31,14 +31,14 @@ func TestParseBootArgs(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	o := parseBootArgs([]string{"-m", "verbose"})
-	if p := choose(o, true); p.path != startdPath || p.tty || !reflect.DeepEqual(p.argv, []string{startdPath, "-m", "verbose"}) {
+	if p := choose(o, true); p.shell || !reflect.DeepEqual(p.argv, []string{StartdName, "-m", "verbose"}) {
 		t.Errorf("with svc.startd: %+v", p)
 	}
-	if p := choose(o, false); p.path != selfPath || !p.tty || p.argv[0] != ConsoleName {
+	if p := choose(o, false); !p.shell || p.argv[0] != ConsoleName {
 		t.Errorf("without: %+v", p)
 	}
 	o.single = true
-	if p := choose(o, true); !p.tty {
+	if p := choose(o, true); !p.shell {
 		t.Errorf("single user: %+v", p)
 	}
 }

@@ -18,8 +18,9 @@
 //   - Files that block: pid 1 opens none after start-up. The shell's user, terminal and
 //     directory are looked up in the shell's own process before its exec (Console).
 //   - A program whose exec blocks: it is started by a goroutine of its own.
-//   - Storms of signals and of orphans: signals coalesce, those that end the zone have a
-//     queue of their own, and one round of reaping is bounded.
+//   - Storms of signals: all are blocked but in one thread that does nothing else (shield),
+//     they coalesce, and those that end the zone have a queue of their own.
+//   - Ten thousand orphans at once: one round of reaping is bounded.
 //   - The wrong place: as pid 1 of the host it would never signal, reboot or exit (svc/inside).
 //
 // # Goroutines

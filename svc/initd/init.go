@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/svc/account"
-	"github.com/linuxzones/zones/svc/handover"
 	"github.com/linuxzones/zones/svc/inside"
 	"github.com/linuxzones/zones/svc/request"
 	"github.com/linuxzones/zones/svc/session"
@@ -43,7 +42,7 @@ type kept struct {
 
 // Main is pid 1. It returns an exit status only where reboot(2) is refused.
 func Main(args []string) int {
-	handover.Survive()
+	shield(args)
 	d := &daemon{
 		k:       &realKernel,
 		opts:    parseBootArgs(args[1:]),
@@ -185,14 +184,14 @@ const unknownStatus = unix.WaitStatus(0)
 func (d *daemon) keptEnded(status unix.WaitStatus) {
 	d.kept.pid = 0
 	delay := d.kept.throttle.after(time.Since(d.kept.since))
-	noShell := d.kept.program.tty && status.Exited() && status.ExitStatus() == session.ExitNotFound
+	noShell := d.kept.program.shell && status.Exited() && status.ExitStatus() == session.ExitNotFound
 	switch {
 	case noShell:
 		if !d.kept.toldGone {
 			d.scribe.say("init: this zone has no shell that could be started on its console")
 		}
 		delay = delayMax
-	case !d.kept.program.tty:
+	case !d.kept.program.shell:
 		d.scribe.say("init: " + d.kept.program.name + " ended (" + describe(status) + "), it is started again")
 	}
 	d.kept.toldGone = noShell

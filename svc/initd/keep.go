@@ -29,12 +29,11 @@ func (t *throttle) after(lived time.Duration) time.Duration {
 // reset forgets the past.
 func (t *throttle) reset() { t.delay = 0 }
 
-// program is what init keeps running.
+// program is what init keeps running. It is started as this program by another name.
 type program struct {
-	name string // for messages
-	path string
-	argv []string
-	tty  bool // its own session, so that it can have the console
+	name  string // for messages
+	argv  []string
+	shell bool // on the console
 }
 
 const startdPath = "/lib/svc/bin/svc.startd"
@@ -42,7 +41,7 @@ const startdPath = "/lib/svc/bin/svc.startd"
 // choose is the decision which program that is. startd says whether there is one.
 func choose(o options, startd bool) program {
 	if startd && !o.single {
-		return program{name: "svc.startd", path: startdPath, argv: append([]string{startdPath}, o.forStartd...)}
+		return program{name: "svc.startd", argv: append([]string{StartdName}, o.forStartd...)}
 	}
-	return program{name: "the console's shell", path: selfPath, argv: []string{ConsoleName}, tty: true}
+	return program{name: "the console's shell", argv: []string{ConsoleName}, shell: true}
 }

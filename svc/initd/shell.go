@@ -14,6 +14,16 @@ import (
 // ConsoleName is argv[0] of init's child that becomes the shell on the console.
 const ConsoleName = "console-login"
 
+// StartdName is argv[0] of init's child that becomes svc.startd.
+const StartdName = "start-startd"
+
+// Startd is init's child: it becomes svc.startd with clean signals.
+func Startd(args []string) int {
+	err := handover.Exec(startdPath, append([]string{startdPath}, args[1:]...), os.Environ())
+	complain("cannot execute " + startdPath + ": " + err.Error())
+	return session.ExitStatus(err)
+}
+
 // consoleTerm is a terminal that every terminfo database has, and that most terminals are.
 const consoleTerm = "vt100"
 

@@ -22,7 +22,7 @@ type started struct {
 func start(p program) started {
 	reopenConsole()
 	pidfd := -1
-	pid, err := syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(selfPath, p.argv, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   os.Environ(),
 		Files: []uintptr{0, 1, 2},
