@@ -165,19 +165,11 @@ func checkSource(s *image.Source) error {
 	return nil
 }
 
-// report says what came of an installation: what was left out to everybody, the rest only
-// to a person at a terminal.
+// report says what came of an installation: what may be wrong to everybody, the rest only to
+// a person at a terminal.
 func (a *Admin) report(r image.Report, took time.Duration) {
-	for _, c := range []struct {
-		n    int64
-		what string
-	}{
-		{r.Changed, "changed while they were copied and may be inconsistent"},
-		{r.Withheld, "of the host's /etc were withheld, since they may hold secrets"},
-	} {
-		if c.n > 0 {
-			a.Say(fmt.Sprintf("WARNING: %d files %s.", c.n, c.what))
-		}
+	if r.Changed > 0 {
+		a.Say(fmt.Sprintf("WARNING: %d files changed while they were copied and may be inconsistent.", r.Changed))
 	}
 	if !a.ErrTTY {
 		return
@@ -185,6 +177,9 @@ func (a *Admin) report(r image.Report, took time.Duration) {
 	a.Say(fmt.Sprintf("installed: %d files, %d directories, %s, in %.1f seconds.", r.Files, r.Directories, size(r.Bytes), took.Seconds()))
 	if n := r.DevicesSkipped + r.SocketsSkipped; n > 0 {
 		a.Say(fmt.Sprintf("%d devices and sockets of the source were left out; the platform makes its own.", n))
+	}
+	if r.Withheld > 0 {
+		a.Say(fmt.Sprintf("%d files of the host's /etc were withheld, since they may hold secrets.", r.Withheld))
 	}
 }
 

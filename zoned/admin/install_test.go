@@ -209,6 +209,9 @@ func TestUninstallSendsSupervisorAway(t *testing.T) {
 	if err := r.Uninstall(t.Context(), admin.Forced); err != nil || r.indexState() != configs.Configured {
 		t.Errorf("%v, the index says %v", err, r.indexState())
 	}
+	if _, err := os.Stat(r.Layout.ZoneState("web")); err == nil {
+		t.Error("run-time files are left")
+	}
 	if r.door.requests[0].Verb != api.VerbNoteUninstalling {
 		t.Errorf("asked %+v", r.door.requests)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -63,10 +64,21 @@ func (a *Admin) Uninstall(ctx context.Context, force Force) error {
 	if err := a.Store.SetState(a.Zone, configs.Configured, configs.Incomplete); err != nil {
 		return fmt.Errorf("the files are gone, but the index could not be written: %w; uninstall it again", err)
 	}
+	a.forget()
 	if len(rm.Left) > 0 {
 		a.Say(fmt.Sprintf("WARNING: %s holds files that are not the zone's and were left: %s", e.Path, strings.Join(rm.Left, ", ")))
 	}
 	return nil
+}
+
+// forget removes the zone's run-time files: its console's history, its journal, its log. The
+// lock goes with them; who waits to make its directory anew sees that it was replaced.
+func (a *Admin) forget() {
+	for _, path := range []string{a.Layout.StatusFile(a.Zone), a.Layout.ZoneState(a.Zone)} {
+		if err := os.RemoveAll(path); err != nil {
+			a.Say("WARNING: run-time files are left: " + err.Error())
+		}
+	}
 }
 
 // sendAway tells a live supervisor that the zone is being uninstalled and waits for it to
