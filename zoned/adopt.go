@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/internal/cgroup2"
@@ -39,7 +38,7 @@ func (z *Zone) adopt(held *keeper.Held) {
 	z.verify(held)
 	z.publish()
 	z.hold()
-	if z.state < configs.Down && z.inc.isDead() {
+	if z.busy == nil && z.inc.isDead() {
 		z.initDied(z.inc)
 	}
 }
@@ -49,8 +48,9 @@ func (z *Zone) settle() {
 	z.publish()
 	if len(z.journal.hist.steps) > 0 {
 		z.begin(z.fromZone(api.VerbHalt), halt)
-	} else if at := z.journal.hist.revive; at != 0 {
-		z.reviveAt(time.Unix(at, 0))
+	} else if v := z.journal.hist.revive; v != nil {
+		z.log.Info("the zone waits to be booted again")
+		z.awaitRevival(v)
 	}
 	z.hold()
 }
@@ -123,9 +123,22 @@ func (z *Zone) adoptConsole() {
 // adoptLogins takes over logins that run, have ended, or were being started. What was begun
 // of the last is undone: its caller is told, rather than have a command run twice.
 func (z *Zone) adoptLogins() {
-	for _, name := range z.slots.names() {
+	names := z.slots.names()
+	runs := map[string]bool{}
+	for _, name := range names {
+		if id, pid, _, ok := parseLoginSlot(name); ok && pid != 0 {
+			runs[id] = true
+		}
+	}
+	for _, name := range names {
 		id, pid, start, ok := parseLoginSlot(name)
 		if !ok {
+			continue
+		}
+		if pid == 0 && runs[id] {
+			// It was started, and its supervisor died before it took the mark away.
+			z.slots.put(name, nil)
+			_ = z.keeper.Drop(name)
 			continue
 		}
 		l := &login{id: id, pid: pid, start: start, pidfd: z.slots.take(name)}
@@ -196,7 +209,7 @@ func (z *Zone) resume(op operation) {
 	}
 	z.log.WithField("op", string(op.Verb)).WithField("phases", left).Warn("the supervisor before this one was interrupted; going on")
 	z.publish()
-	z.run(r, &operation{ID: op.ID, Verb: op.Verb, Phases: left, BootArgs: op.BootArgs, BootArgsGiven: op.BootArgsGiven, Attempt: op.Attempt + 1})
+	z.run(r, &operation{ID: op.ID, Verb: op.Verb, Phases: left, BootArgs: op.BootArgs, BootArgsGiven: op.BootArgsGiven, Attempt: op.Attempt + 1, Revive: op.Revive})
 }
 
 // concludeResumed answers for an operation of which only the result is missing.
@@ -207,6 +220,8 @@ func (z *Zone) concludeResumed(r *request, op operation) {
 	}
 	z.publish()
 	z.finish(r, 0)
+	z.awaitRevival(z.journal.hist.revive)
+	z.hold()
 	if z.inc != nil && z.inc.isDead() {
 		z.initDied(z.inc)
 	}

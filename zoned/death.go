@@ -8,6 +8,7 @@ import (
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/internal/keeper"
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/zoned/api"
 )
 
@@ -83,9 +84,9 @@ const (
 )
 
 type restarts struct {
-	delay   time.Duration
-	pending bool // a restart waits for its delay
-	n       int  // which; a transition in between makes it void
+	delay   time.Duration // before the next one
+	pending *revival      // a restart waits for its time
+	n       int           // which; a transition in between makes it void
 }
 
 func (r *restarts) next(lived time.Duration) time.Duration {
@@ -107,6 +108,9 @@ func (z *Zone) initDied(inc *incarnation) {
 	ws := inc.status
 	r := z.fromZone(api.VerbHalt)
 	switch {
+	case z.state == configs.Down:
+		// It was to be halted, and what kept it has gone.
+		z.log.Info("the last process of the zone is gone; the halt is finished")
 	case z.state == configs.Ready:
 		z.log.WithField("status", describe(ws)).Error("the zone's trampoline died")
 	case ws.Signaled() && ws.Signal() == unix.SIGINT:
@@ -134,27 +138,43 @@ func (z *Zone) reviveInit(r *request, inc *incarnation) {
 		z.begin(r, reboot)
 		return
 	}
-	at := time.Now().Add(delay)
-	z.run(r, &operation{Verb: r.Verb, Phases: halt, Revive: at.Unix()})
-	z.reviveAt(at)
+	z.run(r, &operation{Verb: r.Verb, Phases: halt, Revive: &revival{At: sys.Monotonic() + int64(delay), Delay: z.restarts.delay}})
 }
 
-// reviveAt boots the zone again at a time, if nothing else is done with it before.
-func (z *Zone) reviveAt(at time.Time) {
-	z.restarts.pending = true
+// awaitRevival has the zone booted at its time, unless a transition comes first; nil: nothing
+// waits any more.
+func (z *Zone) awaitRevival(v *revival) {
 	z.restarts.n++
-	n := z.restarts.n
-	time.AfterFunc(time.Until(at), func() { z.post(evReboot{n}) })
-}
-
-// restartInit boots the zone again after the delay, if nobody did anything else meanwhile.
-func (z *Zone) restartInit(n int) {
-	if !z.restarts.pending || n != z.restarts.n {
+	z.restarts.pending = v
+	if v == nil {
 		return
 	}
-	z.restarts.pending = false
-	if z.busy == nil && z.state == configs.Installed {
+	z.restarts.delay = v.Delay
+	n := z.restarts.n
+	time.AfterFunc(time.Duration(v.At-sys.Monotonic()), func() { z.post(evReboot{n}) })
+}
+
+// revive boots the zone again if it is time and nobody did anything else meanwhile.
+func (z *Zone) revive() {
+	v := z.restarts.pending
+	if v == nil || z.busy != nil || sys.Monotonic() < v.At {
+		return
+	}
+	if z.state == configs.Installed {
 		z.begin(z.fromZone(api.VerbBoot), toBoot)
+		return
+	}
+	z.cancelRevival()
+}
+
+// cancelRevival: the zone stays as it is.
+func (z *Zone) cancelRevival() {
+	if z.restarts.pending == nil {
+		return
+	}
+	z.awaitRevival(nil)
+	if err := z.journal.forgetRevival(); err != nil {
+		z.log.WithError(err).Error("cancel the zone's restart")
 	}
 	z.hold()
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -40,8 +41,8 @@ type record struct {
 	Step string    `json:"step,omitempty"`
 	Data *stepData `json:"data,omitempty"`
 	// end
-	Result *result `json:"result,omitempty"`
-	Revive int64   `json:"revive,omitempty"`
+	Result *result  `json:"result,omitempty"`
+	Revive *revival `json:"revive,omitempty"`
 }
 
 // The types of records.
@@ -67,11 +68,16 @@ type operation struct {
 	BootArgsGiven bool `json:"bootargs_given,omitempty"`
 	// Past are the phases that are over.
 	Past []phase `json:"past,omitempty"`
-	// Revive is when the zone is to be booted again after this halt, because its init died (in
-	// seconds since 1970); 0 for not at all.
-	Revive int64 `json:"revive,omitempty"`
+	// Revive: when this halt has ended the zone waits to be booted again, because its init died.
+	Revive *revival `json:"revive,omitempty"`
 	// Attempt counts supervisors that died during it.
 	Attempt int `json:"attempt,omitempty"`
+}
+
+// revival is a boot that waits, since the zone's init died too often to boot it at once.
+type revival struct {
+	At    int64         `json:"at"`    // on the monotonic clock, in nanoseconds
+	Delay time.Duration `json:"delay"` // what the next one will wait
 }
 
 // result is how an operation ended, kept for a caller whose supervisor died.
@@ -105,7 +111,7 @@ type history struct {
 	steps   []liveStep
 	open    *operation // one that did not end
 	down    bool       // a halt failed: processes or steps are left
-	revive  int64      // when the zone is to be booted again, see operation
+	revive  *revival   // between a halt and the boot that waits, see operation
 	results []result
 }
 
@@ -115,6 +121,7 @@ type history struct {
 type journal struct {
 	dir  string
 	file *os.File
+	size int64 // of the file, up to its last whole line
 	boot string
 	hist history
 }
@@ -171,7 +178,7 @@ func replay(b []byte, boot string) (history, error) {
 func (h *history) apply(r *record) {
 	switch r.Type {
 	case recOp:
-		h.open = r.Op
+		h.open, h.revive = r.Op, nil
 	case recPhase:
 		if h.open != nil {
 			h.open.Past = append(h.open.Past, r.Phase)
@@ -191,7 +198,7 @@ func (h *history) apply(r *record) {
 	case recDown:
 		h.down = true
 	case recEnd:
-		if h.open = nil; r.Revive != 0 {
+		if h.open = nil; r.Revive != nil {
 			h.revive = r.Revive
 		}
 		if r.Result.ID != "" {
@@ -248,7 +255,7 @@ func (j *journal) rewrite() error {
 	for i := range j.hist.results {
 		lines = append(lines, &record{Type: recEnd, Result: &j.hist.results[i]})
 	}
-	if j.hist.revive != 0 {
+	if j.hist.revive != nil {
 		lines = append(lines, &record{Type: recEnd, Result: &result{}, Revive: j.hist.revive})
 	}
 	for i := range j.hist.steps {
@@ -276,6 +283,7 @@ func (j *journal) rewrite() error {
 	if j.file != nil {
 		j.file.Close()
 	}
+	j.size = int64(len(b))
 	j.file, err = os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
 	return err
 }
@@ -288,15 +296,24 @@ func (j *journal) log(r *record) error {
 		return err
 	}
 	if _, err := j.file.Write(b); err != nil {
+		// Half a line in the middle would make the whole unreadable.
+		_ = j.file.Truncate(j.size)
 		return fmt.Errorf("write the journal: %w", err)
 	}
+	j.size += int64(len(b))
 	j.hist.apply(r)
 	return nil
 }
 
 // begin notes an operation; the file starts anew with it, so that it does not grow.
 func (j *journal) begin(op *operation) error {
-	j.hist.open, j.hist.revive = op, 0
+	j.hist.open, j.hist.revive = op, nil
+	return j.rewrite()
+}
+
+// forgetRevival: nothing waits any more. No operation may be under way.
+func (j *journal) forgetRevival() error {
+	j.hist.revive = nil
 	return j.rewrite()
 }
 

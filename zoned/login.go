@@ -2,7 +2,9 @@ package zoned
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -41,8 +43,10 @@ type login struct {
 	waits []*request
 }
 
-func (l *login) slot() string {
-	return slotLogin + l.id + "." + strconv.Itoa(l.pid) + "." + strconv.FormatUint(l.start, 36)
+func (l *login) slot() string { return loginSlot(l.id, l.pid, l.start) }
+
+func loginSlot(id string, pid int, start uint64) string {
+	return slotLogin + id + "." + strconv.Itoa(pid) + "." + strconv.FormatUint(start, 36)
 }
 
 // parseLoginSlot is the inverse; pid is 0 for a login that was being started.
@@ -86,12 +90,21 @@ func (z *Zone) login(r *request) {
 		Login: r.Login, Slot: "l" + r.ID,
 	}
 	z.start(func() {
-		failed := ""
-		if err := z.startLogin(l, q); err != nil {
-			failed = err.Error()
+		s, err := z.startLogin(l, q)
+		e := evLogin{l: l, started: s}
+		if err != nil {
+			e.failed = err.Error()
 		}
-		z.post(evLogin{l, failed})
+		z.post(e)
 	})
+}
+
+// started is a login's process, on its way to the owner.
+type started struct {
+	pid   int
+	start uint64
+	pidfd *sys.FD
+	tty   *sys.FD // its terminal's master, if it has one
 }
 
 func (z *Zone) refuseLogin(r *request, key string, args ...string) {
@@ -102,24 +115,25 @@ func (z *Zone) refuseLogin(r *request, key string, args ...string) {
 
 // startLogin runs zrun. Until the process's own slot is there, one that says that a login is
 // being started is: a successor undoes it then, rather than run a command twice.
-func (z *Zone) startLogin(l *login, q *helper.Request) error {
+func (z *Zone) startLogin(l *login, q *helper.Request) (s started, err error) {
 	ctx, cancel := context.WithTimeoutCause(z.ctx, loginLimit, fmt.Errorf("not started after %s", loginLimit))
 	defer cancel()
 	defer func() {
 		sys.CloseAll(l.r.stdio)
 		_ = z.keeper.Drop(slotLogin + l.id)
 	}()
-	if err := cgroup2.Make(l.dir); err != nil {
-		return err
+	// Not its parents: a halt may have removed them just now.
+	if err := os.Mkdir(l.dir, 0o755); err != nil {
+		return s, fmt.Errorf("make cgroup: %w", err)
 	}
 	mark, err := sys.OpenDir(z.stateDir())
 	if err != nil {
-		return err
+		return s, err
 	}
 	err = z.keeper.Put(slotLogin+l.id, mark.Int())
 	mark.Close()
 	if err != nil {
-		return err
+		return s, err
 	}
 	var stdio []int
 	for _, f := range l.r.stdio {
@@ -127,38 +141,56 @@ func (z *Zone) startLogin(l *login, q *helper.Request) error {
 	}
 	reply, fds, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), l.dir, q, stdio)
 	if err != nil {
-		_ = cgroup2.Kill(l.dir)
-		return err
+		undoLogin(l.dir)
+		return s, err
 	}
 	if reply.Error != "" {
-		return fmt.Errorf("%s", reply.Error)
+		return s, errors.New(reply.Error)
 	}
 	if len(fds) == 0 {
-		return fmt.Errorf("zrun sent no process")
+		return s, errors.New("zrun sent no process")
 	}
-	l.pid, l.start, l.pidfd = reply.Pid, reply.Start, fds[0]
-	if err := z.keeper.Put(l.slot(), l.pidfd.Int()); err != nil {
+	s = started{pid: reply.Pid, start: reply.Start, pidfd: fds[0]}
+	if err := z.keeper.Put(loginSlot(l.id, s.pid, s.start), s.pidfd.Int()); err != nil {
 		sys.CloseAll(fds)
-		return err
+		undoLogin(l.dir)
+		return s, err
 	}
 	if len(fds) > 1 {
-		l.r.add(reply2tty(fds[1]))
+		s.tty = fds[1]
 	}
-	l.r.tell(api.Reply{Type: api.ReplyStarted, Pid: l.pid})
-	return nil
+	return s, nil
 }
 
-func reply2tty(fd *sys.FD) reply { return reply{Reply: api.Reply{Type: api.ReplyTTY}, fd: fd} }
+// undoLimit is how long the killed beginnings of a login are waited for.
+const undoLimit = 5 * time.Second
 
-// loginStarted takes what became of it.
-func (z *Zone) loginStarted(l *login, failed string) {
-	if failed != "" {
+// undoLogin ends what was started of a login. The directory goes too: it can not be used
+// again, and the same request may come again.
+func undoLogin(dir string) {
+	ctx, cancel := context.WithTimeout(context.Background(), undoLimit)
+	defer cancel()
+	_ = cgroup2.Kill(dir)
+	_ = cgroup2.AwaitEmpty(ctx, dir)
+	_ = cgroup2.Remove(dir)
+}
+
+// loginStarted takes what became of it. The terminal and the word that it runs are told
+// here, before its end can be.
+func (z *Zone) loginStarted(e evLogin) {
+	l := e.l
+	if e.failed != "" {
 		delete(z.logins, l.id)
 		_ = cgroup2.Remove(l.dir)
-		l.r.tell(message(api.LevelError, keyLoginFailed, failed))
+		l.r.tell(message(api.LevelError, keyLoginFailed, e.failed))
 		z.finish(l.r, -1)
 		return
 	}
+	l.pid, l.start, l.pidfd = e.pid, e.start, e.pidfd
+	if e.tty != nil {
+		l.r.add(reply{Reply: api.Reply{Type: api.ReplyTTY}, fd: e.tty})
+	}
+	l.r.tell(api.Reply{Type: api.ReplyStarted, Pid: l.pid})
 	for i, d := range z.deaths {
 		if d.Pid == l.pid && d.Start == l.start {
 			z.deaths = append(z.deaths[:i], z.deaths[i+1:]...)
@@ -182,8 +214,7 @@ func (z *Zone) loginOf(d keeper.Death) *login {
 func (z *Zone) loginDied(l *login, d keeper.Death) {
 	l.ended = &d
 	l.pidfd.Close()
-	// What the login left running stays, and so does the directory then; halt takes both.
-	_ = cgroup2.Remove(l.dir)
+	z.sweepLogins()
 	if l.r != nil {
 		z.loginResult(l.r, d)
 	}
@@ -192,6 +223,23 @@ func (z *Zone) loginDied(l *login, d keeper.Death) {
 	}
 	l.waits = nil
 	z.expireLogins()
+}
+
+// sweepLogins removes the directories of logins that have ended. What one left running stays,
+// and so does its directory until a later sweep or halt.
+func (z *Zone) sweepLogins() {
+	if z.inc == nil {
+		return
+	}
+	admin := filepath.Join(z.cgroupDir(z.inc.cgroup), adminDir)
+	entries, _ := os.ReadDir(admin) // gone: halt was faster
+	for _, e := range entries {
+		id, ok := strings.CutPrefix(e.Name(), "l")
+		if l := z.logins[id]; !ok || !e.IsDir() || l != nil && l.ended == nil {
+			continue
+		}
+		_ = unix.Rmdir(filepath.Join(admin, e.Name()))
+	}
 }
 
 func (z *Zone) loginResult(r *request, d keeper.Death) {

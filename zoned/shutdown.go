@@ -2,12 +2,14 @@ package zoned
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/linuxzones/zones/configs"
-	"github.com/linuxzones/zones/internal/cgroup2"
 	"github.com/linuxzones/zones/vplat/helper"
 	"github.com/linuxzones/zones/zoned/api"
 )
@@ -15,6 +17,35 @@ import (
 // shutdownLimit is how long a zone may take to go down by itself: stop/timeout_seconds of
 // svc:/system/zones:default, which is 60 s where it is not set.
 const shutdownLimit = 60 * time.Second
+
+// attrShutdown is the configuration's word on it: an attr resource of type uint, in seconds,
+// from 1 to shutdownMaxSeconds. It counts for the incarnation that was made ready with it.
+const (
+	attrShutdown       = "shutdown-timeout"
+	shutdownMaxSeconds = 24 * 60 * 60
+)
+
+// shutdownTime is how long this zone may take. A value that makes no sense is told, and the
+// zone gets what it would have without.
+func (z *Zone) shutdownTime(r *request) time.Duration {
+	zone, err := z.store.LoadSnapshot(z.name)
+	if err != nil {
+		z.log.WithError(err).Warn("shutdown limit")
+		return shutdownLimit
+	}
+	for _, a := range zone.Attrs {
+		if a.Name != attrShutdown {
+			continue
+		}
+		n, err := strconv.ParseUint(a.Value, 10, 32)
+		if err == nil && 1 <= n && n <= shutdownMaxSeconds {
+			return time.Duration(n) * time.Second
+		}
+		r.tell(message(api.LevelWarning, keyWarning, fmt.Sprintf("attr %s: %q is not a number of seconds from 1 to %d; %s it is",
+			attrShutdown, a.Value, shutdownMaxSeconds, shutdownLimit)))
+	}
+	return shutdownLimit
+}
 
 // beginShutdown asks the zone's init to go down, and waits beside the other transitions: a
 // halt may overtake it.
@@ -31,8 +62,8 @@ func (z *Zone) beginShutdown(r *request) {
 		Op: helper.OpExec, Zone: z.name, StateDir: z.stateDir(), Cgroup: z.inc.cgroup, CgroupMount: z.mount,
 		Slot: slot, Login: &api.Login{Args: []string{z.shutdownCommand(), "0"}, TTY: true},
 	}
-	died := z.inc.died
-	z.start(func() { z.post(evShut{r, z.awaitShutdown(dir, q, died)}) })
+	died, limit := z.inc.died, z.shutdownTime(r)
+	z.start(func() { z.post(evShut{r, z.awaitShutdown(dir, q, died, limit)}) })
 }
 
 // shutdownCommand is the brand's init as a command.
@@ -44,11 +75,12 @@ func (z *Zone) shutdownCommand() string {
 }
 
 // awaitShutdown gives what went wrong, empty when the zone's init has ended.
-func (z *Zone) awaitShutdown(dir string, q *helper.Request, died <-chan struct{}) string {
-	ctx, cancel := context.WithTimeout(z.ctx, shutdownLimit)
+func (z *Zone) awaitShutdown(dir string, q *helper.Request, died <-chan struct{}, limit time.Duration) string {
+	ctx, cancel := context.WithTimeout(z.ctx, limit)
 	defer cancel()
-	if err := cgroup2.Make(dir); err != nil {
-		return err.Error()
+	// Not its parents: a halt may have removed them just now.
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Sprintf("make cgroup: %v", err)
 	}
 	reply, fds, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), dir, q, nil)
 	// The terminal's master is held until the command is over: its end would be a hang-up.
@@ -67,7 +99,7 @@ func (z *Zone) awaitShutdown(dir string, q *helper.Request, died <-chan struct{}
 	case <-died:
 		return ""
 	case <-ctx.Done():
-		return fmt.Sprintf("the zone's processes did not end within %s: use halt", shutdownLimit)
+		return fmt.Sprintf("the zone's processes did not end within %s: use halt", limit)
 	}
 }
 

@@ -156,13 +156,19 @@ func doCgroup(_ context.Context, w *worker, d *stepData) error {
 
 func undoCgroup(ctx context.Context, w *worker, d *stepData) error {
 	dir := w.z.cgroupDir(d.Cgroup)
-	if err := cgroup2.Kill(dir); err != nil {
-		return err
+	for {
+		if err := cgroup2.Kill(dir); err != nil {
+			return err
+		}
+		if err := cgroup2.AwaitEmpty(ctx, dir); err != nil {
+			return err
+		}
+		err := cgroup2.Remove(dir)
+		// A login's zrun may have been born there between the last two.
+		if !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.ENOTEMPTY) || ctx.Err() != nil {
+			return err
+		}
 	}
-	if err := cgroup2.AwaitEmpty(ctx, dir); err != nil {
-		return err
-	}
-	return cgroup2.Remove(dir)
 }
 
 // doPlatform has zrun build everything else. zrun is born in the cgroup of init, so that
@@ -277,6 +283,33 @@ func (w *worker) endProcesses() error {
 		}
 		if err := cgroup2.AwaitEmpty(ctx, dir); err != nil {
 			return err
+		}
+	}
+	if w.inc == nil {
+		return nil
+	}
+	return awaitExit(ctx, w.inc.initPid, w.inc.initStart)
+}
+
+// exitPoll is how often it is looked whether the time allowed is over; the wait itself is
+// woken.
+const exitPoll = 100 * time.Millisecond
+
+// awaitExit waits for the end of a process. The zone's init leaves its cgroup before it ends:
+// it waits until all of the zone are reaped, and one that is traced from outside is reaped by
+// its tracer only.
+func awaitExit(ctx context.Context, pid int, start uint64) error {
+	if pid == 0 {
+		return nil
+	}
+	fd, err := sys.PidfdOpenStarted(pid, start)
+	if err != nil {
+		return nil // it is gone
+	}
+	defer fd.Close()
+	for !sys.PidfdWait(fd.Int(), int(exitPoll.Milliseconds())) {
+		if ctx.Err() != nil {
+			return fmt.Errorf("the zone's init (process ID %d) is dead but can not go: one of its processes is held from outside, by a debugger or tracer", pid)
 		}
 	}
 	return nil

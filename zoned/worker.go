@@ -47,7 +47,7 @@ func (z *Zone) begin(r *request, phases []phase) {
 // run gives an operation a worker.
 func (z *Zone) run(r *request, op *operation) {
 	z.busy = r
-	z.restarts.pending = false
+	z.awaitRevival(op.Revive)
 	z.hold()
 	w := &worker{z: z, r: r, op: op, state: z.state, inc: z.inc, log: z.log.WithField("op", string(r.Verb))}
 	z.start(func() {
@@ -78,13 +78,14 @@ func (z *Zone) done(o outcome) {
 		z.queue = z.queue[1:]
 		z.transition(next)
 	}
+	z.revive()
 	z.hold()
 }
 
 // hold tells the keeper whether a supervisor must be started again whatever this one dies of:
 // while there is a platform, or something is to be done without anybody asking for it.
 func (z *Zone) hold() {
-	if err := z.keeper.Hold(z.state >= configs.Ready || z.busy != nil || z.restarts.pending); err != nil {
+	if err := z.keeper.Hold(z.state >= configs.Ready || z.busy != nil || z.restarts.pending != nil); err != nil {
 		z.log.WithError(err).Warn("tell the keeper")
 	}
 }

@@ -97,6 +97,7 @@ type (
 	evLogin struct {
 		l      *login
 		failed string // empty: it was started
+		started
 	}
 	evTaken struct{ r *request } // a login's result was delivered
 	evShut  struct {
@@ -154,13 +155,15 @@ func (z *Zone) handle(e event) {
 	case evState:
 		z.setState(e.s, e.inc)
 	case evLogin:
-		z.loginStarted(e.l, e.failed)
+		z.loginStarted(e)
 	case evTaken:
 		z.loginTaken(e.r)
 	case evShut:
 		z.shutdownEnded(e.r, e.failed)
 	case evReboot:
-		z.restartInit(e.n)
+		if e.n == z.restarts.n {
+			z.revive()
+		}
 	case evGone:
 		z.keeperGone()
 	case evTerm:
@@ -172,7 +175,7 @@ func (z *Zone) handle(e event) {
 
 // unneeded: the zone is below ready and nobody is served.
 func (z *Zone) unneeded() bool {
-	return z.state < configs.Ready && !z.restarts.pending && z.busy == nil && len(z.queue) == 0 && z.shutdown == nil && z.console.Attached() == 0
+	return z.state < configs.Ready && z.restarts.pending == nil && z.busy == nil && len(z.queue) == 0 && z.shutdown == nil && z.console.Attached() == 0
 }
 
 // leave begins the death throes: callers that come now get no answer and start a successor.
@@ -237,7 +240,14 @@ func (z *Zone) transition(r *request) {
 		return
 	}
 	c, ok := transitions[st][r.Verb]
+	if r.Verb == api.VerbHalt || r.Verb == api.VerbShutdown || c.leave {
+		z.cancelRevival()
+	}
 	switch {
+	case st == configs.Installed && r.Verb == api.VerbShutdown && r.Reboot:
+		// It is down, as the caller wanted, perhaps by what its request began under a
+		// supervisor that died: the second half is left.
+		z.begin(r, toBoot)
 	case !ok:
 		r.tell(message(api.LevelError, keyInvalidState, commandName(r.Verb), st.String()))
 		z.finish(r, -1)
@@ -316,6 +326,10 @@ func (z *Zone) setState(s configs.State, inc *incarnation) {
 	}
 	if s != z.state {
 		z.log.WithFields(logrus.Fields{"from": z.state.String(), "state": s.String()}).Info("state")
+	}
+	if z.inc != nil && z.inc != inc && !z.inc.isDead() {
+		// It was halted, and the keeper's word on its init is still on its way.
+		close(z.inc.died)
 	}
 	z.state, z.inc = s, inc
 	z.publish()
