@@ -281,8 +281,15 @@ func TestInterrupt(t *testing.T) {
 	asked := make(chan struct{})
 	doortest.Serve(t, h.l, "web", func(c *doortest.Conn) { c.Request(); close(asked); c.WaitClosed() })
 	cmd := h.cmd("-z", "web", "halt")
-	go func() { <-asked; _ = cmd.Process.Signal(syscall.SIGINT) }()
-	exit, _, errs := h.finish(cmd)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	_ = cmd.Wait()
+	exit, errs := cmd.ProcessState.ExitCode(), said.String()
 	if exit != 1 || errs != "zoneadm: zone 'web': interrupted (interrupt); the halt goes on in the supervisor if it had begun\n" {
 		t.Errorf("%d %q", exit, errs)
 	}
