@@ -109,7 +109,8 @@ func (z *Zone) shutdownEnded(r *request, failed string) {
 	if z.shutdown != r {
 		return
 	}
-	if failed != "" {
+	// A halt that overtakes it kills what was to ask the zone, which is no failure.
+	if failed != "" && z.busy == nil && z.state >= configs.Ready {
 		z.shutdown = nil
 		r.tell(message(api.LevelError, keyStepFailed, "shutdown", failed))
 		r.tell(message(api.LevelError, keyShutdownUnable))
