@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -27,14 +28,26 @@ func attachTo(t testing.TB, dir string, id wire.Ident) (*sys.FD, wire.Answer) {
 	return fd, a
 }
 
+// dial connects, and waits while the backlog is full.
+func dial(t testing.TB, dir *sys.FD) *sys.FD {
+	t.Helper()
+	for {
+		fd, err := sys.DialUnix(dir, "console")
+		if !errors.Is(err, unix.EAGAIN) {
+			must(t, err)
+			return fd
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // dialLine sends a first line and reads the answer, empty when the connection was closed.
 func dialLine(t testing.TB, dir, first string) (*sys.FD, string) {
 	t.Helper()
 	d, err := sys.OpenDir(dir)
 	must(t, err)
 	defer d.Close()
-	fd, err := sys.DialUnix(d, "console")
-	must(t, err)
+	fd := dial(t, d)
 	_, _ = send(fd.Int(), []byte(first))
 	var line []byte
 	var c [1]byte

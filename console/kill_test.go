@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -80,6 +82,55 @@ func TestKilledSupervisorLosesNothing(t *testing.T) {
 		kills, took.Round(time.Millisecond), s.pos>>20, float64(during.Written)/took.Seconds()/(1<<20), st.Stalls, time.Duration(st.LongestStall))
 	if st.Lost != 0 {
 		t.Fatalf("the ring overwrote %d bytes", st.Lost)
+	}
+}
+
+// A client that is stopped while the zone floods its console is told how much it missed when it
+// goes on, and all the rest is right.
+func TestStoppedClientIsToldWhatItMissed(t *testing.T) {
+	c := startConsole(t)
+	cl := player(t, "client", c.dir, "console", "noescape")
+	out, err := cl.StdoutPipe()
+	must(t, err)
+	must(t, cl.Start())
+	waitFor(t, "client", func() bool { return c.stats.Attached() == 1 })
+	must(t, cl.Process.Signal(syscall.SIGSTOP))
+	const total = 16 << 20
+	must(t, startWriter(t, c.slave, total).Wait())
+	must(t, cl.Process.Signal(syscall.SIGCONT))
+
+	var got []byte
+	lostText := regexp.MustCompile(`\r\n\[NOTICE: (\d+) bytes? of console output lost\]\r\n`)
+	buf, want := make([]byte, 64<<10), make([]byte, total)
+	fillPattern(want, 0)
+	for !bytes.HasSuffix(got, want[total-1000:]) {
+		n, err := out.Read(buf)
+		must(t, err)
+		got = append(got, buf[:n]...)
+	}
+	must(t, cl.Process.Kill())
+	_ = cl.Wait()
+	pos, lost := 0, 0
+	for len(got) > 0 {
+		piece := got
+		at := lostText.FindSubmatchIndex(got)
+		if at != nil {
+			piece = got[:at[0]]
+		}
+		if !bytes.Equal(piece, want[pos:pos+len(piece)]) {
+			t.Fatalf("wrong bytes in the %d at %d", len(piece), pos)
+		}
+		pos += len(piece)
+		if at == nil {
+			break
+		}
+		n, err := strconv.Atoi(string(got[at[2]:at[3]]))
+		must(t, err)
+		pos, lost, got = pos+n, lost+n, got[at[1]:]
+	}
+	t.Logf("%d bytes seen, %d told to be missing", pos-lost, lost)
+	if pos != total || lost == 0 {
+		t.Errorf("%d bytes accounted for of %d, %d missing", pos, total, lost)
 	}
 }
 

@@ -139,7 +139,7 @@ func (l *loop) losePatience(now int64) {
 // bytes would make it miscount. The original's client has no positions, so it is told that way.
 func (l *loop) lose(c *client, n uint64) (gone bool) {
 	c.lost += n
-	if !c.counts() {
+	if !c.counts() || c.dropped { // who is to leave does not come back, so its count is of no use
 		c.pos += n
 		c.text = []byte(wire.LostText(n))
 		l.setCursor(c.pos)

@@ -23,7 +23,7 @@ func TestStalledClientDoesNotHoldTheZone(t *testing.T) {
 	if done != 64<<20 {
 		t.Fatalf("%d bytes written", done)
 	}
-	if longest > patience+200*time.Millisecond {
+	if longest > patience+time.Second { // the machine may be busy; the ring's own limit is twice that
 		t.Errorf("the zone waited %v", longest)
 	}
 	l.logged("stalls")
@@ -121,6 +121,28 @@ func TestCountingClientLearnsByItsPosition(t *testing.T) {
 	}
 	<-done
 	fd.Close()
+}
+
+// One that stalls when it is to leave gets what is left of its output, the notice and the end.
+func TestStalledClientIsDropped(t *testing.T) {
+	l := newLocal(t)
+	fd, _ := l.attach(ident(wire.Live))
+	defer fd.Close()
+	if done, _ := l.zoneWrites(8<<20, 20*time.Second); done != 8<<20 {
+		t.Fatalf("%d bytes written", done)
+	}
+	told := make(chan error, 1)
+	go func() { told <- l.srv.Notice(wire.Uninstalling, "") }()
+	time.Sleep(100 * time.Millisecond) // reading before that, it would be asked to come back
+	got := readUntil(t, fd.Int(), wire.Uninstalling.Text("", false))
+	if !bytes.Contains(got, []byte(" bytes of console output lost]\r\n")) {
+		t.Error("not told what it missed")
+	}
+	if expectEnd(t, fd.Int()) {
+		t.Error("the end looks like a death")
+	}
+	fd.Close()
+	must(t, <-told)
 }
 
 // A client that is slow but steady gets every byte: the zone is slowed down instead.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -65,7 +66,7 @@ func (s *session) connected(d *dialed) {
 			return
 		}
 		l.drop()
-	} else if !s.banner {
+	} else if !s.banner && !errors.Is(err, unix.EAGAIN) { // a full backlog is no reason to give up
 		s.fail(fmt.Errorf("console: %w", err)) // never had it: what Dial says is the reason
 		return
 	}

@@ -74,9 +74,6 @@ func TestTerminalIsRestored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if name == "lost for good" && testing.Short() {
-				t.Skip("takes the whole time of a reconnection")
-			}
 			s, u, p := terminalSession(t, c.env, strings.Fields(c.args)...)
 			c.end(s, u, p)
 			u.exits(c.exit)
