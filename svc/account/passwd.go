@@ -9,8 +9,8 @@ import (
 const (
 	// lineBytesMax: a group of some thousand members has a line this long.
 	lineBytesMax = 64 << 10
-	// groupsMax is what setgroups(2) takes at most, NGROUPS_MAX.
-	groupsMax = 65536
+	// groupsMax is what setgroups(2) takes at most, NGROUPS_MAX, less the user's own group.
+	groupsMax = 65536 - 1
 	// idMax leaves out -1, which means "unchanged" to setuid(2).
 	idMax = 1<<32 - 2
 )

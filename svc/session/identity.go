@@ -14,9 +14,9 @@ func Become(u *account.User) error {
 	if err := handover.DropInheritable(); err != nil {
 		return os.NewSyscallError("capset", err)
 	}
-	groups := make([]int, len(u.Groups))
-	for i, gid := range u.Groups {
-		groups[i] = int(gid)
+	groups := []int{int(u.GID)} // as initgroups(3) has it
+	for _, gid := range u.Groups {
+		groups = append(groups, int(gid))
 	}
 	if err := syscall.Setgroups(groups); err != nil {
 		return os.NewSyscallError("setgroups", err)
