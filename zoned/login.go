@@ -87,7 +87,7 @@ func (z *Zone) login(r *request) {
 	z.logins[r.ID] = l
 	q := &helper.Request{
 		Op: helper.OpExec, Zone: z.name, StateDir: z.stateDir(), Cgroup: z.inc.cgroup, CgroupMount: z.mount,
-		Login: r.Login, Slot: "l" + r.ID,
+		Login: (*helper.Login)(r.Login), Slot: "l" + r.ID,
 	}
 	z.start(func() {
 		s, err := z.startLogin(l, q)

@@ -60,7 +60,7 @@ func (z *Zone) beginShutdown(r *request) {
 	dir := filepath.Join(z.cgroupDir(z.inc.cgroup), adminDir, slot)
 	q := &helper.Request{
 		Op: helper.OpExec, Zone: z.name, StateDir: z.stateDir(), Cgroup: z.inc.cgroup, CgroupMount: z.mount,
-		Slot: slot, Login: &api.Login{Args: []string{z.shutdownCommand(), "0"}, TTY: true},
+		Slot: slot, Login: &helper.Login{Args: []string{z.shutdownCommand(), "0"}, TTY: true},
 	}
 	died, limit := z.inc.died, z.shutdownTime(r)
 	z.start(func() { z.post(evShut{r, z.awaitShutdown(dir, q, died, limit)}) })

@@ -1,7 +1,5 @@
 package helper
 
-import "github.com/linuxzones/zones/zoned/api"
-
 // SocketFD is the number of zrun's descriptor for the conversation.
 const SocketFD = 3
 
@@ -33,8 +31,21 @@ type Request struct {
 	Libexec string `json:"libexec,omitempty"`
 	IDBase  uint32 `json:"id_base,omitempty"`
 	// Login says what OpExec starts; Slot is the name of its cgroup below admin/.
-	Login *api.Login `json:"login,omitempty"`
-	Slot  string     `json:"slot,omitempty"`
+	Login *Login `json:"login,omitempty"`
+	Slot  string `json:"slot,omitempty"`
+}
+
+// Login says what OpExec starts. It is what the door's login verb says, field by field, so
+// that the one converts to the other: this room knows nothing of the door.
+type Login struct {
+	Args     []string `json:"args,omitempty"`
+	Shell    bool     `json:"shell,omitempty"`
+	User     string   `json:"user,omitempty"`
+	Failsafe bool     `json:"failsafe,omitempty"`
+	TTY      bool     `json:"tty,omitempty"`
+	Rows     uint16   `json:"rows,omitempty"`
+	Cols     uint16   `json:"cols,omitempty"`
+	Term     string   `json:"term,omitempty"`
 }
 
 // Reply is zrun's answer. The descriptors with it are, in this order: for OpCreate the

@@ -14,7 +14,6 @@ import (
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/vplat"
 	"github.com/linuxzones/zones/vplat/helper"
-	"github.com/linuxzones/zones/zoned/api"
 )
 
 // enterProgram resolves the user and becomes the shell or command, inside the zone: nothing
@@ -100,7 +99,7 @@ func executed(proc *libcontainer.Process, con *consoleSocket) (*Executed, error)
 }
 
 // loginArgs is the command line of the process that becomes the login.
-func loginArgs(l *api.Login) []string {
+func loginArgs(l *helper.Login) []string {
 	if l.Failsafe {
 		if len(l.Args) > 0 {
 			return []string{"/bin/sh", "-c", strings.Join(l.Args, " ")}
