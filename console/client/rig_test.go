@@ -18,6 +18,7 @@ import (
 
 	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // role makes a process started from the test binary the client.
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(role) == "client" {
 		os.Exit(clientMain())
 	}
-	os.Exit(m.Run())
+	testenv.Main(m)
 }
 
 // clientMain runs the client. Arguments: the socket's directory, and options.
@@ -90,6 +91,7 @@ func (s *server) accept() (*peer, wire.Ident) {
 	waitReadable(s.t, s.listener.Int(), "connection")
 	fd, err := sys.Accept(s.listener.Int())
 	must(s.t, err)
+	s.t.Cleanup(func() { fd.Close() })
 	p := &peer{t: s.t, fd: fd}
 	id, err := wire.ParseIdent([]byte(p.until("\n")))
 	must(s.t, err)

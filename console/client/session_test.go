@@ -31,7 +31,6 @@ func TestPipes(t *testing.T) {
 	p.say("bye%s", wire.Halted.Text("", true))
 	must(t, unix.Shutdown(p.fd.Int(), unix.SHUT_WR))
 	u.exits(0)
-	p.fd.Close()
 	u.sees("[Connection to zone 'web' console closed]\n")
 	want := "[Connected to zone 'web' console]\nbye\r\n[NOTICE: Zone halted.  Disconnecting...]\r\n\n[Connection to zone 'web' console closed]\n"
 	if out, errout := u.output(); out != want || errout != "" {
@@ -48,7 +47,6 @@ func TestQuiet(t *testing.T) {
 	u.sees("output")
 	u.types("~.")
 	u.exits(0)
-	p.fd.Close()
 	u.sees("~.")
 	if out, _ := u.output(); out != "output~." {
 		t.Errorf("out %q", out)
@@ -235,7 +233,6 @@ func TestOutputGone(t *testing.T) {
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 128+int(unix.SIGPIPE) {
 		t.Errorf("%v", err)
 	}
-	p.fd.Close()
 }
 
 // Output into a file is whole.
@@ -254,7 +251,6 @@ func TestOutputToFile(t *testing.T) {
 	p.say("%s", text)
 	must(t, unix.Shutdown(p.fd.Int(), unix.SHUT_WR))
 	must(t, cmd.Wait())
-	p.fd.Close()
 	if got, err := os.ReadFile(f.Name()); err != nil || string(got) != text {
 		t.Errorf("%d bytes in the file, %v", len(got), err)
 	}

@@ -24,7 +24,6 @@ func terminalSession(t *testing.T, env string, args ...string) (*server, *user, 
 	s := newServer(t)
 	u := onTerminal(t, s, env, args...)
 	p, _ := s.accept()
-	t.Cleanup(func() { p.fd.Close() })
 	p.welcome(0)
 	u.becomesRaw()
 	return s, u, p
@@ -141,7 +140,6 @@ func TestEscapeWhileOutputIsStuck(t *testing.T) {
 	s := newServer(t)
 	u := onTerminal(t, s, "")
 	p, _ := s.accept()
-	defer p.fd.Close()
 	p.welcome(0)
 	u.becomesRaw()
 	u.mu.Lock() // nobody reads the terminal any more
@@ -153,13 +151,9 @@ func TestEscapeWhileOutputIsStuck(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	start := time.Now()
 	u.types("\r~.")
 	u.exits(0)
 	u.mu.Unlock()
-	if d := time.Since(start); d > time.Second {
-		t.Errorf("the escape took %v", d)
-	}
 	u.restored()
 }
 
@@ -168,7 +162,6 @@ func TestRefusedConsoleLeavesTheTerminalAlone(t *testing.T) {
 	u := onTerminal(t, s, "")
 	u.types("typed ahead\n")
 	p, id := s.accept()
-	defer p.fd.Close()
 	if id.Pid != u.cmd.Process.Pid || id.From != wire.Live {
 		t.Errorf("%+v", id)
 	}
