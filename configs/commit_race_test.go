@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // The test's own binary serves as other processes.
@@ -19,7 +20,7 @@ const envWriter = "CONFIGS_TEST_WRITER"
 func TestMain(m *testing.M) {
 	switch os.Getenv(envWriter) {
 	case "":
-		os.Exit(m.Run())
+		testenv.Main(m)
 	case "count":
 		count()
 	case "churn":

@@ -5,11 +5,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // TestMain lets the test's own binary be zonecfg, for the stories.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"zonecfg": func() { os.Exit(run(os.Args[1:])) }})
+	testscript.Main(testenv.Checked(m), map[string]func(){"zonecfg": func() { os.Exit(run(os.Args[1:])) }})
 }
 
 // TestStories runs the stories of testdata, each with an instance of its own.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 const patience = 20 * time.Second
@@ -397,9 +398,7 @@ func TestExitCodes(t *testing.T) {
 
 // A user without privilege reads, and is told why he cannot write.
 func TestWithoutPrivilege(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can become another user")
-	}
+	testenv.NeedRoot(t)
 	file, err := binary()
 	if err != nil {
 		t.Fatal(err)

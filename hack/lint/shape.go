@@ -170,7 +170,7 @@ func callsTestenvMain(f *file) bool {
 			return true
 		}
 		x, ok := s.X.(*ast.Ident)
-		found = found || ok && x.Name == "testenv" && s.Sel.Name == "Main"
+		found = found || ok && x.Name == "testenv" && (s.Sel.Name == "Main" || s.Sel.Name == "Checked")
 		return true
 	})
 	return found

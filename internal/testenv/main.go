@@ -16,6 +16,14 @@ var settleTime = 5 * time.Second
 // of its own, and says which. What can be removed is removed.
 func Main(m *testing.M) { os.Exit(runMain(m)) }
 
+// Checked is Main for a package whose tests are run by something else, such as
+// testscript.Main: its Run does what Main does, and gives the exit code.
+func Checked(m *testing.M) interface{ Run() int } { return checked{m} }
+
+type checked struct{ m *testing.M }
+
+func (c checked) Run() int { return runMain(c.m) }
+
 func runMain(m *testing.M) int {
 	flag.Parse()
 	dir := ownDir()

@@ -91,7 +91,9 @@ func (t *Terminal) watch() {
 					s = unix.SIGTERM // of SIGQUIT a Go program dies with a page of its stacks
 				}
 				signal.Reset(s)
-				_ = unix.Kill(os.Getpid(), s.(unix.Signal))
+				if self, err := os.FindProcess(os.Getpid()); err == nil {
+					_ = self.Signal(s)
+				}
 				<-t.done // the signal ends the program, unless it was blocked from outside
 				return
 			}
