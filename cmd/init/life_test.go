@@ -227,3 +227,27 @@ func TestReexamineWithoutNeed(t *testing.T) {
 		t.Errorf("%s", ps)
 	}
 }
+
+// Root may take /proc away: that is its own loss, and the zone's end all the same.
+func TestWithoutProc(t *testing.T) {
+	testenv.Need(t, pidfdTells)
+	z := Booted(t, Options{Script: `umount "$ROOT/proc"`})
+	z.Type("exit\n")
+	z.Expect(prompt)
+	must(t, z.cmd.Process.Signal(syscall.Signal(39)))
+	ended(t, z, syscall.SIGHUP)
+}
+
+// pidfdTells is there when the kernel names a pid namespace without /proc (Linux 6.11).
+var pidfdTells = testenv.Feature{Name: "PIDFD_GET_PID_NAMESPACE", Probe: func() error {
+	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	fd, err := unix.IoctlRetInt(pidfd, 0xFF05)
+	if err == nil {
+		unix.Close(fd)
+	}
+	return err
+}}

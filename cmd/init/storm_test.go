@@ -251,3 +251,21 @@ func TestGraceForLogins(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 }
+
+// Root hangs the console up, again and again: what was open is dead, and a shell comes back.
+func TestHangup(t *testing.T) {
+	z := forks(t)
+	held := z.Slave()
+	defer held.Close()
+	for range 3 {
+		z.Type("forks hangup\n")
+		testenv.Eventually(t, func() bool { _, err := held.Write([]byte{0}); return err != nil }, "the hangup")
+		z.Expect(prompt)
+		z.Type("echo back on $(tty)\n")
+		z.Expect(`back on /dev/console`)
+		z.Expect(prompt)
+	}
+	z.Type(ours + "reboot\n")
+	ended(t, z, syscall.SIGHUP)
+	z.Expect(`going down: reboot`)
+}

@@ -77,8 +77,8 @@ func (s *scribe) flush() {
 	}
 }
 
-// writeConsole opens the console anew for each text: what was open is dead after a hangup,
-// and a shell that ends hangs up its terminal.
+// writeConsole opens the console anew for each text: what was open is dead after vhangup(2),
+// which root of the zone may call at any time.
 func writeConsole(text string) bool {
 	fd, err := unix.Open(consolePath, unix.O_WRONLY|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -43,8 +43,8 @@ func shield(args []string) {
 		takeName()
 		return
 	}
-	syscall.Exec(selfPath, args, os.Environ())
-	// Without /proc there is no second start: signals do no harm, but a storm may delay.
+	syscall.Exec(self(), args, os.Environ())
+	// There is no second start: signals do no harm all the same, but a storm may delay.
 	unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
 	handover.Survive()
 }

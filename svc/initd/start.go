@@ -11,6 +11,14 @@ import (
 // selfPath is this program, whatever its name: it is on a read-only mount that cannot block.
 const selfPath = "/proc/self/exe"
 
+// self is selfPath, or where the program stands in every zone when root has taken /proc away.
+func self() string {
+	if unix.Access(selfPath, unix.X_OK) != nil {
+		return zoneBin + "/init"
+	}
+	return selfPath
+}
+
 // started is what came of a start.
 type started struct {
 	pid   int
@@ -22,7 +30,7 @@ type started struct {
 func start(p program) started {
 	reopenConsole()
 	pidfd := -1
-	pid, err := syscall.ForkExec(selfPath, p.argv, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(self(), p.argv, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   os.Environ(),
 		Files: []uintptr{0, 1, 2},
@@ -31,8 +39,9 @@ func start(p program) started {
 	return started{pid: pid, pidfd: pidfd, err: err}
 }
 
-// reopenConsole puts the console back as init's own descriptors, which the last shell's
-// hangup has made useless. While nobody has the slave open, its master reads EIO.
+// reopenConsole puts the console back as init's own descriptors, which vhangup(2) makes
+// useless. (The end of a session alone does not: its terminal is a pty.) While nobody has
+// the slave open, its master reads EIO.
 func reopenConsole() {
 	fd, err := unix.Open(consolePath, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {

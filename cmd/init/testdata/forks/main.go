@@ -1,6 +1,6 @@
 // Forks fills a zone's process table: "bomb" with children that do the same, ignore what can
 // be ignored, and leave each other as orphans; "fill" with sleepers, taking every place that
-// becomes free, until /tmp/stop exists.
+// becomes free, until /tmp/stop exists. "hangup" hangs up its terminal instead.
 package main
 
 import (
@@ -14,10 +14,14 @@ var stop = []byte("/tmp/stop\x00")
 
 func main() {
 	signal.Ignore(syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
-	if os.Args[1] == "bomb" {
+	switch os.Args[1] {
+	case "bomb":
 		bomb()
+	case "fill":
+		fill()
+	case "hangup":
+		syscall.RawSyscall(syscall.SYS_VHANGUP, 0, 0, 0)
 	}
-	fill()
 }
 
 // fork makes a child that may only make raw system calls: the runtime is not with it.
