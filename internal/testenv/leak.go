@@ -138,7 +138,7 @@ func (s *snapshot) strangers() []string {
 	var list []string
 	all, _ := mounts()
 	for _, m := range all {
-		if !s.mounts[m.id] && !ownMount(m) && !strings.Contains(m.point, "/zones-test-") {
+		if !s.mounts[m.id] && !ownMount(m) && !strings.Contains(m.point, "/"+dirPrefix) {
 			list = append(list, fmt.Sprintf("mount %s (%s)", m.point, m.fstype))
 		}
 	}

@@ -14,6 +14,9 @@ import (
 // runVariable marks the environment of every process that this process's tests start.
 const runVariable = "ZONES_TEST_RUN"
 
+// dirPrefix begins the names of the private directories.
+const dirPrefix = "zones-test-"
+
 // own is what this process may call its own on the host.
 var own struct {
 	once  sync.Once
@@ -35,7 +38,11 @@ func ownDir() string {
 		if base == "" {
 			base = "/var/tmp"
 		}
-		dir, err := os.MkdirTemp(base, "zones-test-")
+		sweepStale(base)
+		dir, err := os.MkdirTemp(base, dirPrefix)
+		if err == nil {
+			err = keepLocked(dir)
+		}
 		if err != nil {
 			panic(fmt.Sprintf("testenv: no temporary directory: %v", err))
 		}
