@@ -74,13 +74,16 @@ func (p *plan) platformMounts() {
 }
 
 // sysfs shows the zone's network devices, so only the owner of a network stack may mount
-// it; with the host's stack the host's own mount is shown, where nothing is writable either.
+// it. With the host's stack it is mounted outside, where nothing lies below it yet: of the
+// host's own mount only all of it could be shown, and the host's cgroup2 in it keeps the
+// zone's from being mounted in its place (EBUSY: one file system twice on one directory).
 func (p *plan) sysfs() specs.Mount {
 	if p.z.IPType == configs.IPExclusive {
 		return specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}}
 	}
-	// Recursively, since the kernel refuses to show what lies below another's mount.
-	return specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: []string{"rbind", "rro", "rnosuid", "rnoexec", "rnodev", "rprivate"}}
+	target, source := p.stage("sys")
+	p.step(RootStep{Op: OpMount, Source: "/sys", Target: target, FSType: "sysfs", ReadOnly: true, Options: []string{"nosuid", "noexec"}})
+	return bind(source, "/sys", "ro", "nosuid", "noexec", "nodev")
 }
 
 // configured says that a file system of the configuration is mounted on dir.

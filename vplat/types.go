@@ -111,8 +111,8 @@ const (
 	// zone's ids) on Target, or a writable one when Upper is set: a directory of the host
 	// that holds the directories upper and work.
 	OpOverlay RootOp = "overlay"
-	// OpMount mounts the block file system Source of FSType with Options on Target, after
-	// checking it with fsck when Raw is set.
+	// OpMount mounts the file system Source of FSType, a block device's or sysfs, with
+	// Options on Target, after checking it with fsck when Raw is set.
 	OpMount RootOp = "mount"
 )
 
