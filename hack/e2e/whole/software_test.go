@@ -62,6 +62,7 @@ func packages(t *testing.T, z *testenv.Zones) {
 		"DEBIAN/control": "Package: zone-greeting\nVersion: 1.0\nArchitecture: all\nMaintainer: Tests <tests@localhost>\nDescription: says hello\n",
 		"DEBIAN/postinst": "#!/bin/sh\nset -e\nadduser --system --quiet --no-create-home greeter 2>/dev/null || useradd -r greeter\n" +
 			"install -d -o greeter /var/lib/greeting\nchown greeter /var/lib/greeting\n",
+		"DEBIAN/conffiles":       "/etc/zone-greeting.conf\n",
 		"DEBIAN/prerm":           "#!/bin/sh\nset -e\nrm -rf /var/lib/greeting\n",
 		"usr/bin/zone-greeting":  "#!/bin/sh\necho hello from a package\n",
 		"etc/zone-greeting.conf": "a=b\n",
