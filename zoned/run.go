@@ -188,7 +188,26 @@ func (z *Zone) live() error {
 	z.detach()
 	z.log.WithField("generation", held.Generation).Info("serving")
 	z.loop()
+	if z.orphaned {
+		z.leaveCgroup()
+	}
 	return nil
+}
+
+// leaveCgroup removes this supervisor's cgroup when the keeper, who would, is dead.
+func (z *Zone) leaveCgroup() {
+	if filepath.Ext(z.base) == ".scope" {
+		return // systemd's
+	}
+	err := cgroup2.Enter(z.mount, os.Getpid())
+	if err == nil {
+		err = cgroup2.Remove(z.cgroupDir(z.base))
+	}
+	if err != nil {
+		z.log.WithError(err).Warn("remove the supervisor's cgroup")
+		return
+	}
+	_ = unix.Rmdir(z.cgroupDir(filepath.Dir(z.base))) // unless other zones live there
 }
 
 // detach moves standard output and error from whoever started us to the log, where a panic's

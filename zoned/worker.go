@@ -61,8 +61,8 @@ func (z *Zone) done(o outcome) {
 	z.busy = nil
 	z.setState(o.state, o.inc)
 	z.finish(o.r, o.rval)
-	if z.terminating {
-		z.leaving = true
+	if z.terminating || z.orphaned && z.state < configs.Ready {
+		z.leaving = true // who waits asks the successor
 		return
 	}
 	if z.orphaned && z.state >= configs.Ready && z.state < configs.Down {
