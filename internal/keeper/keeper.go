@@ -24,8 +24,8 @@ type Config struct {
 	// Say tells a person one line. Neither may wait.
 	Say func(string)
 	// Title is what ps shows before the state of the supervisor; empty: the arguments are
-	// left alone. None of the strings above may lie in the memory of the process's own
-	// arguments and environment, which the title is written over.
+	// left alone. No string here may be one of os.Args, or a part of one: the title is
+	// written over them.
 	Title string
 }
 
@@ -56,6 +56,8 @@ type Keeper struct {
 	events     *sys.FD // signals, as an eventfd
 	data, room *sys.FD
 
+	hangUpLimit int64 // hangUpLimit, but for tests
+
 	in  [MessageMax]byte
 	out [1 + 16 + NameMax]byte
 }
@@ -84,7 +86,8 @@ func newKeeper(cfg Config) (*Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{cfg: cfg, epoll: ep, lastStatus: "healthy"}
+	k := &Keeper{cfg: cfg, epoll: ep, lastStatus: "healthy", hangUpLimit: hangUpLimit}
+	k.restart = throttle{spacing: crashSpacing, delayMax: delayMax}
 	if k.data, err = ring.NewEvent(); err != nil {
 		return nil, err
 	}

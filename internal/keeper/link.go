@@ -57,13 +57,13 @@ func (k *Keeper) message() {
 		k.link.deaf = true
 		return
 	case errors.Is(err, unix.EMSGSIZE):
-		k.refuse("too long, or has more descriptors than can be held")
+		k.refuse("is too long, or has more descriptors than can be held")
 		return
 	case err != nil, m.Pid == 0:
 		// Closed, or dead: SIGCHLD says which.
 		k.hangUp()
 		if k.pid != 0 {
-			k.killAt = sys.Monotonic() + hangUpLimit
+			k.killAt = sys.Monotonic() + k.hangUpLimit
 		}
 		return
 	}

@@ -16,6 +16,8 @@ const (
 
 // throttle decides when a dead supervisor is started again. Times are monotonic.
 type throttle struct {
+	spacing, delayMax int64 // crashSpacing and delayMax, but for tests that wait for many
+
 	restarts [burst]int64 // when the last ones were due, oldest first
 	n        int          // how many of them are noted
 	last     int64        // the last start
@@ -32,14 +34,14 @@ func (t *throttle) next(now int64, crashed bool) int64 {
 	switch {
 	case crashed:
 		t.crashes++
-		at = max(now, t.last+crashSpacing)
+		at = max(now, t.last+t.spacing)
 	case t.n < burst || now-t.restarts[0] > burstWindow:
 		t.delay = 0
 	case t.delay == 0:
-		t.delay = delayFirst
+		t.delay = min(delayFirst, t.delayMax)
 		at += t.delay
 	default:
-		t.delay = min(2*t.delay, delayMax)
+		t.delay = min(2*t.delay, t.delayMax)
 		at += t.delay
 	}
 	if t.n == burst {

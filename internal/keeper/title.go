@@ -2,8 +2,9 @@ package keeper
 
 import (
 	"os"
-	"syscall"
 	"unsafe"
+
+	"github.com/linuxzones/zones/internal/sys"
 )
 
 // titleMax bounds a title. What lies behind it in the environment stays readable in
@@ -19,27 +20,52 @@ type title struct {
 	used int    // how much of it was ever written
 }
 
-// ownTitle finds that memory. The strings of os.Args and syscall.Environ point into it, one
-// behind the other, because the runtime makes them without copying; where a string does not
-// lie behind the one before, the area ends.
+// Places in /proc/PID/stat, which proc(5) counts from 1.
+const (
+	argStart = 48 + iota
+	argEnd
+	envStart
+	envEnd
+)
+
+// ownTitle finds that memory: the kernel says where it is, and the runtime's os.Args point
+// into it. (The runtime's copy of the environment does not.) When the two disagree there is
+// no title.
 func ownTitle() title {
-	if len(os.Args) == 0 || os.Args[0] == "" {
+	stat, err := sys.ReadFile("/proc/self/stat", 4096)
+	if err != nil || len(os.Args) == 0 || os.Args[0] == "" {
 		return title{}
 	}
+	at := addresses(stat)
 	base := unsafe.StringData(os.Args[0])
-	size := behind(base, 0, os.Args)
-	return title{area: unsafe.Slice(base, behind(base, size, syscall.Environ())), args: size}
+	if at[0] != uint64(uintptr(unsafe.Pointer(base))) || at[1] <= at[0] {
+		return title{}
+	}
+	t := title{args: int(at[1] - at[0])}
+	end := at[1]
+	if at[2] == at[1] && at[3] > at[2] {
+		end = at[3]
+	}
+	t.area = unsafe.Slice(base, int(end-at[0]))
+	return t
 }
 
-// behind adds to size those strings that lie at base+size, each ended by a NUL.
-func behind(base *byte, size int, strings []string) int {
-	for _, s := range strings {
-		if s == "" || unsafe.StringData(s) != (*byte)(unsafe.Add(unsafe.Pointer(base), size)) {
-			break
-		}
-		size += len(s) + 1
+// addresses are the fields from argStart to envEnd, 0 where there are none.
+func addresses(stat []byte) (at [envEnd - argStart + 1]uint64) {
+	i := len(stat) - 1
+	for i >= 0 && stat[i] != ')' {
+		i--
 	}
-	return size
+	field := 2 // the command
+	for _, c := range stat[i+1:] {
+		switch {
+		case c == ' ':
+			field++
+		case field >= argStart && field <= envEnd && c >= '0' && c <= '9':
+			at[field-argStart] = at[field-argStart]*10 + uint64(c-'0')
+		}
+	}
+	return at
 }
 
 // set shows text, as far as there is room.
