@@ -38,13 +38,7 @@ func TestExclusive(t *testing.T) {
 		t.Errorf("the zone's stack: %q", got)
 	}
 	// Loopback carries data, on an address and port that the host's own may have too.
-	inZone(t, z, "x", `python3 -c '
-import socket
-s = socket.socket(); s.bind(("127.0.0.1", 22)); s.listen()
-c = socket.create_connection(("127.0.0.1", 22)); a, _ = s.accept()
-a.send(b"hello"); assert c.recv(9) == b"hello"
-s6 = socket.socket(socket.AF_INET6); s6.bind(("::1", 22))
-'`)
+	inZone(t, z, "x", as("loopback"))
 	// The stack is the zone's to set up, and nobody else's.
 	inZone(t, z, "x", "ip link add d0 type dummy && ip addr add 192.0.2.1/24 dev d0 && ip link set d0 up && ip link set lo down && ip link set lo up; echo 1 >/proc/sys/net/ipv4/ip_forward")
 	if _, err := net.InterfaceByName("d0"); err == nil {
@@ -68,12 +62,10 @@ func TestSharedStack(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	inZone(t, z, "h", "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", "+port+"))'")
+	inZone(t, z, "h", as("dial", listener.Addr().String()))
 	for _, c := range []string{
 		"ip link add d0 type dummy", "ip addr add 192.0.2.1/32 dev lo", "ip link set lo down", "ip route add blackhole 192.0.2.0/24",
 		"echo 1 >/proc/sys/net/ipv4/ip_forward", "ip netns add n",
-		"python3 -c 'import socket; socket.socket().bind((\"127.0.0.1\", 1))'",
 	} {
 		if s := zlogin(t, z, "h", c); s.exit == 0 {
 			t.Errorf("%s succeeded", c)

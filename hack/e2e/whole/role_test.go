@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -37,6 +38,14 @@ func play(role string, args []string) int {
 		for _, name := range args {
 			fmt.Println(name, opens(name, unix.O_RDONLY))
 		}
+	case "loopback":
+		err = loopback()
+	case "dial":
+		err = dial(args[0])
+	case "bind":
+		err = bind(args[0])
+	case "packet":
+		_, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
 	case "restart":
 		err = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 	default:
@@ -187,6 +196,11 @@ func opens(name string, flags int) string {
 	}
 	defer unix.Close(fd)
 	if flags&unix.O_ACCMODE == unix.O_WRONLY {
+		// What was masked is /dev/null by now.
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+			return "not a file"
+		}
 		return "ok"
 	}
 	buf := make([]byte, 4096)
@@ -221,4 +235,44 @@ func writable(dir string) {
 		}
 		return nil
 	})
+}
+
+// loopback sends itself some bytes through a port that only root may have.
+func loopback() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:22")
+	if err != nil {
+		return err
+	}
+	client, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	server, err := listener.Accept()
+	if err != nil {
+		return err
+	}
+	if _, err := client.Write([]byte("hello")); err != nil {
+		return err
+	}
+	buf := make([]byte, 5)
+	if _, err := io.ReadFull(server, buf); err != nil || string(buf) != "hello" {
+		return fmt.Errorf("%q, %w", buf, err)
+	}
+	return bind("[::1]:22")
+}
+
+func bind(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return listener.Close()
+}
+
+func dial(address string) error {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
