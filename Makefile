@@ -32,16 +32,12 @@ endif
 
 .PHONY: build install deps deps-build check test test-short test-vm bench demo demo-clean fuzz clean
 
-# have lists those of the named programs whose sources are here; each builds them.
-have = $(strip $(foreach p,$(1),$(if $(wildcard cmd/$(p)/*.go),./cmd/$(p))))
-each = $(if $(call have,$(2)),$(1) $(call have,$(2)),:)
-
 build:
 	@mkdir -p $(BIN)/inzone/bin
-	@$(call each,$(HOSTBUILD) -o $(BIN)/,$(ADMIN) zoned)
-	@$(call each,CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/,zsched)
-	@$(call each,CGO_ENABLED=1 $(GOBUILD) -tags $(TAGS) -ldflags '$(STRIP) $(STATIC)' -o $(BIN)/,zrun)
-	@$(call each,CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/bin/,init)
+	@$(HOSTBUILD) -o $(BIN)/ $(addprefix ./cmd/,$(ADMIN) zoned)
+	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/ ./cmd/zsched
+	@CGO_ENABLED=1 $(GOBUILD) -tags $(TAGS) -ldflags '$(STRIP) $(STATIC)' -o $(BIN)/ ./cmd/zrun
+	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/bin/ ./cmd/init
 	@./hack/inzone-tree.sh $(BIN)/inzone
 
 # The inzone tree is copied as it stands: its links are relative or lead to /lib/svc/bin,

@@ -202,6 +202,6 @@ step uninstall uninstall
 if ((failures > 0)); then
 	echo "--- what the supervisors said"
 	tail -n 60 $run/state/*/*.log $run/*.log /var/log/zones/*.log 2>/dev/null
-	journalctl -q --no-pager -n 40 2>/dev/null
+	journalctl -q --no-pager -n 12 2>/dev/null
 	exit 1
 fi
