@@ -56,7 +56,8 @@ printf '\n# zlogin -C %s      (the console, since before the boot)\n' $zone
 sleep 1
 touch "$work/enough"
 wait $console || true
-grep -v '^Script ' "$work/console" | tr -d '\r' | head -n 12
+# Without what only moves a cursor, since this is read as text.
+grep -v '^Script ' "$work/console" | sed -E 's/\x1b\[[?0-9;]*[a-zA-Z]//g; s/\x1b(\(B|[>=])//g' | tr -d '\r' | head -n 12
 
 cat <<EOT
 
