@@ -107,8 +107,8 @@ const (
 	// shifted, the zone's root may write whatever root may, so that "read-only" must be a
 	// flag which is locked when the mount namespace is copied into the zone's user namespace.
 	OpIDMap RootOp = "idmap"
-	// OpOverlay puts a read-only overlay of Lower (first is topmost, each shifted into the
-	// zone's ids) on Target, or a writable one when Upper is set: a directory of the host
+	// OpOverlay puts a read-only overlay of Lower on Target (first is topmost; the last is the
+	// host's, shifted into the zone's ids, those above are ours: directories and links, copied), or a writable one when Upper is set: a directory of the host
 	// that holds the directories upper and work.
 	OpOverlay RootOp = "overlay"
 	// OpMount mounts the file system Source of FSType, a block device's or sysfs, with

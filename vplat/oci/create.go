@@ -62,7 +62,7 @@ func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
 	if err := prepareMnttab(r); err != nil {
 		return nil, err
 	}
-	s, err := newScratch(ns, p.ZonePath)
+	s, err := newScratch(ns, p)
 	if err != nil {
 		return nil, err
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/linuxzones/zones/vplat"
 )
 
-// scratchBytes bounds the tmpfs in which the root is put together. It holds mount points
-// only.
-const scratchBytes = "64k"
+// scratchBytes bounds the tmpfs in which the root is put together. It holds mount points,
+// and the links of our layer.
+const scratchBytes = "256k"
 
 // scratch is the directory in which the root of a zone is put together: a tmpfs of the
 // private mount namespace.
@@ -25,6 +25,7 @@ type scratch struct {
 	fd   *os.File
 	ns   *namespaces // whose user namespace shifts the ids
 	path string      // the zonepath, where the zone's own directories are made when missing
+	root uint32      // the zone's root as the host knows it
 	n    int         // layers made so far, which names their directories
 }
 
@@ -43,7 +44,7 @@ func scratchPlace() (string, error) {
 	return "", fmt.Errorf("none of the directories %s is there", strings.Join(scratchPlaces, ", "))
 }
 
-func newScratch(ns *namespaces, zonePath string) (*scratch, error) {
+func newScratch(ns *namespaces, p *vplat.Plan) (*scratch, error) {
 	dir, err := scratchPlace()
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func newScratch(ns *namespaces, zonePath string) (*scratch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scratch{dir: dir, fd: fd, ns: ns, path: zonePath}, nil
+	return &scratch{dir: dir, fd: fd, ns: ns, path: p.ZonePath, root: p.IDBase}, nil
 }
 
 func (s *scratch) apply(steps []vplat.RootStep) error {
@@ -216,12 +217,17 @@ func moveMount(tree, at *os.File) error {
 // layer attaches a shifted clone of source below the scratch directory, where overlayfs can
 // find it by path: a detached tree is refused as a layer by kernels before 6.15.
 func (s *scratch) layer(source string, readOnly bool) (string, error) {
-	s.n++
-	name := filepath.Join("layers", strconv.Itoa(s.n))
-	if err := os.Mkdir(filepath.Join(s.dir, name), 0o755); err != nil {
+	dir, err := s.layerDir()
+	if err != nil {
 		return "", err
 	}
-	return filepath.Join(s.dir, name), s.idmap(vplat.RootStep{Source: source, Target: name, ReadOnly: readOnly})
+	return dir, s.idmap(vplat.RootStep{Source: source, Target: filepath.Join("layers", filepath.Base(dir)), ReadOnly: readOnly})
+}
+
+func (s *scratch) layerDir() (string, error) {
+	s.n++
+	dir := filepath.Join(s.dir, "layers", strconv.Itoa(s.n))
+	return dir, os.Mkdir(dir, 0o755)
 }
 
 // overlayWritable puts the zone's own upper layer above the others.
@@ -256,8 +262,14 @@ func (s *scratch) overlayWritable(st vplat.RootStep, lower []string) error {
 // it silently becomes read-only: see overlayWritable.
 func (s *scratch) overlay(st vplat.RootStep) error {
 	var dirs []string
-	for _, l := range st.Lower {
-		d, err := s.layer(l, true)
+	for i, l := range st.Lower {
+		var d string
+		var err error
+		if i < len(st.Lower)-1 {
+			d, err = s.copyLayer(l)
+		} else {
+			d, err = s.layer(l, true)
+		}
 		if err != nil {
 			return err
 		}
