@@ -44,6 +44,8 @@ type audit struct {
 	name string
 	fail func(error)
 
+	refusals refusals // how many of them the log has told
+
 	mu   sync.Mutex // guards file
 	file *os.File
 }

@@ -103,7 +103,7 @@ func (z *Zone) serve(f *os.File) {
 	req, fds, bad := readRequest(f, raw)
 	if bad != nil {
 		sys.CloseAll(fds)
-		z.log.WithFields(logrus.Fields{"pid": peer.Pid, "key": bad.Key}).Warn("door: " + bad.Text)
+		z.logRefusal(logrus.WarnLevel, logrus.Fields{"peer": peer.Pid, "key": bad.Key}, "door: "+bad.Text)
 		z.audit.refused(peer, bad.Text)
 		_ = writeReply(f, raw, reply{Reply: *bad})
 		_ = writeReply(f, raw, reply{Reply: api.Reply{Type: api.ReplyResult, Rval: -1}})
@@ -144,7 +144,7 @@ func authorize(p sys.Peer) error {
 
 func (z *Zone) refuse(f *os.File, p sys.Peer, why error) {
 	m := message(api.LevelError, keyPrivileges)
-	z.log.WithFields(logrus.Fields{"pid": p.Pid, "uid": p.UID, "why": why.Error()}).Error(m.Text)
+	z.logRefusal(logrus.ErrorLevel, logrus.Fields{"peer": p.Pid, "uid": p.UID, "why": why.Error()}, m.Text)
 	z.audit.refused(p, m.Text+": "+why.Error())
 	_ = f.SetWriteDeadline(time.Now().Add(time.Second))
 	for _, r := range []api.Reply{m, {Type: api.ReplyResult, Rval: -1}} {
