@@ -1,20 +1,17 @@
 package cgroup2
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Mount is where the unified hierarchy is mounted, in the order tried.
+// mounts are where the unified hierarchy may be, in the order tried.
 var mounts = []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}
 
 // ErrNone: the host has no cgroup2 mounted where it is looked for.
@@ -43,7 +40,7 @@ func Of(pid int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, l := range strings.Split(string(b), "\n") {
+	for l := range strings.SplitSeq(string(b), "\n") {
 		if p, ok := strings.CutPrefix(l, "0::"); ok {
 			return strings.TrimSuffix(p, " (deleted)"), nil
 		}
@@ -51,20 +48,45 @@ func Of(pid int) (string, error) {
 	return "", ErrNone
 }
 
-// Make makes dir and what is missing above it, in steps of one level. Delegate gives dir to
-// uid and gid: the directory and the files that its owner needs to make children and to move
-// processes between them, and no more, so that its limits stay the host's.
+// makeTries bounds how often a directory above is made again because it was empty and
+// somebody whose it was too has just removed it.
+const makeTries = 1000
+
+// Make makes dir and what is missing above it. Others may be taking away empty directories
+// above it at the same time (a keeper that ends, behind its instance's last zone).
 func Make(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	var err error
+	for range makeTries {
+		err = makeAll(dir)
+		if !errors.Is(err, unix.ENOENT) {
+			break
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("make cgroup: %w", err)
 	}
 	return nil
 }
 
+func makeAll(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, unix.ENOENT) && len(dir) > 1 {
+		if err := makeAll(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o755)
+	}
+	if errors.Is(err, unix.EEXIST) {
+		return nil
+	}
+	return err
+}
+
 // delegated are the files of a cgroup that its delegatee owns, as cgroups(7) has it.
 var delegated = []string{"", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"}
 
-// Delegate gives a directory to a user of a zone.
+// Delegate gives dir to uid and gid: the directory and the files that its owner needs to make
+// children and to move processes between them, and no more, so that its limits stay the host's.
 func Delegate(dir string, uid, gid int) error {
 	for _, f := range delegated {
 		if err := os.Chown(filepath.Join(dir, f), uid, gid); err != nil {
@@ -82,142 +104,17 @@ func EnableAll(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range strings.Fields(string(b)) {
+	for c := range strings.FieldsSeq(string(b)) {
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+c), 0)
 	}
 	return nil
 }
 
-// Enter moves this process into dir.
+// Enter moves a process into dir.
 func Enter(dir string, pid int) error {
 	err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
 	if err != nil {
 		return fmt.Errorf("enter cgroup: %w", err)
-	}
-	return nil
-}
-
-// Populated says whether a process lives in dir or below. A directory that is not there has
-// none.
-func Populated(dir string) (bool, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return strings.Contains(string(b), "populated 1"), nil
-}
-
-// Kill kills every process in dir and below, whatever it forks meanwhile, frozen and stopped
-// ones included. A directory that is not there has none.
-func Kill(dir string) error {
-	err := os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("kill cgroup: %w", err)
-	}
-	return nil
-}
-
-// pollEvery is how often emptiness is looked at. cgroup.events notifies, but holds a change
-// back for up to 10 ms after the one before.
-const pollEvery = time.Millisecond
-
-// AwaitEmpty waits until no process lives in dir or below. ErrBusy with who is left when the
-// context ends first.
-func AwaitEmpty(ctx context.Context, dir string) error {
-	t := time.NewTimer(0)
-	defer t.Stop()
-	wait := pollEvery / 8
-	for {
-		p, err := Populated(dir)
-		if err != nil || !p {
-			return err
-		}
-		t.Reset(wait)
-		select {
-		case <-ctx.Done():
-			pids, _ := Procs(dir)
-			return fmt.Errorf("%w in %s: %s", ErrBusy, dir, Describe(pids))
-		case <-t.C:
-			wait = min(2*wait, 16*pollEvery)
-		}
-	}
-}
-
-// Procs lists the processes in dir and below.
-func Procs(dir string) ([]int, error) {
-	var pids []int
-	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		}
-		if !d.IsDir() {
-			return nil
-		}
-		b, err := os.ReadFile(filepath.Join(p, "cgroup.procs"))
-		if err != nil {
-			return nil
-		}
-		for _, f := range strings.Fields(string(b)) {
-			if n, err := strconv.Atoi(f); err == nil {
-				pids = append(pids, n)
-			}
-		}
-		return nil
-	})
-	return pids, err
-}
-
-// describeMax is how many processes a message names.
-const describeMax = 5
-
-// Describe names processes for a person: what they are and what they wait in.
-func Describe(pids []int) string {
-	var out []string
-	for i, pid := range pids {
-		if i == describeMax {
-			out = append(out, fmt.Sprintf("and %d more", len(pids)-i))
-			break
-		}
-		base := "/proc/" + strconv.Itoa(pid)
-		comm, _ := os.ReadFile(base + "/comm")
-		wchan, _ := os.ReadFile(base + "/wchan")
-		out = append(out, fmt.Sprintf("%d (%q in %s)", pid, strings.TrimSpace(string(comm)), string(wchan)))
-	}
-	return strings.Join(out, ", ")
-}
-
-// Remove removes dir and all below it, children first. No process may live there. A
-// directory that is not there is removed already.
-func Remove(dir string) error {
-	var dirs []string
-	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		}
-		if d.IsDir() {
-			dirs = append(dirs, p)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for i := len(dirs) - 1; i >= 0; i-- {
-		if err := unix.Rmdir(dirs[i]); err != nil && err != unix.ENOENT {
-			return &os.PathError{Op: "remove cgroup", Path: dirs[i], Err: err}
-		}
 	}
 	return nil
 }
