@@ -1,17 +1,12 @@
 package idrange
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/internal/sys"
 )
@@ -36,7 +31,7 @@ var ErrFull = errors.New("no range of ids is free")
 // Registry leases from the directory it was opened with.
 type Registry struct {
 	dir  string
-	etc  string // where subuid, subgid and passwd are
+	etc  string // where subuid, subgid, passwd and group are
 	boot string
 }
 
@@ -52,69 +47,100 @@ func OpenAt(dir, etc string) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Registry{dir: dir, etc: etc, boot: boot}, nil
+	r := &Registry{dir: dir, etc: etc, boot: boot}
+	d, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	return r, d.Close()
 }
 
 func (r *Registry) owner(name string) string { return r.boot + " " + name }
 
-// Lease gives the first id of a range to name, which should say instance and zone. Who has a
-// lease already gets the same.
+// Lease gives the first id of a range to name: the instance's directory (empty for the host's
+// own instance), a space, and the zone. Who has a lease already gets the same.
 func (r *Registry) Lease(name string) (base uint32, err error) {
 	used, err := r.used()
 	if err != nil {
 		return 0, err
 	}
-	start := slot(name)
-	for i := uint32(0); i < Ranges; i++ {
-		n := (start + i) % Ranges
-		base := First + n*Count
-		if used.overlaps(base) {
-			continue
-		}
-		link := filepath.Join(r.dir, strconv.FormatUint(uint64(base), 10))
-		for {
-			err := os.Symlink(r.owner(name), link)
-			if err == nil {
-				return base, nil
-			}
-			if !errors.Is(err, fs.ErrExist) {
-				return 0, fmt.Errorf("lease ids: %w", err)
-			}
-			holder, err := os.Readlink(link)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err != nil {
-				return 0, err
-			}
-			if holder == r.owner(name) {
-				return base, nil
-			}
-			boot, _, _ := strings.Cut(holder, " ")
-			if boot == r.boot {
-				break
-			}
-			// Of an earlier boot. Two that find it race for the new link, not for the old.
-			if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return 0, err
-			}
+	d, err := r.lock()
+	if err != nil {
+		return 0, err
+	}
+	defer d.Close()
+	taken, err := r.leases(d)
+	if err != nil {
+		return 0, err
+	}
+	for base, holder := range taken {
+		if holder == r.owner(name) {
+			return base, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: %d are leased or used by %s", ErrFull, Ranges, r.etc)
+	base, ok := free(slot(name), taken, used)
+	if !ok && r.reclaim(d, taken) > 0 {
+		base, ok = free(slot(name), taken, used)
+	}
+	if !ok {
+		return 0, fmt.Errorf("%w: all %d are leased or used by %s", ErrFull, Ranges, r.etc)
+	}
+	return base, d.link(base, r.owner(name))
+}
+
+// free is the first range from start on that nobody has.
+func free(start uint32, taken map[uint32]string, used spans) (base uint32, ok bool) {
+	for i := range uint32(Ranges) {
+		base := First + (start+i)%Ranges*Count
+		if _, leased := taken[base]; !leased && !used.overlaps(base) {
+			return base, true
+		}
+	}
+	return 0, false
+}
+
+// leases are the ranges leased now, with their owners. Those of another boot are removed.
+// What is there under a range's number and is no lease is not touched, and nobody's to lease.
+func (r *Registry) leases(d *directory) (map[uint32]string, error) {
+	names, err := d.names()
+	if err != nil {
+		return nil, err
+	}
+	taken := map[uint32]string{}
+	for _, name := range names {
+		n, err := strconv.ParseUint(name, 10, 32)
+		if err != nil || n < First || (n-First)%Count != 0 || n >= First+Ranges*Count {
+			continue
+		}
+		holder := d.holder(name)
+		boot, _, _ := strings.Cut(holder, " ")
+		if holder != "" && boot != r.boot {
+			if err := d.unlink(name); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		taken[uint32(n)] = holder
+	}
+	return taken, nil
 }
 
 // Release gives back every range that name has.
 func (r *Registry) Release(name string) error {
-	entries, err := os.ReadDir(r.dir)
+	d, err := r.lock()
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		link := filepath.Join(r.dir, e.Name())
-		if holder, err := os.Readlink(link); err != nil || holder != r.owner(name) {
+	defer d.Close()
+	taken, err := r.leases(d)
+	if err != nil {
+		return err
+	}
+	for base, holder := range taken {
+		if holder != r.owner(name) {
 			continue
 		}
-		if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := d.unlink(strconv.FormatUint(uint64(base), 10)); err != nil {
 			return err
 		}
 	}
@@ -127,62 +153,4 @@ func slot(name string) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name))
 	return h.Sum32() % Ranges
-}
-
-// spans are ids that the host uses itself.
-type spans [][2]uint64 // first, one behind the last
-
-func (s spans) overlaps(base uint32) bool {
-	for _, x := range s {
-		if uint64(base) < x[1] && x[0] < uint64(base)+Count {
-			return true
-		}
-	}
-	return false
-}
-
-func (r *Registry) used() (spans, error) {
-	var all spans
-	for _, f := range []struct {
-		name         string
-		first, count int // fields; count -1: one id
-	}{{"subuid", 1, 2}, {"subgid", 1, 2}, {"passwd", 2, -1}, {"group", 2, -1}} {
-		s, err := readSpans(filepath.Join(r.etc, f.name), f.first, f.count)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s...)
-	}
-	return all, nil
-}
-
-func readSpans(path string, first, count int) (spans, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var out spans
-	sc := bufio.NewScanner(f)
-	for sc.Scan() {
-		fields := strings.Split(sc.Text(), ":")
-		if len(fields) <= max(first, count) {
-			continue
-		}
-		a, err := strconv.ParseUint(fields[first], 10, 32)
-		if err != nil {
-			continue
-		}
-		n := uint64(1)
-		if count >= 0 {
-			if n, err = strconv.ParseUint(fields[count], 10, 32); err != nil {
-				continue
-			}
-		}
-		out = append(out, [2]uint64{a, a + n})
-	}
-	return out, sc.Err()
 }
