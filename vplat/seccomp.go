@@ -68,6 +68,9 @@ func seccompProfile(m machine, caps []string) *specs.LinuxSeccomp {
 	for _, a := range def.ArchMap {
 		if a.Arch == m.arch {
 			out.Architectures = append([]specs.Arch{a.Arch}, a.SubArches...)
+			// x32 programs do not exist outside of tests of attackers, and half of the time of
+			// compiling the filter, which every boot and login waits for, is theirs.
+			out.Architectures = slices.DeleteFunc(out.Architectures, func(a specs.Arch) bool { return a == specs.ArchX32 })
 		}
 	}
 	for _, call := range def.Syscalls {
