@@ -116,7 +116,8 @@ func RecvMessage(fd int, buf []byte, m *Received) error {
 		case 0:
 			m.N = int(n)
 			m.control(unsafe.Slice((*byte)(unsafe.Pointer(&control[0])), int(msg.Controllen)))
-			if msg.Flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 {
+			// There is room for credentials too, and so for more descriptors when none come.
+			if msg.Flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 || len(m.FDs) > fdsMax {
 				m.Close()
 				return wrap("recvmsg", "", unix.EMSGSIZE)
 			}

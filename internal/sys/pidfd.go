@@ -41,7 +41,7 @@ func PidfdWait(pidfd, ms int) bool {
 			return true // the descriptor is not one: nobody can be waited for
 		}
 		if ms > 0 {
-			ms = max(0, int((deadline-Monotonic())/1e6))
+			ms = max(0, int((deadline-Monotonic()+1e6-1)/1e6))
 		}
 	}
 }
