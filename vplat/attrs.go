@@ -3,6 +3,7 @@ package vplat
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/linuxzones/zones/configs"
@@ -17,7 +18,13 @@ const (
 	AttrSparseUsr = "sparse-usr"
 	// AttrSparseUsrLocal says what /usr/local of a sparse zone is: nothing, or the host's.
 	AttrSparseUsrLocal = "sparse-usr-local"
+	// AttrShutdownTimeout is how many seconds a graceful shutdown may take; the supervisor
+	// reads it, here it is only checked.
+	AttrShutdownTimeout = "shutdown-timeout"
 )
+
+// ShutdownTimeoutMax is the most seconds of AttrShutdownTimeout: a day.
+const ShutdownTimeoutMax = 24 * 60 * 60
 
 // Values of the attributes; the first of each is the default.
 const (
@@ -54,6 +61,11 @@ func readAttributes(z *configs.Zone, b configs.Brand) (attributes, error) {
 			into, allowed = &a.usr, []string{usrReadOnly, usrCopyOnWrite}
 		case AttrSparseUsrLocal:
 			into, allowed = &a.local, []string{localEmpty, localHost}
+		case AttrShutdownTimeout:
+			if n, err := strconv.ParseUint(attr.Value, 10, 32); err != nil || n < 1 || n > ShutdownTimeoutMax {
+				return a, refuse(what, "%s is not a number of seconds from 1 to %d", quote(attr.Value), ShutdownTimeoutMax)
+			}
+			continue
 		default:
 			continue
 		}

@@ -34,6 +34,8 @@ var refusals = []struct {
 	{"hostname", attr(AttrHostname, "web_1"), []string{"attr hostname", `"web_1"`, "letters, digits"}},
 	{"hostname too long", attr(AttrHostname, strings.Repeat("h", 65)), []string{"attr hostname", "at most 64"}},
 	{"usr", attr(AttrSparseUsr, "rw"), []string{"attr sparse-usr", "read-only, copy-on-write"}},
+	{"shutdown", attr(AttrShutdownTimeout, "soon"), []string{"attr shutdown-timeout", `"soon"`, "from 1 to 86400"}},
+	{"shutdown of no time", attr(AttrShutdownTimeout, "0"), []string{"attr shutdown-timeout", "from 1 to 86400"}},
 	{"usr/local", attr(AttrSparseUsrLocal, "mine"), []string{"attr sparse-usr-local", "empty, host"}},
 	{"usr of a whole zone", edit(func(z *configs.Zone) { z.Brand = "whole"; attr(AttrSparseUsr, "read-only")(z) }), []string{"attr sparse-usr", "only a zone of brand sparse"}},
 	{"type of attr", edit(func(z *configs.Zone) {

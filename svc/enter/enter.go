@@ -62,7 +62,7 @@ func begin(u *account.User, c call) bool {
 }
 
 func become(u *account.User, c call) int {
-	env := session.Environment(u, c.term)
+	env := append(session.Environment(u, c.term), session.Locale(os.Environ())...)
 	if c.mode == command {
 		err := session.Exec(c.words, env, session.Path(u.UID))
 		say(account.Printable(c.words[0]) + ": " + reason(err))

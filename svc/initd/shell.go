@@ -66,13 +66,14 @@ func Console() int {
 // not run is named; one that is not there is not.
 func becomeShell(u *account.User, term string) int {
 	status := session.ExitNotFound
+	locale := session.Locale(os.Environ())
 	for _, path := range append([]string{session.Shell(u)}, shells...) {
 		u.Shell = path
 		name := session.LoginName(path)
 		if name == "-busybox" {
 			name = "-sh"
 		}
-		err := handover.Exec(path, []string{name}, session.Environment(u, term))
+		err := handover.Exec(path, []string{name}, append(session.Environment(u, term), locale...))
 		if !errors.Is(err, unix.ENOENT) {
 			status = complain("cannot execute " + account.Printable(path) + ": " + err.Error())
 		}

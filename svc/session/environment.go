@@ -2,6 +2,7 @@ package session
 
 import (
 	"path"
+	"strings"
 
 	"github.com/linuxzones/zones/svc/account"
 )
@@ -41,6 +42,19 @@ func Environment(u *account.User, term string) []string {
 		env = append(env, "TERM="+term)
 	}
 	return env
+}
+
+// Locale picks from the platform's environment what says in which language and time zone a
+// session speaks.
+func Locale(environ []string) []string {
+	var out []string
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		if name == "LANG" || name == "LANGUAGE" || name == "TZ" || strings.HasPrefix(name, "LC_") {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // Home is never empty.

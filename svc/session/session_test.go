@@ -30,6 +30,13 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+func TestLocale(t *testing.T) {
+	in := []string{"PATH=/x", "LANG=C.UTF-8", "LC_ALL=de_DE", "TZ=UTC", "LD_PRELOAD=/evil.so", "LANGX=no", "LC_=", "ENV=/x"}
+	if got, want := Locale(in), []string{"LANG=C.UTF-8", "LC_ALL=de_DE", "TZ=UTC", "LC_="}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestValidTerm(t *testing.T) {
 	for term, want := range map[string]bool{
 		"vt100": true, "xterm-256color": true, "screen.xterm_x+y": true,

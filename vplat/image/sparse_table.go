@@ -20,7 +20,7 @@ var sparsePlaces = []struct {
 	{"home", 0o755, ""}, {"root", 0o700, ""}, {"opt", 0o755, ""}, {"srv", 0o755, ""},
 	{"mnt", 0o755, ""}, {"media", 0o755, ""},
 	{"etc", 0o755, ""}, {"etc/svc", 0o755, ""}, {"etc/svc/volatile", 0o755, ""},
-	{"etc/opt", 0o755, ""},
+	{"etc/opt", 0o755, ""}, {"etc/profile.d", 0o755, ""},
 	{"var", 0o755, ""}, {"var/cache", 0o755, ""}, {"var/lib", 0o755, ""}, {"var/lib/misc", 0o755, ""},
 	{"var/local", 0o755, ""}, {"var/log", 0o755, ""}, {"var/mail", 0o2775, "mail"}, {"var/opt", 0o755, ""},
 	{"var/spool", 0o755, ""}, {"var/spool/cron", 0o755, ""}, {"var/tmp", 0o1777, ""},
@@ -50,6 +50,7 @@ var sparseFiles = []sparseFile{
 	{"etc/nsswitch.conf", 0o644, "", (*sparse).nsswitchConf},
 	{"etc/environment", 0o644, "", (*sparse).environment},
 	{"etc/fstab", 0o644, "", empty},
+	{"etc/profile.d/zones.sh", 0o644, "", profile},
 	{"etc/mnttab", 0o444, "", empty},     // a mount point
 	{"etc/machine-id", 0o444, "", empty}, // the zone is a machine of its own
 	{"var/log/wtmp", 0o664, "utmp", empty},
@@ -106,3 +107,9 @@ var environmentKept = []string{"PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "EDITOR
 var nsswitchKept = []string{"files", "dns", "compat"}
 
 func empty(*sparse) ([]byte, error) { return nil, nil }
+
+// profile puts our programs back where every login has them: the host's /etc/profile sets a
+// PATH of its own.
+func profile(*sparse) ([]byte, error) {
+	return []byte("case :$PATH: in\n*:/lib/svc/bin:*) ;;\n*) PATH=/lib/svc/bin:$PATH ;;\nesac\n"), nil
+}

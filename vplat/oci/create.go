@@ -90,6 +90,10 @@ func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
 	return c, nil
 }
 
+// noCgroup names a cgroup that is never there, beside the one that zrun and so the zone's init
+// live in: libcontainer looks whether it is free, fails to make it, and goes on without.
+const noCgroup = "none"
+
 // config turns the Spec into libcontainer's, with what only this moment knows: where the
 // root was put together, the namespaces to join, the cgroup.
 func (s *scratch) config(spec *specs.Spec, r *helper.Request) (*lconfigs.Config, error) {
@@ -100,7 +104,7 @@ func (s *scratch) config(spec *specs.Spec, r *helper.Request) (*lconfigs.Config,
 		}
 	}
 	spec.Linux.CgroupsPath = ""
-	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{CgroupName: r.Zone, Spec: spec})
+	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{CgroupName: noCgroup, Spec: spec})
 	if err != nil {
 		return nil, err
 	}

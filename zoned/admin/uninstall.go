@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/internal/sys"
@@ -31,7 +34,7 @@ func (a *Admin) Uninstall(ctx context.Context, force Force) error {
 		return err
 	}
 	if force == Unforced {
-		yes, err := a.confirm(Uninstall)
+		yes, err := a.confirm(ctx, Uninstall)
 		if err != nil || !yes {
 			return err
 		}
@@ -114,11 +117,15 @@ func (a *Admin) sendAway(ctx context.Context) error {
 }
 
 // confirm asks a person; without a terminal there is nobody to ask.
-func (a *Admin) confirm(cmd Command) (bool, error) {
+func (a *Admin) confirm(ctx context.Context, cmd Command) (bool, error) {
 	if !a.InTTY {
 		return false, fmt.Errorf("Input not from terminal and -F not specified: %s not done.", cmd)
 	}
 	_, _ = fmt.Fprintf(a.Out, "Are you sure you want to %s zone %s (y/[n])? ", cmd, a.Zone)
+	if err := awaitInput(ctx, a.In); err != nil {
+		_, _ = fmt.Fprintln(a.Out)
+		return false, err
+	}
 	in := bufio.NewReaderSize(a.In, answerBytesMax)
 	line, _, err := in.ReadLine()
 	if err != nil {
@@ -126,6 +133,31 @@ func (a *Admin) confirm(cmd Command) (bool, error) {
 	}
 	answer := strings.ToLower(strings.TrimSpace(string(line)))
 	return answer == "y" || answer == "yes", nil
+}
+
+// interruptPollMs is how often a wait for an answer looks whether it was interrupted.
+const interruptPollMs = 100
+
+// awaitInput waits until a terminal has a line, or the command is interrupted: what is typed
+// after ^C must not be taken for the answer.
+func awaitInput(ctx context.Context, in io.Reader) error {
+	f, ok := in.(*os.File)
+	if !ok {
+		return nil
+	}
+	for {
+		p := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+		n, err := unix.Poll(p, interruptPollMs)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil && err != unix.EINTR {
+			return err
+		}
+		if err == nil && n > 0 {
+			return nil
+		}
+	}
 }
 
 // Mark writes a zone's state into the index by hand: only incomplete can be marked.
