@@ -197,6 +197,12 @@ func (z *Zone) resume(op operation) {
 		z.remember(r)
 	}
 	left := op.Phases[min(len(op.Past), len(op.Phases)):]
+	if op.Failed != nil {
+		left = halt
+		for _, m := range op.Failed {
+			r.tell(m)
+		}
+	}
 	if len(left) > 0 && left[0] == phaseReady && len(z.journal.hist.steps) > 0 {
 		left = append([]phase{phaseHalt}, left...) // half-built: undone, then anew
 	}
@@ -208,8 +214,11 @@ func (z *Zone) resume(op operation) {
 		}
 	}
 	z.log.WithField("op", string(op.Verb)).WithField("phases", left).Warn("the supervisor before this one was interrupted; going on")
+	if left[0] == phaseHalt && z.state >= configs.Ready && z.state < configs.Down {
+		z.state = configs.ShuttingDown
+	}
 	z.publish()
-	z.run(r, &operation{ID: op.ID, Verb: op.Verb, Phases: left, BootArgs: op.BootArgs, BootArgsGiven: op.BootArgsGiven, Attempt: op.Attempt + 1, Revive: op.Revive})
+	z.run(r, &operation{ID: op.ID, Verb: op.Verb, Phases: left, BootArgs: op.BootArgs, BootArgsGiven: op.BootArgsGiven, Attempt: op.Attempt + 1, Revive: op.Revive, Failed: op.Failed})
 }
 
 // concludeResumed answers for an operation of which only the result is missing.

@@ -19,7 +19,6 @@ const orphansMax = 256
 // death takes the end of a child of the keeper: the zone's init, a login, or neither.
 func (z *Zone) death(d keeper.Death) {
 	if z.inc != nil && z.inc.is(d) {
-		z.forget(d)
 		z.inc.dead(d)
 		if z.busy == nil {
 			z.initDied(z.inc)
@@ -49,7 +48,6 @@ func (z *Zone) matchDeaths(inc *incarnation) {
 	for i, d := range z.deaths {
 		if inc.is(d) {
 			z.deaths = append(z.deaths[:i], z.deaths[i+1:]...)
-			z.forget(d)
 			inc.dead(d)
 			return
 		}
@@ -61,6 +59,7 @@ func (i *incarnation) is(d keeper.Death) bool { return i.initPid == d.Pid && i.i
 func (i *incarnation) dead(d keeper.Death) {
 	if !i.isDead() {
 		i.status = d.Status
+		i.death = &d
 		close(i.died)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,8 @@ type record struct {
 	// do, done, undo, undone
 	Step string    `json:"step,omitempty"`
 	Data *stepData `json:"data,omitempty"`
+	// failed
+	Replies []api.Reply `json:"replies,omitempty"`
 	// end
 	Result *result  `json:"result,omitempty"`
 	Revive *revival `json:"revive,omitempty"`
@@ -49,8 +52,9 @@ type record struct {
 const (
 	recOpen   = "open"
 	recOp     = "op"
-	recPhase  = "phase" // one phase of the operation is over
-	recDown   = "down"  // it could not be halted
+	recPhase  = "phase"  // one phase of the operation is over
+	recDown   = "down"   // it could not be halted
+	recFailed = "failed" // what was done of it is being undone
 	recDo     = "do"
 	recDone   = "done"
 	recUndo   = "undo"
@@ -72,6 +76,9 @@ type operation struct {
 	Revive *revival `json:"revive,omitempty"`
 	// Attempt counts supervisors that died during it.
 	Attempt int `json:"attempt,omitempty"`
+	// Failed is what was said of its failure, once there was one: it is not tried again, only
+	// undone.
+	Failed []api.Reply `json:"failed,omitempty"`
 }
 
 // revival is a boot that waits, since the zone's init died too often to boot it at once.
@@ -197,6 +204,10 @@ func (h *history) apply(r *record) {
 		h.down = h.down && len(h.steps) > 0
 	case recDown:
 		h.down = true
+	case recFailed:
+		if h.open != nil {
+			h.open.Failed = r.Replies
+		}
 	case recEnd:
 		if h.open = nil; r.Revive != nil {
 			h.revive = r.Revive
@@ -295,6 +306,8 @@ func (j *journal) log(r *record) error {
 	if err != nil {
 		return err
 	}
+	j.crashpoint("before " + r.name())
+	defer j.crashpoint("after " + r.name())
 	if _, err := j.file.Write(b); err != nil {
 		// Half a line in the middle would make the whole unreadable.
 		_ = j.file.Truncate(j.size)
@@ -308,6 +321,8 @@ func (j *journal) log(r *record) error {
 // begin notes an operation; the file starts anew with it, so that it does not grow.
 func (j *journal) begin(op *operation) error {
 	j.hist.open, j.hist.revive = op, nil
+	j.crashpoint("before " + recOp)
+	defer j.crashpoint("after " + recOp)
 	return j.rewrite()
 }
 
@@ -324,6 +339,9 @@ func (j *journal) end(r result) error {
 	}
 	return j.log(rec)
 }
+
+// name tells a record's place in an operation.
+func (r *record) name() string { return strings.TrimSpace(r.Type + " " + r.Step + string(r.Phase)) }
 
 // result finds how the operation of a request ended.
 func (h *history) result(id string) (result, bool) {

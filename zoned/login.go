@@ -135,6 +135,7 @@ func (z *Zone) startLogin(l *login, q *helper.Request) (s started, err error) {
 	if err != nil {
 		return s, err
 	}
+	z.journal.crashpoint("login marked")
 	var stdio []int
 	for _, f := range l.r.stdio {
 		stdio = append(stdio, f.Int())
@@ -144,6 +145,7 @@ func (z *Zone) startLogin(l *login, q *helper.Request) (s started, err error) {
 		undoLogin(l.dir)
 		return s, err
 	}
+	z.journal.crashpoint("login made")
 	if reply.Error != "" {
 		return s, errors.New(reply.Error)
 	}
@@ -156,6 +158,7 @@ func (z *Zone) startLogin(l *login, q *helper.Request) (s started, err error) {
 		undoLogin(l.dir)
 		return s, err
 	}
+	z.journal.crashpoint("login kept")
 	if len(fds) > 1 {
 		s.tty = fds[1]
 	}
@@ -170,8 +173,7 @@ const undoLimit = 5 * time.Second
 func undoLogin(dir string) {
 	ctx, cancel := context.WithTimeout(context.Background(), undoLimit)
 	defer cancel()
-	_ = cgroup2.Kill(dir)
-	_ = cgroup2.AwaitEmpty(ctx, dir)
+	_ = killAll(ctx, dir)
 	_ = cgroup2.Remove(dir)
 }
 

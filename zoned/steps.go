@@ -157,10 +157,7 @@ func doCgroup(_ context.Context, w *worker, d *stepData) error {
 func undoCgroup(ctx context.Context, w *worker, d *stepData) error {
 	dir := w.z.cgroupDir(d.Cgroup)
 	for {
-		if err := cgroup2.Kill(dir); err != nil {
-			return err
-		}
-		if err := cgroup2.AwaitEmpty(ctx, dir); err != nil {
+		if err := killAll(ctx, dir); err != nil {
 			return err
 		}
 		err := cgroup2.Remove(dir)
@@ -187,6 +184,7 @@ func doPlatform(ctx context.Context, w *worker, d *stepData) error {
 	if reply.Error != "" {
 		return errors.New(reply.Error)
 	}
+	z.journal.crashpoint("within do platform")
 	if len(fds) != 3 || reply.Init == nil {
 		return fmt.Errorf("zrun answered with %d descriptors", len(fds))
 	}
@@ -214,13 +212,10 @@ func doPlatform(ctx context.Context, w *worker, d *stepData) error {
 // undoPlatform forgets a zone whose processes are dead: namespaces and mounts went with them.
 func undoPlatform(ctx context.Context, w *worker, d *stepData) error {
 	z := w.z
-	dir := z.cgroupDir(d.Cgroup)
-	if err := cgroup2.Kill(dir); err != nil {
+	if err := killAll(ctx, z.cgroupDir(d.Cgroup)); err != nil {
 		return err
 	}
-	if err := cgroup2.AwaitEmpty(ctx, dir); err != nil {
-		return err
-	}
+	z.journal.crashpoint("within undo platform")
 	_ = z.console.SetInput(nil)
 	for _, slot := range []string{keeper.SlotPty, slotBoot} {
 		// A keeper that is dead holds nothing.
@@ -277,11 +272,7 @@ func (w *worker) endProcesses() error {
 		if l.Data.Cgroup == "" || l.Name != "cgroup" {
 			continue
 		}
-		dir := w.z.cgroupDir(l.Data.Cgroup)
-		if err := cgroup2.Kill(dir); err != nil {
-			return err
-		}
-		if err := cgroup2.AwaitEmpty(ctx, dir); err != nil {
+		if err := killAll(ctx, w.z.cgroupDir(l.Data.Cgroup)); err != nil {
 			return err
 		}
 	}
@@ -289,6 +280,26 @@ func (w *worker) endProcesses() error {
 		return nil
 	}
 	return awaitExit(ctx, w.inc.initPid, w.inc.initStart)
+}
+
+// killAgain is after how long a cgroup that is not empty is killed once more.
+const killAgain = 250 * time.Millisecond
+
+// killAll kills every process in dir and below, and waits until none is left. Once is not
+// always enough: a process of several threads that another thread of it takes over by execve
+// just then has a leader that is dying, which the kernel takes for the whole.
+func killAll(ctx context.Context, dir string) error {
+	for {
+		if err := cgroup2.Kill(dir); err != nil {
+			return err
+		}
+		wait, cancel := context.WithTimeout(ctx, killAgain)
+		err := cgroup2.AwaitEmpty(wait, dir)
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, cgroup2.ErrBusy) {
+			return err
+		}
+	}
 }
 
 // exitPoll is how often it is looked whether the time allowed is over; the wait itself is

@@ -116,7 +116,9 @@ func (w *worker) phases() error {
 		_ = w.halt()
 		return errors.New("interrupted too often")
 	}
-	w.announce()
+	if w.op.Attempt == 0 {
+		w.announce()
+	}
 	for _, p := range w.op.Phases {
 		var err error
 		switch p {
@@ -135,9 +137,16 @@ func (w *worker) phases() error {
 			return err
 		}
 	}
+	if w.op.Failed != nil {
+		w.bootFailed()
+		return errFailed
+	}
 	w.concluded()
 	return nil
 }
+
+// errFailed: the operation failed under a supervisor before this one, which said why.
+var errFailed = errors.New("failed before the supervisor was replaced, undone since")
 
 // announce tells the console what begins.
 func (w *worker) announce() {
@@ -171,10 +180,18 @@ func (w *worker) failed(p phase, err error) {
 	if !errors.As(err, &said) {
 		w.say(api.LevelError, keyStepFailed, commandName(w.op.Verb), err.Error())
 	}
+	if jerr := w.z.journal.log(&record{Type: recFailed, Replies: w.r.said()}); jerr != nil {
+		w.log.WithError(jerr).Error("journal")
+	}
 	if herr := w.halt(); herr != nil {
 		w.say(api.LevelError, keyDestroyWhy, herr.Error())
 		w.say(api.LevelError, keyDestroy)
 	}
+	w.bootFailed()
+}
+
+// bootFailed tells the console.
+func (w *worker) bootFailed() {
 	if w.op.Verb != api.VerbReady {
 		w.z.notice(wire.BootFailed, "")
 	}

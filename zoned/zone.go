@@ -81,6 +81,9 @@ type incarnation struct {
 	since     int64
 	died      chan struct{}   // closed when init is dead
 	status    unix.WaitStatus // its wait status, then
+	// death is the keeper's word on it. The keeper forgets it with the incarnation: until then
+	// what follows from it may have to be begun by a successor.
+	death *keeper.Death
 }
 
 // event is what the owner is told.
@@ -228,10 +231,8 @@ func (z *Zone) remember(r *request) {
 // transition decides what a verb means in the present state.
 func (z *Zone) transition(r *request) {
 	if z.busy != nil {
-		if z.state == configs.ShuttingDown || r.Verb != api.VerbShutdown {
-			z.enqueue(r)
-			return
-		}
+		z.enqueue(r)
+		return
 	}
 	st, err := z.effective(r)
 	if err != nil {
@@ -319,6 +320,16 @@ func (z *Zone) notice(n wire.Notice, args string) {
 	}
 }
 
+// bury forgets an incarnation that is halted.
+func (z *Zone) bury(inc *incarnation) {
+	if inc.death != nil {
+		z.forget(*inc.death)
+	}
+	if !inc.isDead() {
+		close(inc.died) // the keeper's word on its init is still on its way
+	}
+}
+
 // setState takes a worker's word on where the zone is, and publishes it.
 func (z *Zone) setState(s configs.State, inc *incarnation) {
 	if inc != nil && z.inc != inc {
@@ -327,9 +338,8 @@ func (z *Zone) setState(s configs.State, inc *incarnation) {
 	if s != z.state {
 		z.log.WithFields(logrus.Fields{"from": z.state.String(), "state": s.String()}).Info("state")
 	}
-	if z.inc != nil && z.inc != inc && !z.inc.isDead() {
-		// It was halted, and the keeper's word on its init is still on its way.
-		close(z.inc.died)
+	if z.inc != nil && z.inc != inc {
+		z.bury(z.inc)
 	}
 	z.state, z.inc = s, inc
 	z.publish()
