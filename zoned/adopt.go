@@ -60,9 +60,13 @@ func incarnationOf(steps []liveStep) *incarnation {
 	var inc *incarnation
 	for _, s := range steps {
 		d := s.Data
-		switch s.Name {
-		case "id":
+		if s.Name == "id" {
 			inc = &incarnation{id: d.ZoneID, since: d.Since, died: make(chan struct{})}
+		}
+		if inc == nil {
+			continue // before the id, or of a journal whose id was undone first
+		}
+		switch s.Name {
 		case "range":
 			inc.idBase = d.IDBase
 		case "cgroup":

@@ -182,6 +182,21 @@ func TestStateOf(t *testing.T) {
 	}
 }
 
+// TestIncarnationOfAnyOrder: a journal in which later steps live on without the first must
+// not end the supervisor that is to clean up.
+func TestIncarnationOfAnyOrder(t *testing.T) {
+	names := []string{"snapshot", "id", "range", "cgroup", "platform", "boot", "unknown"}
+	for i := range names {
+		for j := range names {
+			steps := []liveStep{{Name: names[i]}, {Name: names[j]}}
+			inc := incarnationOf(steps)
+			if (inc != nil) != (names[i] == "id" || names[j] == "id") {
+				t.Errorf("%s, %s: %+v", names[i], names[j], inc)
+			}
+		}
+	}
+}
+
 // TestRecordsKeepAllTheirFields: a field of the journal that json leaves out is lost with
 // the supervisor.
 func TestRecordsKeepAllTheirFields(t *testing.T) {

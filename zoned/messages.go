@@ -22,8 +22,6 @@ const (
 	keyUnknownVerb      = "door.verb"
 	keyStep             = "step"
 	keyStepFailed       = "step.failed"
-	keyUnable           = "unable"
-	keyUndone           = "undone"
 	keyInitStat         = "init.stat"
 	keyInitNotExec      = "init.exec"
 	keyInitUnable       = "init.unable"
@@ -41,7 +39,6 @@ const (
 	keyRecovered        = "recovered"
 	keyInterrupted      = "interrupted"
 	keyWarning          = "warning"
-	keyNotUninstalling  = "leaving"
 	keyZoneState        = "zone.state"
 )
 
@@ -60,8 +57,6 @@ var english = map[string]string{
 	keyUnknownVerb:      "invalid command '%s'",
 	keyStep:             "%s",
 	keyStepFailed:       "%s: %s",
-	keyUnable:           "unable to %s zone",
-	keyUndone:           "what was done is undone; the zone is in state '%s'",
 	keyInitStat:         "could not stat %s: %s",
 	keyInitNotExec:      "%s is not executable",
 	keyInitUnable:       "unable to boot zone: %s: %s",
@@ -79,7 +74,6 @@ var english = map[string]string{
 	keyRecovered:        "zone '%s': WARNING: zone is in state '%s', but zoneadmd does not appear to be available; restarted zoneadmd to recover.",
 	keyInterrupted:      "the supervisor was interrupted %s times during %s; given up",
 	keyWarning:          "WARNING: %s",
-	keyNotUninstalling:  "the supervisor is leaving",
 	keyZoneState:        "unable to determine state of zone: %s",
 }
 
