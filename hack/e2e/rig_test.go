@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -90,6 +91,26 @@ func background(t *testing.T, z *testenv.Zones, program string, args ...string) 
 	}()
 	return ch
 }
+
+// output is what a program prints while one looks.
+type output struct {
+	mu   sync.Mutex // guards text
+	text strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func (o *output) has(s string) bool { return strings.Contains(o.String(), s) }
 
 // listed is the zone's state as zoneadm tells it.
 func listed(t *testing.T, z *testenv.Zones, zone string) string {
