@@ -16,7 +16,8 @@ func resetProcess() {
 	unix.Umask(0o022)
 	_ = writeFile("/proc/self/oom_score_adj", "0")
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 0)
-	_, _ = unix.KeyctlJoinSessionKeyring("")
+	// A new one without a name, which x/sys's own function can not ask for.
+	_, _ = unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
 	// Descriptors that were left open for us are not for the supervisor either.
 	_ = unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
 	resetLimits()
