@@ -38,9 +38,18 @@ func (z *Zone) adopt(held *keeper.Held) {
 	z.verify(held)
 	z.publish()
 	z.hold()
-	if z.busy == nil && z.inc.isDead() {
+	if z.busy == nil && z.inc.isDead() && (z.state < configs.Down || !z.populated()) {
 		z.initDied(z.inc)
 	}
+}
+
+// populated says whether processes of the zone are there, or can not be told.
+func (z *Zone) populated() bool {
+	populated, err := cgroup2.Populated(z.cgroupDir(z.inc.cgroup))
+	if err != nil {
+		z.log.WithError(err).Warn("look for the zone's processes")
+	}
+	return populated || err != nil
 }
 
 // settle makes sure that nothing is left of a zone whose journal says that nothing is.
@@ -176,13 +185,9 @@ func (z *Zone) verify(held *keeper.Held) {
 	if z.slots.fd(keeper.SlotPty).Valid() {
 		return
 	}
-	populated, err := cgroup2.Populated(z.cgroupDir(z.inc.cgroup))
-	if err != nil {
-		z.log.WithError(err).Warn("look for the zone's processes")
-	}
 	was := z.state
 	z.state = configs.Down
-	if populated {
+	if z.populated() {
 		z.warn(message(api.LevelWarning, keyRecovered, z.name, was.String()).Text)
 		return
 	}
