@@ -117,6 +117,7 @@ func trace() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	fmt.Println("traced")
-	select {}
+	for { // with a select the runtime would tell a deadlock
+		time.Sleep(time.Hour)
+	}
 }
