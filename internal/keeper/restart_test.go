@@ -327,7 +327,8 @@ func TestSignals(t *testing.T) {
 	check(t, err)
 	for _, field := range []string{"SigIgn", "SigBlk"} {
 		m := regexp.MustCompile(field + `:\s+([0-9a-f]+)`).FindSubmatch(b)
-		if v, _ := strconv.ParseUint(string(m[1]), 16, 64); v != 0 {
+		// 32 and 33 are the C library's own: make(1) leaves them ignored to its children.
+		if v, _ := strconv.ParseUint(string(m[1]), 16, 64); v&^(3<<31) != 0 {
 			t.Errorf("%s of what the supervisor starts is %#x", field, v)
 		}
 	}
