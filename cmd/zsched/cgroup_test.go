@@ -56,7 +56,7 @@ func TestCgroupIsLeft(t *testing.T) {
 	// Something of the other zone stays: what is in use is left alone.
 	check(t, cgroup2.Make(i.cgroup(t, "/mail/g1")))
 	web.leave()
-	mail.wait()
+	mail.leave()
 	if exists(i.cgroup(t, "/web")) || exists(i.cgroup(t, "/mail/sup")) || !exists(i.cgroup(t, "/mail/g1")) {
 		t.Error("what was the keeper's is there, or what was not is gone")
 	}

@@ -48,7 +48,7 @@ func check(t testing.TB, err error) {
 }
 
 // zonedMain is a supervisor that does what the file "plan" of its instance says, line by line,
-// and leaves when there is a file "leave".
+// and leaves when there is a file "leave.ZONE".
 func zonedMain() int {
 	root := os.Getenv(layout.EnvRoot)
 	write := func(name, text string) {
@@ -97,7 +97,7 @@ func zonedMain() int {
 	}
 	write("pid", strconv.Itoa(os.Getpid()))
 	for {
-		if _, err := os.Stat(filepath.Join(root, "leave")); err == nil {
+		if _, err := os.Stat(filepath.Join(root, "leave."+os.Args[2])); err == nil {
 			_ = c.Hold(false)
 			_ = c.Quit()
 			return 0
@@ -246,7 +246,7 @@ func (z *zsched) start() *zsched {
 	check(z.t, z.cmd.Start())
 	go func() { _ = z.cmd.Wait(); close(z.done) }()
 	z.t.Cleanup(func() {
-		_ = os.WriteFile(filepath.Join(z.i.root, "leave"), nil, 0o600)
+		_ = os.WriteFile(filepath.Join(z.i.root, "leave."+z.zone), nil, 0o600)
 		select {
 		case <-z.done:
 		case <-time.After(testenv.Deadline(10 * time.Second)):
@@ -254,7 +254,7 @@ func (z *zsched) start() *zsched {
 			<-z.done
 			z.t.Error("zsched did not leave with its supervisor")
 		}
-		_ = os.Remove(filepath.Join(z.i.root, "leave"))
+		_ = os.Remove(filepath.Join(z.i.root, "leave."+z.zone))
 	})
 	return z
 }
@@ -294,7 +294,7 @@ func (z *zsched) wait() int {
 // leave has the supervisor leave and gives zsched's exit code.
 func (z *zsched) leave() int {
 	z.t.Helper()
-	name := filepath.Join(z.i.root, "leave")
+	name := filepath.Join(z.i.root, "leave."+z.zone)
 	check(z.t, os.WriteFile(name, nil, 0o600))
 	defer os.Remove(name)
 	return z.wait()
