@@ -1,11 +1,13 @@
 package zoned
 
 import (
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/zoned/api"
 )
 
@@ -50,6 +52,20 @@ func TestRestartDelays(t *testing.T) {
 	}
 	if got := r.next(0); got != 0 {
 		t.Fatalf("the first death after it: %s, want at once", got)
+	}
+}
+
+// TestLived: an init that was started before this test has lived as long as the kernel says,
+// whatever the clock on the wall does.
+func TestLived(t *testing.T) {
+	start, err := sys.StartTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	older, younger := incarnation{initStart: start - 60*ticksPerSecond}, incarnation{initStart: start}
+	a, b := younger.lived(), older.lived()
+	if a < 0 || b-a < 60*time.Second {
+		t.Fatalf("lived %s, and %s a minute older", a, b)
 	}
 }
 

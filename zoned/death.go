@@ -54,6 +54,19 @@ func (z *Zone) matchDeaths(inc *incarnation) {
 	}
 }
 
+// ticksPerSecond is USER_HZ, in which /proc gives start times; it is the same on every
+// architecture that Go runs on.
+const ticksPerSecond = 100
+
+// lived is how long ago init was started, by a clock that nobody sets.
+func (i *incarnation) lived() time.Duration {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return 0
+	}
+	return time.Duration(now.Nano()) - time.Duration(i.initStart)*time.Second/ticksPerSecond
+}
+
 func (i *incarnation) is(d keeper.Death) bool { return i.initPid == d.Pid && i.initStart == d.Start }
 
 func (i *incarnation) dead(d keeper.Death) {
@@ -129,7 +142,7 @@ func (z *Zone) initDied(inc *incarnation) {
 }
 
 func (z *Zone) reviveInit(r *request, inc *incarnation) {
-	delay := z.restarts.next(time.Since(time.Unix(inc.since, 0)))
+	delay := z.restarts.next(inc.lived())
 	z.log.WithField("status", describe(inc.status)).Warnf("init died; the zone is booted again after %s", delay)
 	z.say(fmt.Sprintf("init(8) died: %s: restarting automatically", describe(inc.status)))
 	if delay == 0 {
