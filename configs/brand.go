@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/linuxzones/zones/configs/privilege"
@@ -112,34 +113,43 @@ func (b Brand) Privileges(ip IPType) Privileges {
 // LimitPriv. Errors: privilege.ErrUnknown, ErrPrivProhibited, ErrPrivRequired, or an
 // unknown brand.
 func (z *Zone) Privileges() (privilege.Set, error) {
+	set, _, err := z.privileges()
+	return set, err
+}
+
+// privileges gives what LimitPriv denies besides.
+func (z *Zone) privileges() (set, denied privilege.Set, err error) {
 	b, err := LookupBrand(z.Brand)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rules := b.Privileges(z.IPType)
 	if z.LimitPriv == "" {
-		return rules.Default, nil
+		return rules.Default, nil, nil
 	}
-	set, err := privilege.Parse(z.LimitPriv, rules.Default)
-	if err != nil {
-		return nil, err
+	if set, denied, err = privilege.ParseDenied(z.LimitPriv, rules.Default); err != nil {
+		return nil, nil, err
 	}
 	if bad := set.Both(rules.Prohibited); len(bad) > 0 {
-		return nil, fmt.Errorf("%w: %s, for brand %s with ip-type %s", ErrPrivProhibited, bad, b.Name, z.IPType)
+		return nil, nil, fmt.Errorf("%w: %s, for brand %s with ip-type %s", ErrPrivProhibited, bad, b.Name, z.IPType)
 	}
 	if missing := rules.Required.Minus(set); len(missing) > 0 {
-		return nil, fmt.Errorf("%w: %s", ErrPrivRequired, missing)
+		return nil, nil, fmt.Errorf("%w: %s", ErrPrivRequired, missing)
 	}
-	return set, nil
+	return set, denied, nil
 }
 
 // Capabilities gives the Linux capabilities of the zone's privilege set, CAP_ names in
 // alphabetical order: the bounding set of every process in the zone. CAP_SYS_ADMIN is
-// among them only when LimitPriv asks for sys_mount or sys_admin.
+// among them only when LimitPriv asks for sys_mount or sys_admin. A capability behind a
+// privilege that LimitPriv denies is not among them, even when another privilege would give
+// it: net_rawaccess and net_icmpaccess are both CAP_NET_RAW, and a zone that is denied the
+// first must not have raw sockets.
 func (z *Zone) Capabilities() ([]string, error) {
-	set, err := z.Privileges()
+	set, denied, err := z.privileges()
 	if err != nil {
 		return nil, err
 	}
-	return set.Capabilities(), nil
+	gone := denied.Capabilities()
+	return slices.DeleteFunc(set.Capabilities(), func(c string) bool { return slices.Contains(gone, c) }), nil
 }

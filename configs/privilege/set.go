@@ -108,22 +108,30 @@ func (s Set) Capabilities() []string {
 // original's priv_str_to_set. def is what default and zone stand for. A name that is
 // not known is ErrUnknown.
 func Parse(spec string, def Set) (Set, error) {
-	s := Set{}
+	s, _, err := ParseDenied(spec, def)
+	return s, err
+}
+
+// ParseDenied is Parse, and says which privileges were taken away by name (or by a set's) and
+// not given back behind that. A capability stands behind more than one privilege; who denies
+// one of them means it.
+func ParseDenied(spec string, def Set) (s, denied Set, err error) {
+	s, denied = Set{}, Set{}
 	for _, item := range strings.Split(spec, ",") {
 		name := strings.ToLower(strings.TrimSpace(item))
 		take := strings.HasPrefix(name, "-") || strings.HasPrefix(name, "!")
 		name = strings.TrimPrefix(name[min(len(name), boolInt(take)):], "priv_")
 		t, err := meaning(name, def)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if take {
-			s = s.Minus(t)
+			s, denied = s.Minus(t), denied.Union(t)
 		} else {
-			s = s.Union(t)
+			s, denied = s.Union(t), denied.Minus(t)
 		}
 	}
-	return s, nil
+	return s, denied, nil
 }
 
 func boolInt(b bool) int {

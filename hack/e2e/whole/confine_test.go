@@ -51,7 +51,7 @@ func TestCapabilities(t *testing.T) {
 	z := testenv.Instance(t)
 	sparseZone(t, z, "plain")
 	// Three privileges of the original stand for what is one capability here.
-	sparseZone(t, z, "less", "set limitpriv=default,!net_rawaccess,!net_icmpaccess,!net_observability,!file_chown,!sys_devices")
+	sparseZone(t, z, "less", "set limitpriv=default,!net_rawaccess,!file_chown,!sys_devices")
 	sparseZone(t, z, "shared", "set ip-type=shared")
 	for _, zone := range []string{"plain", "less", "shared"} {
 		want := plannedMask(t, z, zone)
