@@ -3,9 +3,11 @@ package keeper
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -61,65 +63,91 @@ func (r *rig) heard() (byProcess map[string][]string, doubled []string) {
 }
 
 // Ten thousand quick orphans while supervisors are killed: each end is told, with its code and
-// its start, to each supervisor at most once.
+// its start, to each supervisor at most once. Numbers come round meanwhile on hosts that have
+// 32,768 of them, which must confuse nobody.
 func TestOrphans(t *testing.T) {
-	const orphans = 10_000
+	const orphans, killsMax = 10_000, 100
 	r := start(t)
 	s := r.serving()
 	list := filepath.Join(r.dir, "orphans")
 	perl := s.do("run perl " + r.script(spawnOrphans) + " " + strconv.Itoa(orphans) + " " + list)
-	kills := 0
-	for {
-		if _, err := os.Stat(list + ".done"); err == nil {
-			break
-		}
+	kills, done := 0, false
+	for !done {
 		time.Sleep(time.Duration(rand.Intn(80)) * time.Millisecond)
-		s.kill(unix.SIGKILL)
-		kills++
-		s = r.serving()
+		if kills < killsMax {
+			s.kill(unix.SIGKILL)
+			kills++
+			s = r.serving()
+		}
+		_, err := os.Stat(list + ".done")
+		done = err == nil
 	}
 	want := expected(t, list+".done")
-	if len(want) != orphans {
-		t.Fatalf("%d numbers were used twice: the oracle is no good", orphans-len(want))
-	}
-	want[perl] = "0"
+	want[perl] = append(want[perl], "0")
 	var got map[string][]string
 	var doubled []string
-	testenv.Eventually(t, func() bool { got, doubled = r.heard(); return len(got) >= len(want) }, "all deaths to be told")
+	testenv.Eventually(t, func() bool { got, doubled = r.heard(); return len(got) >= orphans+1 }, "all deaths to be told")
 	if len(doubled) > 0 {
 		t.Errorf("told twice to one supervisor: %v", doubled)
 	}
-	for process, statuses := range got {
-		var pid string
-		_, err := fmt.Sscan(process, &pid)
-		check(t, err)
-		for _, status := range statuses {
-			if want[pid] != status {
-				t.Errorf("process %s ended with %q, not %q", process, status, want[pid])
+	if len(got) != orphans+1 {
+		t.Errorf("%d processes are said to have ended", len(got))
+	}
+	if byNumber := inOrder(t, got); !maps.EqualFunc(byNumber, want, slices.Equal) {
+		for pid := range want {
+			if !slices.Equal(byNumber[pid], want[pid]) {
+				t.Errorf("number %s ended with %v, not %v", pid, byNumber[pid], want[pid])
 			}
 		}
-		delete(want, pid)
 	}
-	if len(want) > 0 {
-		t.Errorf("%d deaths were never told: %v", len(want), want)
-	}
-	t.Logf("%d supervisors were killed meanwhile", kills)
+	t.Logf("%d supervisors were killed meanwhile; %d of %d numbers were used again", kills, len(got)-len(want), len(want))
 }
 
-// expected reads that list as wait statuses by number.
-func expected(t *testing.T, name string) map[string]string {
+// inOrder gives how the processes of each number ended, the one that started first at first.
+// Every supervisor that heard of a process must have heard the same.
+func inOrder(t *testing.T, got map[string][]string) map[string][]string {
+	t.Helper()
+	starts, ends := map[string][]int{}, map[string]map[int]string{}
+	for process, statuses := range got {
+		var pid string
+		var start int
+		_, err := fmt.Sscan(process, &pid, &start)
+		check(t, err)
+		for _, s := range statuses {
+			if s != statuses[0] {
+				t.Errorf("process %s ended with %v", process, statuses)
+			}
+		}
+		starts[pid] = append(starts[pid], start)
+		if ends[pid] == nil {
+			ends[pid] = map[int]string{}
+		}
+		ends[pid][start] = statuses[0]
+	}
+	byNumber := map[string][]string{}
+	for pid, list := range starts {
+		slices.Sort(list)
+		for _, start := range list {
+			byNumber[pid] = append(byNumber[pid], ends[pid][start])
+		}
+	}
+	return byNumber
+}
+
+// expected reads that list: the wait statuses of each number, in the order of its use.
+func expected(t *testing.T, name string) map[string][]string {
 	t.Helper()
 	f, err := os.Open(name)
 	check(t, err)
 	defer f.Close()
-	want := map[string]string{}
+	want := map[string][]string{}
 	for in := bufio.NewScanner(f); in.Scan(); {
 		var pid string
 		var code int
 		if _, err := fmt.Sscan(in.Text(), &pid, &code); err != nil {
 			t.Fatal(err)
 		}
-		want[pid] = strconv.Itoa(code << 8)
+		want[pid] = append(want[pid], strconv.Itoa(code<<8))
 	}
 	return want
 }
