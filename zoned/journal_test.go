@@ -135,6 +135,48 @@ func normal(h history) string {
 	return fmt.Sprintf("%+v %+v %+v %v", h.steps, h.results, h.open, h.down)
 }
 
+// TestJournalKeepsWhatIsToBeDone: a boot that waits, and a failure that is being undone.
+func TestJournalKeepsWhatIsToBeDone(t *testing.T) {
+	dir := t.TempDir()
+	j, err := openJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reopen := func() {
+		t.Helper()
+		j.file.Close()
+		if j, err = openJournal(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		reopen()
+	}
+	wait := &revival{At: 7, Delay: 9}
+	must(j.begin(&operation{Verb: api.VerbHalt, Phases: halt, Revive: wait}))
+	if j.hist.revive != nil || j.hist.open == nil || *j.hist.open.Revive != *wait {
+		t.Errorf("under way: %+v", j.hist)
+	}
+	must(j.end(result{}))
+	if j.hist.open != nil || j.hist.revive == nil || *j.hist.revive != *wait {
+		t.Errorf("waiting: %+v", j.hist)
+	}
+	must(j.begin(&operation{ID: "a", Verb: api.VerbBoot, Phases: toBoot}))
+	must(j.log(&record{Type: recFailed, Replies: []api.Reply{message(api.LevelError, keyDestroy)}}))
+	if h := j.hist; h.revive != nil || h.open == nil || len(h.open.Failed) != 1 || h.open.Failed[0].Key != keyDestroy {
+		t.Errorf("failed: %+v", h.open)
+	}
+	must(j.end(result{ID: "a"}))
+	if j.hist.open != nil || j.hist.revive != nil {
+		t.Errorf("ended: %+v", j.hist)
+	}
+	j.file.Close()
+}
+
 // TestJournalDoesNotGrow: a thousand operations leave a file of a few lines.
 func TestJournalDoesNotGrow(t *testing.T) {
 	dir := t.TempDir()

@@ -184,7 +184,11 @@ func (z *Zone) loginStarted(e evLogin) {
 	if e.failed != "" {
 		delete(z.logins, l.id)
 		_ = cgroup2.Remove(l.dir)
-		l.r.tell(message(api.LevelError, keyLoginFailed, e.failed))
+		m := message(api.LevelError, keyLoginFailed, e.failed)
+		if z.state != configs.Running { // a halt killed what was to start it
+			m = message(api.LevelError, keyLoginState, z.name, z.stateName())
+		}
+		l.r.tell(m)
 		z.finish(l.r, -1)
 		return
 	}
