@@ -13,32 +13,38 @@ import (
 	"github.com/linuxzones/zones/internal/testenv"
 )
 
+// shown holds all forms of the list against the state that zone web is in.
+func shown(t *testing.T, z *testenv.Zones, state string) {
+	t.Helper()
+	id := "-"
+	if s := z.Status("web"); s.ID != 0 {
+		id = fmt.Sprint(s.ID)
+	}
+	path := z.ZonePath("web")
+	table := "  ID NAME             STATUS     PATH                           BRAND    IP    \n" +
+		"   0 global           running    /                              native   shared\n" +
+		fmt.Sprintf("%4s %-16s %-10s %-30s %-8s %-6s\n", id, "web", state, path, "sparse", "excl")
+	if got := z.Must("zoneadm", "list", "-cv"); got != table {
+		t.Errorf("list -cv:\n%q\nwant\n%q", got, table)
+	}
+	line := regexp.MustCompile("^" + id + ":web:" + state + ":" + regexp.QuoteMeta(path) + ":[0-9a-f-]{0,36}:sparse:excl(usive)?\n$")
+	if got := z.Must("zoneadm", "-z", "web", "list", "-p"); !line.MatchString(got) {
+		t.Errorf("list -p: %q, want %s", got, line)
+	}
+	if got, want := strings.Contains(z.Must("zoneadm", "list"), "web"), state != "configured" && state != "incomplete" && state != "installed"; got != want {
+		t.Errorf("in state %s: listed without options: %v", state, got)
+	}
+	if got, want := strings.Contains(z.Must("zoneadm", "list", "-i"), "web"), state != "configured" && state != "incomplete"; got != want {
+		t.Errorf("in state %s: listed with -i: %v", state, got)
+	}
+}
+
 // TestLife is the whole life of a zone with what `zoneadm list` shows in each state.
 func TestLife(t *testing.T) {
 	z := testenv.Instance(t)
 	shows := func(state string) {
 		t.Helper()
-		id := "-"
-		if s := z.Status("web"); s.ID != 0 {
-			id = fmt.Sprint(s.ID)
-		}
-		path := z.ZonePath("web")
-		table := "  ID NAME             STATUS     PATH                           BRAND    IP    \n" +
-			"   0 global           running    /                              native   shared\n" +
-			fmt.Sprintf("%4s %-16s %-10s %-30s %-8s %-6s\n", id, "web", state, path, "sparse", "excl")
-		if got := z.Must("zoneadm", "list", "-cv"); got != table {
-			t.Errorf("list -cv:\n%q\nwant\n%q", got, table)
-		}
-		line := regexp.MustCompile("^" + id + ":web:" + state + ":" + regexp.QuoteMeta(path) + ":[0-9a-f-]{0,36}:sparse:excl(usive)?\n$")
-		if got := z.Must("zoneadm", "-z", "web", "list", "-p"); !line.MatchString(got) {
-			t.Errorf("list -p: %q, want %s", got, line)
-		}
-		if got, want := strings.Contains(z.Must("zoneadm", "list"), "web"), state != "configured" && state != "incomplete" && state != "installed"; got != want {
-			t.Errorf("in state %s: listed without options: %v", state, got)
-		}
-		if got, want := strings.Contains(z.Must("zoneadm", "list", "-i"), "web"), state != "configured" && state != "incomplete"; got != want {
-			t.Errorf("in state %s: listed with -i: %v", state, got)
-		}
+		shown(t, z, state)
 	}
 	z.Must("zonecfg", "-z", "web", "create; set zonepath="+z.ZonePath("web"))
 	shows("configured")
