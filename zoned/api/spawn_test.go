@@ -102,7 +102,7 @@ printf '\001ready\n'`)
 			want = append(want, v)
 		}
 	}
-	want = append(want, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "ZONES_ROOT="+s.Layout.Root)
+	want = append(want, "GOMAXPROCS=1", "GOGC=20", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "ZONES_ROOT="+s.Layout.Root)
 	slices.Sort(want)
 	want = append(append([]string{"/"}, want...), "/dev/null", "session leader")
 	if !slices.Equal(said, want) {
