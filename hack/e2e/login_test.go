@@ -203,7 +203,7 @@ func TestTerminal(t *testing.T) {
 	p.Send("stty size; tty\r")
 	p.Expect(`24 80\r\n/dev/pts/\d+`)
 	p.Resize(50, 132)
-	p.Send("stty size\r")
+	p.Send("until stty size | grep 132; do sleep 0.05; done\r") // the signal may come after the line
 	p.Expect(`50 132`)
 	p.Send("sh -c 'trap \"echo resized-\\$(stty size)\" WINCH; echo armed-$((1+1)); while :; do sleep 0.05; done'\r")
 	p.Expect(`armed-2`)
