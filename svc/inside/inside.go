@@ -63,8 +63,14 @@ func (p Proof) check() error {
 // is one. unix.ESRCH means that nobody is left.
 func (p Proof) KillAll(sig unix.Signal) error { return p.kill(-1, sig) }
 
-// SignalInit sends sig to pid 1 of the zone.
-func (p Proof) SignalInit(sig unix.Signal) error { return p.kill(1, sig) }
+// SignalInit sends sig to pid 1 of the zone, as soon as that listens to it.
+func (p Proof) SignalInit(sig unix.Signal) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	p.awaitCaught(sig)
+	return p.kill(1, sig)
+}
 
 func (p Proof) kill(pid int, sig unix.Signal) error {
 	if err := p.check(); err != nil {
@@ -135,6 +141,7 @@ type kernel struct {
 	reboot       func(cmd int) error
 	sameProgram  func(a, b string) (bool, error)
 	readlink     func(path string) (string, error)
+	caught       func() (mask uint64, err error) // signals that pid 1 catches; nil: not asked
 }
 
 var realKernel = kernel{
@@ -143,6 +150,7 @@ var realKernel = kernel{
 	reboot:       unix.Reboot,
 	sameProgram:  sameFile,
 	readlink:     os.Readlink,
+	caught:       caughtByInit,
 }
 
 func sameFile(a, b string) (bool, error) {
