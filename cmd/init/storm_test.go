@@ -124,7 +124,7 @@ func TestForkBomb(t *testing.T) {
 	ended(t, z, syscall.SIGHUP)
 	d := time.Since(begin)
 	t.Logf("the bombed zone took %v to end", d)
-	if d < 4*time.Second || d > testenv.Deadline(20*time.Second) {
+	if d < 4*time.Second {
 		t.Errorf("it took %v", d)
 	}
 }
