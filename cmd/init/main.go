@@ -15,8 +15,14 @@ import (
 // Each of these programs executes another sooner or later, and pid 1 itself twice before its
 // zone runs. An exec on a thread that is not the first one ends the first one a moment before
 // it takes its place: during that moment the process has no namespaces, and who enters the
-// zone just then is told that it is not there. So main stays on the first thread.
-func init() { runtime.LockOSThread() }
+// zone just then is told that it is not there. So main stays on the first thread, but in pid
+// 1's second start, which executes nothing more: it was started with every signal blocked,
+// and a locked main would have the runtime make threads that are not.
+func init() {
+	if !initd.Shielded() {
+		runtime.LockOSThread()
+	}
+}
 
 func main() { os.Exit(run(os.Args)) }
 

@@ -49,6 +49,15 @@ func shield(args []string) {
 	handover.Survive()
 }
 
+// Shielded says whether this is the second start that shield makes, or a child of it.
+func Shielded() bool {
+	var mask unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, nil, &mask); err != nil {
+		return false
+	}
+	return isShield(mask)
+}
+
 // isShield says whether a mask has what shield blocks, by signals that the runtime leaves as
 // they are. Were one of them unblocked by it, this program would execute itself for ever.
 func isShield(mask unix.Sigset_t) bool {
