@@ -77,8 +77,7 @@ host() {
 put_in_place() {
 	cp -a /payload/root/usr/local/. /usr/local/
 	for module in overlay fuse; do modprobe $module; done
-	mkdir -p /work
-	host >/work/before
+	host >/tmp/host.before
 	echo "kernel $(uname -r), $(systemctl --version | head -n 1), /sys/fs/cgroup is $(stat -fc %T /sys/fs/cgroup)"
 	[[ $(stat -fc %T /sys/fs/cgroup) == cgroup2fs ]]
 }
@@ -170,8 +169,8 @@ halt_zone() {
 }
 
 nothing_left() {
-	await "the host as it was" eval 'host >/work/after; cmp -s /work/before /work/after' || {
-		diff /work/before /work/after
+	await "the host as it was" eval 'host >/tmp/host.after; cmp -s /tmp/host.before /tmp/host.after' || {
+		diff /tmp/host.before /tmp/host.after
 		return 1
 	}
 }
