@@ -38,14 +38,32 @@ type Pty struct {
 // killed, if it runs still, and waited for.
 func StartPty(t testing.TB, cmd *exec.Cmd) *Pty {
 	t.Helper()
-	master, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
+	opened, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
 	if err != nil {
 		t.Fatalf("start %s on a terminal: %v", cmd.Path, err)
 	}
+	master, err := pollable(opened)
+	must(t, err)
 	p := &Pty{t: t, cmd: cmd, master: master, done: make(chan struct{})}
 	go p.read()
 	t.Cleanup(p.close)
 	return p
+}
+
+// pollable is the terminal's master side in a form that knows deadlines. What the pty
+// package opens is in blocking mode for good, and a read of it ends only when the last
+// process that holds the terminal does.
+func pollable(opened *os.File) (*os.File, error) {
+	defer opened.Close()
+	n, err := unix.FcntlInt(opened.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	if err := unix.SetNonblock(n, true); err != nil {
+		unix.Close(n)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(n), opened.Name()), nil
 }
 
 // read remembers what the program prints, until the terminal's other side is closed (EIO).
@@ -71,14 +89,12 @@ func (p *Pty) close() {
 	waited := p.waited
 	p.mu.Unlock()
 	if !waited {
-		_ = p.cmd.Process.Kill()
+		// The whole session: what the program started would keep the terminal, and outlive
+		// the test. The program is not reaped yet, so that its number is still its own.
+		_ = unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)
 		_, _ = p.cmd.Process.Wait()
 	}
-	// Closing does not wake a read that a process which kept the terminal holds up; the
-	// deadline does.
-	_ = p.master.SetReadDeadline(time.Now())
-	<-p.done
-	p.master.Close()
+	p.Hangup()
 }
 
 // Send types s.
@@ -159,19 +175,33 @@ func (p *Pty) tail() string {
 // Resize changes the window's size, as dragging its corner does.
 func (p *Pty) Resize(rows, cols uint16) {
 	p.t.Helper()
-	must(p.t, pty.Setsize(p.master, &pty.Winsize{Rows: rows, Cols: cols}))
+	p.control(func(fd int) error {
+		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols})
+	})
 }
 
 // Modes are the terminal's settings now: what a program must restore when it ends.
 func (p *Pty) Modes() unix.Termios {
 	p.t.Helper()
+	var modes unix.Termios
+	p.control(func(fd int) error {
+		m, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		if err == nil {
+			modes = *m
+		}
+		return err
+	})
+	return modes
+}
+
+// control does an ioctl on the master side and leaves its mode as it is.
+func (p *Pty) control(do func(fd int) error) {
+	p.t.Helper()
 	raw, err := p.master.SyscallConn()
 	must(p.t, err)
-	var modes *unix.Termios
 	var ioctlErr error
-	must(p.t, raw.Control(func(fd uintptr) { modes, ioctlErr = unix.IoctlGetTermios(int(fd), unix.TCGETS) }))
+	must(p.t, raw.Control(func(fd uintptr) { ioctlErr = do(int(fd)) }))
 	must(p.t, ioctlErr)
-	return *modes
 }
 
 // Signal sends the program a signal.
@@ -180,7 +210,8 @@ func (p *Pty) Signal(sig os.Signal) {
 	must(p.t, p.cmd.Process.Signal(sig))
 }
 
-// Hangup closes the terminal's master side, as a lost connection does.
+// Hangup closes the terminal's master side, as a lost connection does. Closing does not
+// wake a read that a process which kept the terminal holds up; the deadline does.
 func (p *Pty) Hangup() {
 	_ = p.master.SetReadDeadline(time.Now())
 	<-p.done

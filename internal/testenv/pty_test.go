@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,14 +52,35 @@ func TestPtyHangup(t *testing.T) {
 	}
 }
 
+// What a program started on its terminal ends with it, also when it ignores the hangup,
+// and so does a process that left the session and kept the terminal.
 func TestPtyEndsWithTheTest(t *testing.T) {
-	r := &record{TB: t}
-	begin := time.Now()
-	var p *Pty
-	r.run(func() { p = StartPty(r, exec.Command("sh", "-c", "trap '' HUP; sleep 1000")) })
-	r.end()
-	if _, _, ok := readProcess(p.PID()); ok || time.Since(begin) > 10*time.Second {
-		t.Errorf("the program outlived its test, or took %v to end", time.Since(begin))
+	for name, script := range map[string]string{
+		"at once":  "trap '' HUP; sleep 1000",
+		"in time":  "trap '' HUP; sleep 1000 & echo child $!.; wait",
+		"departed": "setsid sh -c 'echo child $$.; exec sleep 60' & wait",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &record{TB: t}
+			var p *Pty
+			child := 0
+			r.run(func() {
+				p = StartPty(r, exec.Command("sh", "-c", script))
+				if name != "at once" {
+					child, _ = strconv.Atoi(p.Expect(`child (\d+)\.`)[1])
+				}
+			})
+			r.end()
+			if _, _, ok := readProcess(p.PID()); ok {
+				t.Error("the program outlived its test")
+			}
+			switch name {
+			case "in time":
+				Eventually(t, func() bool { _, _, ok := readProcess(child); return !ok }, "the end of the program's child")
+			case "departed":
+				must(t, syscall.Kill(child, syscall.SIGKILL))
+			}
+		})
 	}
 }
 
