@@ -1,0 +1,129 @@
+package table
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract"
+)
+
+// Proc is one process: its number on the host with its start time (field 22 of
+// /proc/PID/stat), and its number in the zone, 0 when it has none there.
+type Proc struct {
+	Pid   int32
+	Start uint64
+	ZPid  int32
+}
+
+// Cred is whose request it is. Privileged stands for contract_event, contract_observer and
+// contract_identity, which the zone's root (and the host's) has.
+type Cred struct {
+	UID        uint32 // effective, as the host counts
+	Privileged bool
+}
+
+// Kind says what an Op is.
+type Kind uint8
+
+// Requests of clients, then facts from the kernel, then confirmations.
+const (
+	_            Kind = iota
+	OpenTemplate      // FH, Proc, Cred: a template with default terms
+	OpenContract      // FH, CT, Proc, Cred: events of one contract
+	OpenBundle        // FH, Proc, Cred, Host: events of all
+	OpenPBundle       // FH, Proc, Cred: events of what Proc's process owns
+	Close             // FH; a template with a nascent contract cancels it
+	Set               // FH, Text (lines of a template's terms, all or none), Proc, Cred
+	Activate          // FH, CT (a fresh id), Proc, Cred, ProcCT, Comm: a nascent contract of the template's terms
+	Born              // FH, Proc: the nascent contract has its first member and becomes Proc's
+	Cancel            // FH: the nascent contract goes
+	Make              // CT, Terms, Proc, Cred, ProcCT, Comm: an owned contract, made by the supervisor; Proc.Pid 0 is the supervisor itself
+	Read              // FH, Max: whole or partial lines of events, at most Max bytes
+	Reset             // FH: to the oldest event kept
+	Next              // FH: to the next event
+	Reliable          // FH, Cred: events from here on are kept for this reader
+	CriticalOnly      // FH: skip what is informative or acknowledged
+	Ack               // CT, EV, Proc, ProcCT
+	QAck              // CT, EV, Proc, ProcCT
+	NAck              // CT, EV, Proc, ProcCT
+	Abandon           // CT, Proc
+	Adopt             // CT, Proc, Cred, ProcCT
+	Happened          // CT, Event: a member's fact, in the order of the facts
+	OwnerExit         // Proc
+	Killed            // CT: the kill that Work asked for was done
+	Removed           // CT: the directory that Work told of is gone
+	Limit             // Max: the most contracts there may be
+)
+
+// Op is one thing that happens to a table. Fields that a kind does not name are zero.
+type Op struct {
+	Kind   Kind
+	Now    int64 // wall clock, nanoseconds since 1970
+	FH     uint64
+	CT     contract.ID
+	EV     contract.EventID // Ack, QAck, NAck; of Happened: the event's id, taken by the caller
+	Proc   Proc
+	Cred   Cred
+	ProcCT contract.ID // the contract that Proc is a member of, 0: none
+	Comm   string      // Activate, Make: the maker's command
+	Text   []byte
+	Max    uint32
+	Host   bool // the reader is on the host: host's numbers, and all of a sender is told
+	Terms  contract.Terms
+	Fact   Fact
+}
+
+// Fact is what the kernel told of a member. Pids are the host's, with the zone's beside.
+type Fact struct {
+	Event  contract.Events
+	Member Proc
+	Parent Proc
+	Status uint32
+	Sig    int32
+	Core   bool
+	Pgrp   int32 // the member's process group on the host, for PGRPONLY
+	Sender Sender
+	Count  uint64
+}
+
+// Sender is contract.Sender with both numbers.
+type Sender struct {
+	Kind    contract.SenderKind // FromProcess also for one outside of the zone
+	Proc    Proc
+	CT      contract.ID
+	UID     uint32 // as the host counts
+	Comm    string
+	Outside bool   // outside of the zone: its readers see no more than that
+	Zone    string // the sender's zone, "global" is the host
+}
+
+// Result is what the maker of a request is answered.
+type Result struct {
+	Errno unix.Errno
+	Data  []byte
+	CT    contract.ID
+}
+
+// Kill is a kill of members that a contract's terms ask for.
+type Kill struct {
+	CT contract.ID
+	// Except is spared (it dies of its own); Pgrp, when not 0, restricts it to one process
+	// group of the host.
+	Except Proc
+	Pgrp   int32
+	// Checked says that only members are killed whom Author's user or Source's may signal.
+	Checked bool
+	Author  Cred
+	Source  Cred
+}
+
+// Work is what a table wants done. All of it is asked for again after a restart until it is
+// confirmed.
+type Work struct {
+	Kill []Kill
+	// Gone are contracts that are dead, empty and have no reader: their directories go.
+	Gone []contract.ID
+	// Wake are event handles that may have become readable.
+	Wake []uint64
+	// Interest are contracts whose sets of wanted events changed (a new one, an orphan).
+	Interest []contract.ID
+}
