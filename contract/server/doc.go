@@ -1,0 +1,2 @@
+// Package server is being written.
+package server
