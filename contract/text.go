@@ -134,9 +134,9 @@ func parseNumber(s string) (uint64, error) {
 	return n, nil
 }
 
-// AppendWord writes a string so that it is one word: bytes up to blank, 0x7f and the
+// AppendEscaped writes a string so that it is one word: bytes up to blank, 0x7f and the
 // backslash as a backslash and three octal digits.
-func AppendWord(dst []byte, s string) []byte {
+func AppendEscaped(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c == 0x7f || c == '\\' {
 			dst = append(dst, '\\', '0'+c>>6, '0'+c>>3&7, '0'+c&7)
@@ -147,9 +147,9 @@ func AppendWord(dst []byte, s string) []byte {
 	return dst
 }
 
-// ParseWord is the string that was escaped. Bytes that AppendWord would have escaped may
+// Unescape is the string that was escaped. Bytes that AppendEscaped would have escaped may
 // stand for themselves, but for the backslash.
-func ParseWord(s string) (string, error) {
+func Unescape(s string) (string, error) {
 	if !strings.Contains(s, `\`) {
 		return s, nil
 	}
@@ -238,7 +238,7 @@ func ParseTermLine(line string) (TermKey, TermValue, error) {
 }
 
 func parseString(s string, maxBytes int) (string, error) {
-	s, err := ParseWord(s)
+	s, err := Unescape(s)
 	if err != nil || len(s) > maxBytes {
 		return "", ErrText
 	}
@@ -280,6 +280,6 @@ func AppendTerms(dst []byte, t *Terms) []byte {
 	dst = append(AppendParams(append(dst, "params "...), t.Params), '\n')
 	dst = append(AppendCookie(append(dst, "cookie "...), t.Cookie), '\n')
 	dst = append(strconv.AppendUint(append(dst, "transfer "...), uint64(t.Transfer), 10), '\n')
-	dst = append(AppendWord(append(dst, "svc_fmri "...), t.FMRI), '\n')
-	return append(AppendWord(append(dst, "svc_aux "...), t.Aux), '\n')
+	dst = append(AppendEscaped(append(dst, "svc_fmri "...), t.FMRI), '\n')
+	return append(AppendEscaped(append(dst, "svc_aux "...), t.Aux), '\n')
 }

@@ -77,10 +77,10 @@ func appendSender(dst []byte, s *Sender, host bool) []byte {
 		dst = strconv.AppendInt(append(dst, " uid="...), s.UID, 10)
 	}
 	if s.Comm != "" {
-		dst = AppendWord(append(dst, " comm="...), s.Comm)
+		dst = AppendEscaped(append(dst, " comm="...), s.Comm)
 	}
 	if host && s.Zone != "" {
-		dst = AppendWord(append(dst, " zone="...), s.Zone)
+		dst = AppendEscaped(append(dst, " zone="...), s.Zone)
 	}
 	return dst
 }
