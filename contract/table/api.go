@@ -47,12 +47,17 @@ const (
 	NAck              // CT, EV, Proc, ProcCT
 	Abandon           // CT, Proc
 	Adopt             // CT, Proc, Cred, ProcCT
-	Happened          // CT, Event: a member's fact, in the order of the facts
+	Happened          // CT, EV, Fact: a member's fact, in the order of the facts
 	OwnerExit         // Proc
-	Killed            // CT: the kill that Work asked for was done
+	Killed            // CT, EV (Kill.Seq): that kill was done, and those asked for before it
 	Removed           // CT: the directory that Work told of is gone
 	Limit             // Max: the most contracts there may be
 )
+
+// Errnos of a request, besides those of reference contracts.md: EBADF for an FH that is not
+// open (or of another kind), EEXIST for one or a CT that is in use, ENFILE when there are too
+// many handles, EAGAIN when there are too many contracts and when nothing can be read now,
+// EINVAL for an Op that makes no sense.
 
 // Op is one thing that happens to a table. Fields that a kind does not name are zero.
 type Op struct {
@@ -60,7 +65,7 @@ type Op struct {
 	Now    int64 // wall clock, nanoseconds since 1970
 	FH     uint64
 	CT     contract.ID
-	EV     contract.EventID // Ack, QAck, NAck; of Happened: the event's id, taken by the caller
+	EV     contract.EventID // Ack, QAck, NAck; of Happened: the event's id, taken by the caller, above all before
 	Proc   Proc
 	Cred   Cred
 	ProcCT contract.ID // the contract that Proc is a member of, 0: none
@@ -80,9 +85,13 @@ type Fact struct {
 	Status uint32
 	Sig    int32
 	Core   bool
-	Pgrp   int32 // the member's process group on the host, for PGRPONLY
+	Pgrp   int32 // the member's process group on the host, for PGRPONLY; 0, not known: nobody is killed then
 	Sender Sender
 	Count  uint64
+	// Cred is the member's, where HasCred says that it was seen: a fatal event kills whom it
+	// or the author may signal.
+	Cred    Cred
+	HasCred bool
 }
 
 // Sender is contract.Sender with both numbers.
@@ -96,34 +105,44 @@ type Sender struct {
 	Zone    string // the sender's zone, "global" is the host
 }
 
-// Result is what the maker of a request is answered.
+// Result is what the maker of a request is answered. A Read that has no error and no Data is
+// at the end of the file; EAGAIN says that there is nothing yet.
 type Result struct {
 	Errno unix.Errno
-	Data  []byte
-	CT    contract.ID
+	Data  []byte      // Read; the caller's
+	CT    contract.ID // Activate, Born, Make
 }
 
 // Kill is a kill of members that a contract's terms ask for.
 type Kill struct {
 	CT contract.ID
+	// Seq grows. Killed with it confirms all kills of the contract up to this one: a kill that
+	// was asked for meanwhile has a higher one.
+	Seq uint64
 	// Except is spared (it dies of its own); Pgrp, when not 0, restricts it to one process
 	// group of the host.
 	Except Proc
 	Pgrp   int32
-	// Checked says that only members are killed whom Author's user or Source's may signal.
-	Checked bool
-	Author  Cred
-	Source  Cred
+	// Checked says that only members are killed whom Author may signal, or Source, where
+	// HasSource says that there is one.
+	Checked   bool
+	Author    Cred
+	Source    Cred
+	HasSource bool
 }
 
 // Work is what a table wants done. All of it is asked for again after a restart until it is
 // confirmed.
 type Work struct {
 	Kill []Kill
-	// Gone are contracts that are dead, empty and have no reader: their directories go.
+	// Gone are contracts that are dead, or were never born: their directories go. The id may
+	// still be referred to, and visible, until IDs does not have it any more.
 	Gone []contract.ID
 	// Wake are event handles that may have become readable.
 	Wake []uint64
 	// Interest are contracts whose sets of wanted events changed (a new one, an orphan).
 	Interest []contract.ID
+	// Unwatch, then Watch, are processes whose death need not be told any more, and must be.
+	Unwatch []Proc
+	Watch   []Proc
 }
