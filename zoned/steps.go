@@ -174,7 +174,7 @@ func doPlatform(ctx context.Context, w *worker, d *stepData) error {
 	z := w.z
 	r := &helper.Request{
 		Op: helper.OpCreate, Zone: z.name, StateDir: z.stateDir(), Cgroup: d.Cgroup,
-		CgroupMount: z.mount, Libexec: z.libexec, IDBase: w.inc.idBase,
+		CgroupMount: z.mount, Libexec: z.libexec, IDBase: w.inc.idBase, Contract: 1,
 	}
 	reply, fds, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), filepath.Join(z.cgroupDir(d.Cgroup), contractDir), r, nil)
 	if err != nil {

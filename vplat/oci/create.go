@@ -43,10 +43,10 @@ type Created struct {
 // Close releases the descriptors; the zone stays.
 func (c *Created) Close() { sys.CloseAll([]*sys.FD{c.Master, c.Pidfd, c.Boot}) }
 
-// Create builds the zone of the plan up to state ready. The caller's mount namespace must be
-// private. When it fails nothing is left but what the supervisor removes with the zone's
+// Create builds the zone of the plan up to state ready, with the supervisor's mounts in it. The
+// caller's mount namespace must be private. When it fails nothing is left but what the supervisor removes with the zone's
 // cgroup and state directory.
-func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
+func Create(p *vplat.Plan, r *helper.Request, mounts Mounts) (*Created, error) {
 	if err := unify(r.CgroupMount, readOnly); err != nil {
 		return nil, err
 	}
@@ -67,6 +67,7 @@ func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
 		return nil, err
 	}
 	defer s.fd.Close()
+	s.mounts = mounts
 	if err := s.apply(p.Root); err != nil {
 		return nil, err
 	}
