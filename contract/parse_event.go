@@ -31,6 +31,7 @@ func ParseEvent(line string) (Event, error) {
 	if !ok[0] || !ok[1] || !ok[2] {
 		return Event{}, ErrText
 	}
+	timed := false
 	for _, pair := range f[facts:] {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
@@ -39,6 +40,10 @@ func ParseEvent(line string) (Event, error) {
 		if err := e.fact(key, value); err != nil {
 			return Event{}, err
 		}
+		timed = timed || key == "time"
+	}
+	if !timed {
+		return Event{}, ErrText
 	}
 	e.tidy()
 	return e, nil
@@ -165,5 +170,9 @@ func parseTime(s string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, ErrText
 	}
-	return time.Unix(n, int64(ns)), nil
+	t := time.Unix(n, int64(ns))
+	if t.IsZero() {
+		return time.Time{}, nil
+	}
+	return t, nil
 }
