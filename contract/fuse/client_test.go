@@ -1,0 +1,3 @@
+package fuse
+
+func clientMain() int { return 0 }
