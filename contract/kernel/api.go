@@ -80,7 +80,7 @@ const (
 	_        What = iota
 	Happened      // CT, Fact, Time, At: of a member
 	Gone          // Proc: a watched owner has ended
-	Killed        // CT: a kill that was asked for is done; Err when it could not be
+	Killed        // CT, Kill: a kill that was asked for is done; Err when it could not be
 	Moved         // CT, Proc: a move that was asked for is done; Err when it could not be
 )
 
@@ -92,5 +92,6 @@ type Report struct {
 	Time int64    // wall clock, nanoseconds since 1970
 	At   Position // Happened: keep it with what follows of it
 	Proc table.Proc
+	Kill table.Kill
 	Err  error
 }

@@ -29,3 +29,13 @@ type Record struct {
 	Time int64
 	At   Position
 }
+
+// readCollector tells of one record; false when there is none.
+func (z *Zone) readCollector() (bool, error) {
+	r, ok, err := z.c.Collector.Read()
+	if err != nil || !ok {
+		return false, err
+	}
+	z.tell(Report{What: Happened, CT: r.CT, Fact: r.Fact, Time: r.Time, At: r.At})
+	return true, nil
+}

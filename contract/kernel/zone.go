@@ -2,109 +2,267 @@ package kernel
 
 import (
 	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/sys"
 )
 
 // Zone is what the kernel has of one zone's contracts.
-type Zone struct{}
+type Zone struct {
+	c      Config
+	tree   *tree
+	hostNS uint64
+	window *window
+	kills  map[table.Kill]bool
+	moving map[int32]contract.ID // by the process's number
+
+	epoll     *sys.FD
+	timer     *sys.FD
+	armed     time.Time
+	jobs      *jobs
+	empties   *empties
+	connector *connector
+	pidfds    pidfds
+	cache     identities
+
+	queue []Report
+	lost  uint64
+}
+
+// queueMax is how many reports wait at most before sources are read on.
+const queueMax = 1024
 
 // Open takes up the zone below c.Root, a fresh one or one with contracts (a resume): it closes
 // windows that a dead supervisor has left open before anything else, and knows the contracts
 // in ct/. The caller then Takes the logins, Watches what it knows, and calls Resync once.
-func Open(c Config) (*Zone, error) { return nil, errors.ErrUnsupported }
+func Open(c Config) (*Zone, error) {
+	off, err := switchedOff(c)
+	if err != nil {
+		return nil, err
+	}
+	c.Off = off
+	z := &Zone{
+		c: c, kills: map[table.Kill]bool{}, moving: map[int32]contract.ID{},
+		pidfds: pidfds{byFD: map[int]*pidfd{}, owners: map[table.Proc]*pidfd{}, firsts: map[contract.ID]*pidfd{}},
+	}
+	if z.tree, err = openTree(c.Root); err != nil {
+		return nil, err
+	}
+	if err = z.open(); err != nil {
+		z.c.Collector = nil // it is the caller's as long as nothing was opened
+		return nil, errors.Join(err, z.Close())
+	}
+	return z, nil
+}
+
+func (z *Zone) open() error {
+	if err := z.tree.shutAll(); err != nil {
+		return err
+	}
+	z.hostNS = namespace(int32(unix.Getpid()), "cgroup")
+	n, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("open contracts: %w", err)
+	}
+	z.epoll = sys.Own(n)
+	if n, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK); err != nil {
+		return fmt.Errorf("open contracts: %w", err)
+	}
+	z.timer = sys.Own(n)
+	if z.jobs, err = newJobs(); err != nil {
+		return fmt.Errorf("open contracts: %w", err)
+	}
+	if z.empties, err = newEmpties(); err != nil {
+		return err
+	}
+	fds := []int{z.timer.Int(), z.jobs.wake.Int(), z.empties.fd.Int()}
+	if z.c.Off&SourceBPF != 0 && z.c.Collector != nil {
+		_ = z.c.Collector.Close()
+		z.c.Collector = nil
+	}
+	switch {
+	case z.c.Collector != nil:
+		fds = append(fds, z.c.Collector.FD())
+	case z.c.Off&SourceConnector == 0:
+		// Without it the next best serves; Sources says so.
+		if z.connector, err = openConnector(connectorBytes); err == nil {
+			fds = append(fds, z.connector.fd.Int())
+		}
+	}
+	for _, fd := range fds {
+		if err := z.poll(fd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (z *Zone) poll(fd int) error {
+	err := unix.EpollCtl(z.epoll.Int(), unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
+	if err != nil {
+		return fmt.Errorf("watch a descriptor: %w", err)
+	}
+	return nil
+}
 
 // Close ends everything that runs. What was not told is lost; kills and windows are not undone.
-func (z *Zone) Close() error { return errors.ErrUnsupported }
+func (z *Zone) Close() error {
+	if z.jobs != nil {
+		z.jobs.stop()
+	}
+	for _, w := range z.pidfds.byFD {
+		w.fd.Close()
+	}
+	if z.connector != nil {
+		z.connector.close()
+	}
+	if z.empties != nil {
+		z.empties.fd.Close()
+	}
+	var err error
+	if z.c.Collector != nil {
+		err = z.c.Collector.Close()
+	}
+	z.timer.Close()
+	z.epoll.Close()
+	z.tree.fd.Close()
+	return err
+}
 
 // FD is readable when Next has something to tell. It stays the Zone's.
-func (z *Zone) FD() int { return -1 }
+func (z *Zone) FD() int { return z.epoll.Int() }
 
-// Next fills into with reports, as many as there are, and says how many. It never blocks. A
-// descriptor may be readable for nothing: 0.
-func (z *Zone) Next(into []Report) (int, error) { return 0, errors.ErrUnsupported }
+// tell queues a report, and makes FD readable.
+func (z *Zone) tell(r Report) {
+	if len(z.queue) == 0 && z.jobs != nil {
+		z.jobs.poke()
+	}
+	z.queue = append(z.queue, r)
+}
+
+// Next fills into with reports, as many as there are, and says how many. It never blocks. FD
+// may be readable for nothing: 0.
+//
+// The collector is read after cgroup.events: what it told before a contract was found empty is
+// then told before Empty.
+func (z *Zone) Next(into []Report) (n int, err error) {
+	z.finish(z.jobs.collect())
+	if err := z.events(); err != nil {
+		return 0, err
+	}
+	dry, err := z.drain()
+	if err != nil {
+		return 0, err
+	}
+	if dry {
+		z.settle()
+	}
+	n = copy(into, z.queue)
+	z.queue = z.queue[:copy(z.queue, z.queue[n:])]
+	if len(z.queue) > 0 || !dry {
+		z.jobs.poke()
+	}
+	z.rearm()
+	return n, nil
+}
+
+// eventsMax is how many descriptors one call of Next looks at.
+const eventsMax = 128
+
+// events looks at what is readable, but for what drain reads.
+func (z *Zone) events() error {
+	var ready [eventsMax]unix.EpollEvent
+	n, err := unix.EpollWait(z.epoll.Int(), ready[:], 0)
+	if err == unix.EINTR {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for events: %w", err)
+	}
+	for _, e := range ready[:n] {
+		switch fd := int(e.Fd); fd {
+		case z.timer.Int():
+			z.tick()
+		case z.empties.fd.Int():
+			z.lookAround()
+		default:
+			if w := z.pidfds.byFD[fd]; w != nil {
+				z.ended(w)
+			}
+		}
+	}
+	return nil
+}
+
+// drain reads the best source; dry says that it has nothing more.
+func (z *Zone) drain() (dry bool, err error) {
+	for len(z.queue) < queueMax {
+		more := false
+		switch {
+		case z.c.Collector != nil:
+			more, err = z.readCollector()
+		case z.connector != nil:
+			more = z.readConnector()
+		}
+		if err != nil || !more {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// finish tells what jobs have done.
+func (z *Zone) finish(done []Report) {
+	for _, r := range done {
+		switch r.What {
+		case Killed:
+			delete(z.kills, r.Kill)
+		case Moved:
+			delete(z.moving, r.Proc.Pid)
+		}
+		if p := z.tree.places[r.CT]; p != nil {
+			z.look(p, false) // a notice may be on its way for 10 ms yet
+		}
+		z.tell(r)
+	}
+}
+
+// tickEvery is how often what can not be watched is looked at, and what is held back.
+const tickEvery = 20 * time.Millisecond
+
+// rearm has the timer go off if something is held back or not watched.
+func (z *Zone) rearm() {
+	needed := len(z.empties.candidates) > 0 || len(z.empties.blind) > 0 || len(z.pidfds.blind) > 0
+	now := time.Now()
+	if !needed || now.Before(z.armed) {
+		return
+	}
+	z.armed = now.Add(tickEvery)
+	_ = unix.TimerfdSettime(z.timer.Int(), 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(int64(tickEvery))}, nil)
+}
+
+func (z *Zone) tick() {
+	var buf [8]byte
+	_, _ = unix.Read(z.timer.Int(), buf[:])
+	z.armed = time.Time{}
+	for id := range z.empties.blind {
+		if p := z.tree.places[id]; p != nil {
+			z.look(p, false)
+		}
+	}
+	for _, p := range z.pidfds.sweep() {
+		z.tell(Report{What: Gone, Proc: p, Time: time.Now().UnixNano()})
+	}
+}
 
 // Keep says that all up to p was kept: the collector's ring may forget it.
-func (z *Zone) Keep(p Position) {}
-
-// Make makes the directories of a contract. ErrUsed: there is or was one of this id.
-func (z *Zone) Make(id contract.ID) (Dir, error) { return Dir{}, errors.ErrUnsupported }
-
-// Take makes a directory outside of ct/ (a login's) the contract's. Again after a restart.
-func (z *Zone) Take(id contract.ID, path string) (Dir, error) { return Dir{}, errors.ErrUnsupported }
-
-// Dir is the contract's directory.
-func (z *Zone) Dir(id contract.ID) (Dir, bool) { return Dir{}, false }
-
-// List is the contracts that have a directory.
-func (z *Zone) List() []Dir { return nil }
-
-// Delegate gives d/ to a user of the zone, so that a member (an init, a service that runs
-// containers) can make cgroups below. During a window anybody of that user can move into it.
-func (z *Zone) Delegate(id contract.ID, uid, gid uint32) error { return errors.ErrUnsupported }
-
-// Remove removes the directories and what members made below, and forgets the contract. One
-// that was Taken is only forgotten. ErrBusy: somebody lives there.
-func (z *Zone) Remove(id contract.ID) error { return errors.ErrUnsupported }
-
-// Populated says whether the contract has a member.
-func (z *Zone) Populated(id contract.ID) (bool, error) { return false, errors.ErrUnsupported }
-
-// Members lists at most max members, on all levels below; more says that there are others.
-func (z *Zone) Members(id contract.ID, max int) (pids []int32, more bool, err error) {
-	return nil, false, errors.ErrUnsupported
+func (z *Zone) Keep(p Position) {
+	if z.c.Collector != nil && p != 0 {
+		z.c.Collector.Keep(p)
+	}
 }
-
-// OpenWindow opens a birth in the contract for the caller. ErrWindow: one is open.
-func (z *Zone) OpenWindow(id contract.ID, c Caller) (Window, error) {
-	return Window{}, errors.ErrUnsupported
-}
-
-// CloseWindow closes the window that is open, if one is. Processes that used it to come in
-// from elsewhere are killed, and their number is told.
-func (z *Zone) CloseWindow() (intruders int, err error) { return 0, errors.ErrUnsupported }
-
-// Find is the process that has number pid in the caller's pid namespace: a member of the
-// contract or a child of the caller. ErrNotChild: there is none.
-func (z *Zone) Find(id contract.ID, c Caller, pid int32) (p table.Proc, member bool, err error) {
-	return table.Proc{}, false, errors.ErrUnsupported
-}
-
-// Move starts to move a child of the caller into the contract; a Report Moved follows.
-func (z *Zone) Move(id contract.ID, c Caller, p table.Proc) { _ = errors.ErrUnsupported }
-
-// Kill starts a kill; a Report Killed follows when it is done. A second one of the same
-// contract and scope while the first is under way is that one.
-func (z *Zone) Kill(k table.Kill) {}
-
-// Watch has the contract's events told from here on, at least those of want. Again: with
-// other wants. A contract that is fresh needs it before its first member is born.
-func (z *Zone) Watch(id contract.ID, want contract.Events) error { return errors.ErrUnsupported }
-
-// Born names the first member, whose exit status is told by its pidfd where there is nothing
-// better.
-func (z *Zone) Born(id contract.ID, first table.Proc) error { return errors.ErrUnsupported }
-
-// Resync compares the kernel's state with what was told and tells what is missing: of a
-// contract that is empty Empty, of one that may have missed something Lost. The caller names
-// the contracts that have members as far as it knows.
-func (z *Zone) Resync(populated []contract.ID) error { return errors.ErrUnsupported }
-
-// WatchOwner has the death of a process told, at once when it is dead already.
-func (z *Zone) WatchOwner(p table.Proc) error { return errors.ErrUnsupported }
-
-// ForgetOwner ends that.
-func (z *Zone) ForgetOwner(p table.Proc) {}
-
-// ProcOf is the process of a thread of the host, as a request's header names it. ErrGone.
-func (z *Zone) ProcOf(tid int32) (Caller, error) { return Caller{}, errors.ErrUnsupported }
-
-// Comm is the process's command.
-func (z *Zone) Comm(p table.Proc) string { return "" }
-
-// Sources are what is live.
-func (z *Zone) Sources() Source { return 0 }
-
-// Lost counts the events that were lost, as far as known.
-func (z *Zone) Lost() uint64 { return 0 }

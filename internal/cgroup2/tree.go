@@ -1,12 +1,11 @@
 package cgroup2
 
 import (
+	"bufio"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -86,6 +85,17 @@ func list(at int, name string) (*os.File, []string, error) {
 // Procs lists the processes in dir and below, as far as they are there while it looks.
 func Procs(dir string) ([]int, error) {
 	var pids []int
+	err := Each(dir, func(pid int) bool { pids = append(pids, pid); return true })
+	return pids, err
+}
+
+// errEnough ends a walk whose visitor has seen enough.
+var errEnough = errors.New("enough")
+
+// Each visits the processes in dir and below, as far as they are there while it looks, until
+// visit says false. However many there are, it holds a few of them at a time. A process that
+// moves meanwhile may be visited twice.
+func Each(dir string, visit func(pid int) bool) error {
 	err := walk(dir, func(_ int, _ string, self int) error {
 		fd, err := unix.Openat(self, "cgroup.procs", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
@@ -94,18 +104,18 @@ func Procs(dir string) ([]int, error) {
 		f := os.NewFile(uintptr(fd), "cgroup.procs")
 		defer f.Close()
 		// Of a threaded directory it can not be read: its processes are listed above it.
-		b, err := io.ReadAll(f)
-		if err != nil {
-			return nil
-		}
-		for w := range strings.FieldsSeq(string(b)) {
-			if n, err := strconv.Atoi(w); err == nil {
-				pids = append(pids, n)
+		sc := bufio.NewScanner(f)
+		for sc.Scan() {
+			if n, err := strconv.Atoi(sc.Text()); err == nil && !visit(n) {
+				return errEnough
 			}
 		}
 		return nil
 	})
-	return pids, err
+	if err == errEnough {
+		return nil
+	}
+	return err
 }
 
 // removePasses bounds how often the tree is walked again because somebody has made a
