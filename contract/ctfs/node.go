@@ -38,7 +38,7 @@ const (
 // kindShift is above any contract's number.
 const kindShift = 32
 
-func fixed(k kind) node               { return node(k) }
+func fixed(k kind) node                { return node(k) }
 func ofCT(k kind, id contract.ID) node { return node(k)<<kindShift | node(id) }
 
 // split takes a node's number apart; noKind for one that was never given. The contract need
