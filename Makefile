@@ -30,7 +30,7 @@ else
 HOSTBUILD := CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)'
 endif
 
-.PHONY: build install deps deps-build check test test-short test-vm bench demo demo-clean fuzz clean
+.PHONY: build install deps deps-build bpf check test test-short test-vm bench demo demo-clean fuzz clean
 
 build:
 	@mkdir -p $(BIN)/inzone/bin
@@ -57,6 +57,15 @@ deps:
 
 deps-build:
 	@./hack/deps.sh build
+
+# The collector's BPF object is kept with its source, so that a build needs no compiler for it.
+# Another version of the compiler makes another object: a test compares with this one's.
+BPF   := contract/collector/load/bpf
+CLANG := clang-14
+bpf:
+	@cd $(BPF) && $(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror \
+		-ffile-prefix-map=$(abspath $(BPF))=. -c collector.c -o $(or $(OUT),collector.o)
+	@$(subst clang,llvm-strip,$(CLANG)) -g $(or $(OUT),$(BPF)/collector.o)
 
 # What needs no running. The formatting and the house rules are tests of hack/lint.
 check: deps

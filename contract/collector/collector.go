@@ -28,7 +28,7 @@ const (
 
 // Hooks are the programs that are attached, by name: each is pinned, and its link as
 // NAME_link.
-var Hooks = []string{"fork", "exit", "signal", "attach"}
+var Hooks = []string{"forked", "ended", "signaled", "moved"}
 
 // VersionDir is where this version's objects are pinned below dir.
 func VersionDir(dir string) string { return path.Join(dir, "v"+strconv.Itoa(Version)) }

@@ -1,5 +1,5 @@
 // Package collector tells what the kernel's processes do in contracts: births, ends, who sent
-// the signal that killed, moves between cgroups. BPF programs (collector.bpf.c, loaded by room
+// the signal that killed, moves between cgroups. BPF programs (load/bpf, loaded by room
 // load) look at every fork, exit, fatal signal and move on the host, find the task's contract
 // by its cgroup, count, and write records into the ring buffer of the contract's zone.
 //

@@ -79,6 +79,7 @@ var outside = []struct {
 	blank  []string // packages that may import it for its side effect
 }{
 	{"github.com/opencontainers/runc/libcontainer", []string{"vplat/oci"}, []string{"cmd/zrun"}},
+	{"github.com/cilium/ebpf", []string{"contract/collector/load"}, nil},
 }
 
 // keeperRooms hold the process that must be small enough to be right: the standard library

@@ -1,0 +1,108 @@
+package load
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract/collector"
+)
+
+//go:generate make -C ../../.. bpf
+
+//go:embed bpf/collector.o
+var object []byte
+
+// Into loads the collector and pins it below dir, which is in a bpffs, unless it is there
+// already.
+func Into(dir string) error {
+	release, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	c, err := collector.Open(dir)
+	if err == nil {
+		return c.Close()
+	}
+	if !errors.Is(err, collector.ErrAbsent) {
+		return err
+	}
+	in := collector.VersionDir(dir)
+	// What a loader left that died: without its mark it is nobody's.
+	if err := os.RemoveAll(in); err != nil {
+		return err
+	}
+	if err := os.Mkdir(in, 0o700); err != nil {
+		return err
+	}
+	if err := load(in); err != nil {
+		_ = os.RemoveAll(in)
+		return err
+	}
+	return nil
+}
+
+// lock waits until no other loader works on dir.
+func lock(dir string) (release func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+func load(in string) error {
+	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
+	if err != nil {
+		return fmt.Errorf("read the collector's object: %w", err)
+	}
+	all, err := ebpf.NewCollection(spec)
+	if err != nil {
+		return fmt.Errorf("load the collector: %w", err)
+	}
+	defer all.Close()
+	for _, name := range []string{collector.PinContracts, collector.PinZones, collector.PinUsers} {
+		if err := all.Maps[name].Pin(filepath.Join(in, name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range append([]string{collector.PinControl, collector.PinAdopt}, collector.Hooks...) {
+		if err := all.Programs[name].Pin(filepath.Join(in, name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range collector.Hooks {
+		if err := attach(all.Programs[name], filepath.Join(in, name+"_link")); err != nil {
+			return fmt.Errorf("attach %s: %w", name, err)
+		}
+	}
+	// The mark of wholeness says, to a person, what this is.
+	return os.Symlink("zones process contracts", filepath.Join(in, collector.PinReady))
+}
+
+// attach attaches a program; the link lives as long as its pin.
+func attach(prog *ebpf.Program, pin string) error {
+	l, err := link.AttachTracing(link.TracingOptions{Program: prog})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	return l.Pin(pin)
+}
