@@ -68,6 +68,9 @@ func Leave(dir string, zone uint64) error {
 	}
 	left := false
 	for _, e := range entries {
+		if !e.IsDir() { // the kernel's own, such as maps.debug
+			continue
+		}
 		stays, err := leaveVersion(path.Join(dir, e.Name()), zone)
 		if err != nil {
 			return err
