@@ -17,9 +17,9 @@ const releaseAbove = 16
 
 // Park moves the current request out of the way, so that it can be answered later: the value
 // that comes back stands for it from now on. ErrParkedFull: ParkedMax wait already; the request
-// still wants its answer.
+// still wants its answer. ErrAnswered: it was, or it is one that has no answer.
 func (s *Session) Park(r *Request) (*Request, error) {
-	if !r.open || r.slot != readingSlot {
+	if !r.open || r.slot != readingSlot || !r.Op().waits() {
 		return nil, ErrAnswered
 	}
 	p, err := s.parked.put(r)
@@ -147,7 +147,7 @@ func (s *Session) sound(i int, unique uint64) bool {
 		return false
 	}
 	head.raw = head.raw[:length]
-	if head.check() != formGood {
+	if head.check() != formGood || !head.Op().waits() {
 		return false
 	}
 	s.parked.view(i, length)

@@ -18,8 +18,8 @@ func (s *Session) finish(r *Request, n int, errno int32) error {
 	if !r.open {
 		return ErrAnswered
 	}
-	if op := r.Op(); op == OpRelease || op == OpReleasedir {
-		s.polls.drop(r.handle())
+	if fh, ok := r.released(); ok {
+		s.polls.drop(fh)
 	}
 	crash("answer")
 	err := s.send(n, errno, r.Unique())

@@ -112,15 +112,13 @@ func (r *Request) Forgets(f func(Forgotten)) {
 	}
 }
 
-// handle is the open file that a request is about, 0 when it names none.
-func (r *Request) handle() uint64 {
-	switch r.Op() {
-	case OpRelease, OpReleasedir:
-		return r.Release().FH
-	case OpPoll:
-		return r.Poll().FH
+// released is the open file that a request is the end of.
+func (r *Request) released() (fh uint64, ok bool) {
+	op := r.Op()
+	if op != OpRelease && op != OpReleasedir || r.check() != formGood {
+		return 0, false
 	}
-	return 0
+	return r.Release().FH, true
 }
 
 // bodyBytes is how long the body of a request is at least. A request that is not here is
@@ -146,6 +144,15 @@ var bodyBytes = map[Opcode]uintptr{
 	OpIoctl:       unsafe.Sizeof(IoctlIn{}),
 	OpPoll:        unsafe.Sizeof(PollIn{}),
 	OpBatchForget: unsafe.Sizeof(batchForgetIn{}),
+}
+
+// waits says whether somebody may wait for the answer to a request that a file system is given.
+func (op Opcode) waits() bool {
+	switch op {
+	case OpInit, OpDestroy, OpInterrupt, OpForget, OpBatchForget:
+		return false
+	}
+	return true
 }
 
 // verdict on a request's form.

@@ -157,3 +157,9 @@ func within[T any](t testing.TB, c <-chan T, what string) T {
 	}
 	panic("not reached")
 }
+
+// readRetried reads as a program does whose runtime is sent signals.
+func readRetried(fd *sys.FD) (text string, err error) {
+	err = sys.Retry(func() error { text, err = read(fd, 64); return err })
+	return text, err
+}

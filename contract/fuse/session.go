@@ -83,7 +83,7 @@ func (s *Session) resumeReading() error {
 		return nil
 	}
 	switch {
-	case s.parked.find(h.unique) != nil, h.opcode == OpInterrupt:
+	case s.parked.find(h.unique) != nil, h.opcode == OpInterrupt, h.unique == 0:
 		s.mem.freeReading()
 		return nil
 	case h.opcode == OpForget || h.opcode == OpBatchForget: // nobody waits for it
@@ -164,7 +164,7 @@ func (s *Session) take() error {
 		case nil:
 			crash("read")
 			h := s.mem.readingHeader()
-			if n < inHeaderBytes || int(h.length) != n {
+			if n < inHeaderBytes || int(h.length) != n || h.unique == 0 {
 				return ErrProtocol
 			}
 			s.current = Request{raw: slot[:n:n], slot: readingSlot, open: true}
