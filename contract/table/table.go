@@ -1,85 +1,141 @@
 package table
 
-import "github.com/linuxzones/zones/contract"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract"
+)
+
+// Limits, where a Config names none.
+const (
+	// ContractsMax is the original's project.max-contracts.
+	ContractsMax = 10000
+	// HandlesMax bounds what readers and templates cost: below a kilobyte each.
+	HandlesMax = 4096
+	// QueueMax is how many events, which nobody must acknowledge, a reader may be behind.
+	QueueMax = 1024
+	// EventsMax is the same for all queues together, about 4 megabytes. What an owner must
+	// acknowledge is never dropped and so has no limit but the life of the zone's processes.
+	EventsMax = 16384
+	// ReadBytesMax is the most that one Read gives.
+	ReadBytesMax = 64 << 10
+	// idMax is INT_MAX, the original's last contract.
+	idMax = 1<<31 - 1
+)
 
 // Config is what a table is made with. It is part of the table's state.
 type Config struct {
 	Zone   string
 	ZoneID int
-	// ContractsMax is the most contracts there may be, the original's project.max-contracts.
-	// 0: the default.
+	// ContractsMax is the most contracts there may be. 0: the default.
 	ContractsMax uint32
 	// HandlesMax is the most open handles of templates and events. 0: the default.
 	HandlesMax uint32
-	// QueueMax is the most events in one queue that nobody must acknowledge: beyond it they
-	// are dropped, and readers are told how many. 0: the default.
+	// QueueMax is the most events in one queue that nobody must acknowledge: beyond it the
+	// oldest are dropped, and readers that had not read them are told how many. 0: the default.
 	QueueMax uint32
 	// UIDBase and UIDCount are the zone's users as the host counts; UIDCount 0: the zone
 	// counts as the host does.
 	UIDBase, UIDCount uint32
 }
 
-// Table is the contracts of a zone.
-type Table struct{}
-
-// New makes a table with no contracts.
-func New(cfg Config) *Table { return nil }
-
-// Apply lets op happen.
-func (t *Table) Apply(op *Op) Result { return Result{} }
-
-// Work takes what is to be done since it was last asked.
-func (t *Table) Work() Work { return Work{} }
-
-// Encode is the whole state.
-func (t *Table) Encode() []byte { return nil }
-
-// Decode is the table that was encoded. Its first Work has all that is not confirmed.
-func Decode(b []byte) (*Table, error) { return nil, nil }
-
-// Encode is the op's form in a log.
-func (op *Op) Encode() []byte { return nil }
-
-// DecodeOp is the op that was encoded.
-func DecodeOp(b []byte) (*Op, error) { return nil, nil }
-
-// End says how the events of a handle end.
-type End uint8
-
-// The ends.
-const (
-	Open      End = iota // more may come
-	EOF                  // the contract is dead, and this handle has read all
-	OwnerGone            // the owner of a pbundle has died: EIDRM
-)
-
-// Ended says whether an events handle has come to its end.
-func (t *Table) Ended(fh uint64) End { return Open }
-
-// Readable says whether a Read of an events handle would be answered at once, an end included.
-func (t *Table) Readable(fh uint64) bool { return false }
-
-// Status is a contract's status without its members and sources, its author, its owner (of
-// Pid 0 when it has none or it is the supervisor) and its regent. Holder is as the zone counts.
-// Nascent contracts have none.
-func (t *Table) Status(id contract.ID) (st contract.Status, author Cred, owner Proc, regent contract.ID, ok bool) {
-	return
+func (c Config) withDefaults() Config {
+	if c.ContractsMax == 0 {
+		c.ContractsMax = ContractsMax
+	}
+	if c.HandlesMax == 0 {
+		c.HandlesMax = HandlesMax
+	}
+	if c.QueueMax == 0 {
+		c.QueueMax = QueueMax
+	}
+	return c
 }
 
-// IDs are the contracts that can be seen, in order.
-func (t *Table) IDs() []contract.ID { return nil }
+// reserved is what users without privilege leave of a limit, so that one of them can not keep
+// the zone's own services from working. Small limits are not cut.
+func reserved(limit uint32) uint32 { return min(limit/16, 256) }
 
-// Latest is the contract that the process made last.
-func (t *Table) Latest(p Proc) (contract.ID, bool) { return 0, false }
+// Table is the contracts of a zone. Nothing that Apply does depends on the order of a map:
+// what has an order is in lists.
+type Table struct {
+	cfg       Config
+	contracts map[contract.ID]*ct
+	first     *ct // in the order in which they came
+	last      *ct
+	owners    map[procKey]*owner
+	firstOwn  *owner
+	lastOwn   *owner
+	handles   map[uint64]*handle
+	firstOpen *handle
+	lastOpen  *handle
+	bundle    queue
+	unacked   map[contract.EventID]*event
+	lastEV    contract.EventID
+	killSeq   uint64
+	soft      uint32 // events, once for each queue that they are in, that may be dropped
 
-// Template is a template's terms, and the contract that waits for its first member, or 0.
-func (t *Table) Template(fh uint64) (terms contract.Terms, nascent contract.ID, ok bool) { return }
+	todo todo   // not encoded: what Work is told next
+	line []byte // not encoded: scratch of Read
+	free *event // not encoded: events to be used again, linked by ctNext
+	nfre int
+}
 
-// Wants is what the kernel should tell of a contract.
-func (t *Table) Wants(id contract.ID) contract.Events { return 0 }
+// New makes a table with no contracts.
+func New(cfg Config) *Table {
+	return &Table{
+		cfg:       cfg.withDefaults(),
+		contracts: map[contract.ID]*ct{},
+		owners:    map[procKey]*owner{},
+		handles:   map[uint64]*handle{},
+		unacked:   map[contract.EventID]*event{},
+		bundle:    queue{kind: ofBundle},
+	}
+}
 
-// Owners are the processes whose death must be told.
-func (t *Table) Owners() []Proc { return nil }
+// verbs is what each kind of Op does.
+var verbs = [...]func(*Table, *Op) Result{
+	OpenTemplate: (*Table).openTemplate,
+	OpenContract: (*Table).openContract,
+	OpenBundle:   (*Table).openBundle,
+	OpenPBundle:  (*Table).openPBundle,
+	Close:        (*Table).close,
+	Set:          (*Table).set,
+	Activate:     (*Table).activate,
+	Born:         (*Table).born,
+	Cancel:       (*Table).cancel,
+	Make:         (*Table).makeContract,
+	Read:         (*Table).read,
+	Reset:        (*Table).reset,
+	Next:         (*Table).next,
+	Reliable:     (*Table).reliable,
+	CriticalOnly: (*Table).criticalOnly,
+	Ack:          (*Table).ack,
+	QAck:         (*Table).qack,
+	NAck:         (*Table).nack,
+	Abandon:      (*Table).abandon,
+	Adopt:        (*Table).adopt,
+	Happened:     (*Table).happened,
+	OwnerExit:    (*Table).ownerExit,
+	Killed:       (*Table).killed,
+	Removed:      (*Table).removed,
+	Limit:        (*Table).limit,
+}
 
-// MayControl says whether a process, a member of procCT, may open a contract's ctl.
-func (t *Table) MayControl(id contract.ID, p Proc, procCT contract.ID) bool { return false }
+// Apply lets op happen. Nothing of op is kept but its strings.
+func (t *Table) Apply(op *Op) Result {
+	if int(op.Kind) >= len(verbs) || verbs[op.Kind] == nil {
+		return failed(unix.EINVAL)
+	}
+	return verbs[op.Kind](t, op)
+}
+
+func failed(errno unix.Errno) Result { return Result{Errno: errno} }
+
+func (t *Table) limit(op *Op) Result {
+	if op.Max == 0 {
+		return failed(unix.EINVAL)
+	}
+	t.cfg.ContractsMax = op.Max
+	return Result{}
+}
