@@ -17,7 +17,8 @@ type Config struct {
 	// Off are sources that are not used, though the host may have them. The environment
 	// variable ZONES_CONTRACT_SOURCES_OFF adds to it, words separated by commas.
 	Off Source
-	// Collector is the zone's end of the BPF collector, nil without. The Zone closes it.
+	// Collector is the zone's end of the BPF collector (NewCollector), nil without. The Zone
+	// closes it.
 	Collector Collector
 	// Kept is the position up to which the caller has kept what it was told (a resume).
 	Kept Position

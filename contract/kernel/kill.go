@@ -193,7 +193,7 @@ func (c *cull) member(pid int32) bool {
 
 func (c *cull) allowed(pid int32) bool {
 	s, err := readStatus(pid)
-	return err == nil && (c.may(c.kill.Author, s) || c.may(c.kill.Source, s))
+	return err == nil && (c.may(c.kill.Author, s) || c.kill.HasSource && c.may(c.kill.Source, s))
 }
 
 // may says whether a user may signal a process, as kill(2) has it: privileged in the zone, or

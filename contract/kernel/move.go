@@ -1,12 +1,12 @@
 package kernel
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,11 +23,32 @@ func (z *Zone) Move(id contract.ID, c Caller, p table.Proc) {
 		z.tell(Report{What: Moved, CT: id, Proc: p, Err: fmt.Errorf("move %d: %w", p.Pid, ErrNone)})
 		return
 	}
-	z.moving[p.Pid] = id
+	if len(z.moving) >= movingMax {
+		clear(z.moving)
+	}
+	z.moving[ownerKey(p)] = id
 	dir := place.Born
 	z.jobs.start(func(context.Context) (Report, bool) {
 		return Report{What: Moved, CT: id, Proc: p, Err: move(dir, c, p)}, false
 	})
+}
+
+// movingMax bounds the moves of which the collector has not told yet. One that it never tells
+// of (its record was lost) is forgotten when there are so many.
+const movingMax = 1024
+
+// moved notes what came of a move. The collector's record of it may come later than this.
+func (z *Zone) moved(r Report) {
+	if r.Err != nil || z.c.Collector == nil {
+		delete(z.moving, ownerKey(r.Proc))
+	}
+	p := z.tree.places[r.CT]
+	if r.Err != nil || p == nil || z.connector == nil {
+		return
+	}
+	z.connector.remember(r.Proc.Pid, &member{ct: r.CT, proc: r.Proc})
+	p.watch.populated, p.watch.last = true, r.Proc
+	z.happened(p, table.Fact{Event: contract.Fork, Member: r.Proc}, time.Now().UnixNano())
 }
 
 // move moves by number, which is all the kernel has: the process is held fast and looked at
@@ -79,7 +100,7 @@ func (z *Zone) Find(id contract.ID, c Caller, pid int32) (p table.Proc, member b
 	if place == nil {
 		return p, false, fmt.Errorf("find %d in contract %d: %w", pid, id, ErrNone)
 	}
-	host, err := hostPid(c, pid, place)
+	host, err := hostPid(c, pid, place, z.tree.mount)
 	if err == nil {
 		p, member, err = z.relative(host, id, c)
 	}
@@ -113,7 +134,7 @@ func (z *Zone) relative(pid int32, id contract.ID, c Caller) (p table.Proc, memb
 const nsGetPidFrom = 0x8004b706
 
 // hostPid is the host's number of the process that the caller knows as pid.
-func hostPid(c Caller, pid int32, place *place) (int32, error) {
+func hostPid(c Caller, pid int32, place *place, mount string) (int32, error) {
 	if pid <= 0 {
 		return 0, ErrNotChild
 	}
@@ -129,20 +150,24 @@ func hostPid(c Caller, pid int32, place *place) (int32, error) {
 	case unix.ESRCH:
 		return 0, ErrNotChild
 	}
-	return hostPidSlow(c, pid, place)
+	return hostPidSlow(c, pid, place, mount)
 }
 
-// hostPidSlow looks at the caller's children and at the contract's members.
-func hostPidSlow(c Caller, pid int32, place *place) (int32, error) {
+// hostPidSlow looks at the contract's members and at who lives where the caller lives, as its
+// gate does.
+func hostPidSlow(c Caller, pid int32, place *place, mount string) (int32, error) {
 	self, err := sys.PidfdOpen(int(c.Pid))
 	if err != nil {
 		return 0, ErrGone
 	}
 	defer self.Close()
 	level := depth(self) - 1
-	around := children(c.Pid)
-	in, _, _ := members(place.Path, findMax)
-	for _, candidate := range append(around, in...) {
+	candidates, _, _ := members(place.Path, findMax)
+	if home, err := cgroupOf(c.Pid); err == nil {
+		around, _ := ownProcs(filepath.Join(mount, home, procsName), findMax)
+		candidates = append(candidates, around...)
+	}
+	for _, candidate := range candidates {
 		fd, err := sys.PidfdOpen(int(candidate))
 		if err != nil {
 			continue
@@ -154,32 +179,4 @@ func hostPidSlow(c Caller, pid int32, place *place) (int32, error) {
 		}
 	}
 	return 0, ErrNotChild
-}
-
-// childrenBytes bounds the list of one thread's children.
-const childrenBytes = 64 << 10
-
-// threadsMax bounds the threads whose children are looked at.
-const threadsMax = 1024
-
-// children lists the children of a process, whichever thread of it has them.
-func children(pid int32) []int32 {
-	base := "/proc/" + strconv.Itoa(int(pid)) + "/task/"
-	dir, err := os.Open(base)
-	if err != nil {
-		return nil
-	}
-	defer dir.Close()
-	threads, _ := dir.Readdirnames(threadsMax)
-	var out []int32
-	for _, thread := range threads {
-		b, err := sys.ReadFile(base+thread+"/children", childrenBytes)
-		if err != nil {
-			continue
-		}
-		for word := range bytes.FieldsSeq(b) {
-			out = append(out, int32(number(word)))
-		}
-	}
-	return out
 }

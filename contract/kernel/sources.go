@@ -70,9 +70,10 @@ func (z *Zone) Sources() Source {
 // Lost counts the events that were lost, as far as known.
 func (z *Zone) Lost() uint64 { return z.lost }
 
-// Watch has the contract's events told from here on, at least those of want. Again: with
-// other wants. A contract that is fresh needs it before its first member is born.
-func (z *Zone) Watch(id contract.ID, want contract.Events) error {
+// Watch has the contract's events told from here on, at least those of want; those of
+// critical are told even when there is hardly place. Again: with other wants. A contract that
+// is fresh needs it before its first member is born.
+func (z *Zone) Watch(id contract.ID, want, critical contract.Events) error {
 	p := z.tree.places[id]
 	if p == nil {
 		return fmt.Errorf("watch contract %d: %w", id, ErrNone)
@@ -84,7 +85,7 @@ func (z *Zone) Watch(id contract.ID, want contract.Events) error {
 		z.rearm()
 	}
 	if z.c.Collector != nil {
-		if err := z.c.Collector.Register(p.Dir, want); err != nil {
+		if err := z.c.Collector.Register(p.Dir, want, critical); err != nil {
 			return fmt.Errorf("watch contract %d: %w", id, err)
 		}
 	}
@@ -93,7 +94,11 @@ func (z *Zone) Watch(id contract.ID, want contract.Events) error {
 	}
 	// Members that were there before the watch, of a login or of a resumed zone.
 	p.watch.populated, p.watch.frozen, _ = cgroupEvents(p.Path)
-	if p.watch.populated && z.connector != nil {
+	switch {
+	case !p.watch.populated:
+	case z.c.Collector != nil:
+		z.adopt = true
+	case z.connector != nil:
 		z.learn(p)
 	}
 	return nil

@@ -37,10 +37,12 @@ type place struct {
 	watch  watch
 	// killed: everybody was killed there, so that nobody may be born there (KillSeqBug).
 	killed bool
+	lost   uint64 // what the collector has counted as lost
 }
 
 // tree is the directories below gN.
 type tree struct {
+	mount string // of cgroup2
 	root  string // gN
 	rel   string // gN below the mount, as /proc/PID/cgroup names it
 	level int    // gN's depth below the hierarchy's root
@@ -67,7 +69,7 @@ func openTree(root string) (*tree, error) {
 		return nil, fmt.Errorf("open contracts: %w", err)
 	}
 	t := &tree{
-		root: root, rel: rel, level: strings.Count(rel, "/"), fd: fd,
+		mount: mount, root: root, rel: rel, level: levelOf(rel), fd: fd,
 		places: map[contract.ID]*place{}, byID: map[uint64]contract.ID{}, logins: map[string]contract.ID{},
 	}
 	if err := t.load(); err != nil {
@@ -76,6 +78,9 @@ func openTree(root string) (*tree, error) {
 	}
 	return t, nil
 }
+
+// levelOf is how deep a cgroup is below the root, as its path says.
+func levelOf(path string) int { return strings.Count(strings.TrimSuffix(path, "/"), "/") }
 
 func (t *tree) load() error {
 	if err := mkdirAt(t.fd, contractsName); err != nil && !errors.Is(err, unix.EEXIST) {

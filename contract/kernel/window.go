@@ -155,8 +155,12 @@ func (z *Zone) OpenWindow(id contract.ID, c Caller) (Window, error) {
 	if z.window != nil {
 		return Window{}, fmt.Errorf("open contract %d for a birth: %w", id, ErrWindow)
 	}
-	if p.killed || p.watch.populated {
-		return Window{}, fmt.Errorf("open contract %d for a birth: %w", id, ErrUsed)
+	populated, _, err := cgroupEvents(p.Path)
+	if err == nil && (p.killed || populated || p.watch.populated) {
+		err = ErrUsed
+	}
+	if err != nil {
+		return Window{}, fmt.Errorf("open contract %d for a birth: %w", id, err)
 	}
 	ns := namespaces{host: z.hostNS, zone: z.c.CgroupNS, caller: namespace(c.Pid, "cgroup"), root: z.c.RootUID}
 	w, shown, err := z.tree.plan(p, c, ns)

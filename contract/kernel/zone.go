@@ -19,7 +19,7 @@ type Zone struct {
 	hostNS uint64
 	window *window
 	kills  map[table.Kill]bool
-	moving map[int32]contract.ID // by the process's number
+	moving map[table.Proc]contract.ID // who leaves its contract by our doing
 
 	epoll     *sys.FD
 	timer     *sys.FD
@@ -32,6 +32,12 @@ type Zone struct {
 
 	queue []Report
 	lost  uint64
+	// Of the collector: records read since losses were counted last, those counted, records
+	// that were none of ours, and whether members are to be adopted.
+	read, ringLost      uint64
+	told, kept, skipped Position
+	corrupt             int
+	adopt               bool
 }
 
 // queueMax is how many reports wait at most before sources are read on.
@@ -47,7 +53,7 @@ func Open(c Config) (*Zone, error) {
 	}
 	c.Off = off
 	z := &Zone{
-		c: c, kills: map[table.Kill]bool{}, moving: map[int32]contract.ID{},
+		c: c, kills: map[table.Kill]bool{}, moving: map[table.Proc]contract.ID{},
 		pidfds: pidfds{byFD: map[int]*pidfd{}, owners: map[table.Proc]*pidfd{}, firsts: map[contract.ID]*pidfd{}},
 	}
 	if z.tree, err = openTree(c.Root); err != nil {
@@ -88,6 +94,9 @@ func (z *Zone) open() error {
 	switch {
 	case z.c.Collector != nil:
 		fds = append(fds, z.c.Collector.FD())
+		if err := z.c.Collector.Start(z.tree.level+2, z.c.Kept); err != nil {
+			return fmt.Errorf("start the collector: %w", err)
+		}
 	case z.c.Off&SourceConnector == 0:
 		// Without it the next best serves; Sources says so.
 		if z.connector, err = openConnector(connectorBytes); err == nil {
@@ -155,11 +164,18 @@ func (z *Zone) Next(into []Report) (n int, err error) {
 	if err := z.events(); err != nil {
 		return 0, err
 	}
+	if err := z.adoptMembers(); err != nil {
+		return 0, err
+	}
 	dry, err := z.drain()
 	if err != nil {
 		return 0, err
 	}
 	if dry {
+		if z.c.Collector != nil && z.read > 0 {
+			z.read = 0
+			z.countLost()
+		}
 		z.settle()
 	}
 	n = copy(into, z.queue)
@@ -216,6 +232,18 @@ func (z *Zone) drain() (dry bool, err error) {
 	return false, nil
 }
 
+// adoptMembers has the collector look for members that were there before it.
+func (z *Zone) adoptMembers() error {
+	if !z.adopt {
+		return nil
+	}
+	z.adopt = false
+	if err := z.c.Collector.Adopt(); err != nil {
+		return fmt.Errorf("look for members: %w", err)
+	}
+	return nil
+}
+
 // finish tells what jobs have done.
 func (z *Zone) finish(done []Report) {
 	for _, r := range done {
@@ -223,7 +251,7 @@ func (z *Zone) finish(done []Report) {
 		case Killed:
 			delete(z.kills, r.Kill)
 		case Moved:
-			delete(z.moving, r.Proc.Pid)
+			z.moved(r)
 		}
 		if p := z.tree.places[r.CT]; p != nil {
 			z.look(p, false) // a notice may be on its way for 10 ms yet
@@ -257,12 +285,5 @@ func (z *Zone) tick() {
 	}
 	for _, p := range z.pidfds.sweep() {
 		z.tell(Report{What: Gone, Proc: p, Time: time.Now().UnixNano()})
-	}
-}
-
-// Keep says that all up to p was kept: the collector's ring may forget it.
-func (z *Zone) Keep(p Position) {
-	if z.c.Collector != nil && p != 0 {
-		z.c.Collector.Keep(p)
 	}
 }
