@@ -128,6 +128,19 @@ func (t *Table) Wants(id contract.ID) contract.Events {
 	return wants
 }
 
+// Critical is what of Wants must not be lost when there is hardly place for it.
+func (t *Table) Critical(id contract.ID) contract.Events {
+	c := t.contracts[id]
+	if c == nil || c.state == contract.Dead {
+		return 0
+	}
+	critical := c.terms.Critical | c.terms.Fatal | contract.Empty
+	if c.state == contract.Nascent {
+		critical |= contract.Fork
+	}
+	return critical
+}
+
 // Owners are the processes whose death must be told.
 func (t *Table) Owners() []Proc {
 	procs := make([]Proc, 0, len(t.owners))
