@@ -14,6 +14,7 @@ const (
 	Fail    What = iota // Errno, 0 for a request that was done and has nothing to tell
 	Silence             // nothing is answered
 	Wait                // the request has to wait, and is to be served again
+	Parked              // it waits
 	Entry               // Entry
 	Attr                // Attr
 	Open                // FH, Flags

@@ -13,7 +13,7 @@ func (f *FS) read(r *fuse.Request, k kind, id contract.ID) Answer {
 	in := r.Read()
 	switch {
 	case k.isEvents():
-		return f.readEvents(in)
+		return f.readEvents(r, in)
 	case k == templateFile:
 		text, errno := f.host.Template(in.FH)
 		if errno != 0 {
@@ -51,21 +51,15 @@ func (f *FS) readStatus(r *fuse.Request, in *fuse.ReadIn) Answer {
 
 // readEvents takes events off a queue. Nothing is written down of a read that finds nothing,
 // so that one that waits costs nothing until it is answered.
-func (f *FS) readEvents(in *fuse.ReadIn) Answer {
+func (f *FS) readEvents(r *fuse.Request, in *fuse.ReadIn) Answer {
 	if !f.host.Table().Readable(in.FH) {
-		return f.nothing(in)
+		return nothing(in)
 	}
-	res := f.host.Do(&table.Op{Kind: table.Read, FH: in.FH, Max: min(in.Size, fuse.ReadMax)})
-	switch res.Errno {
-	case 0:
-		return Answer{What: Data, Data: res.Data}
-	case unix.EAGAIN:
-		return f.nothing(in)
-	}
-	return fail(res.Errno)
+	return f.do(r, &table.Op{Kind: table.Read, FH: in.FH, Max: min(in.Size, fuse.ReadMax)})
 }
 
-func (f *FS) nothing(in *fuse.ReadIn) Answer {
+// nothing is there to be read now.
+func nothing(in *fuse.ReadIn) Answer {
 	if in.Flags&unix.O_NONBLOCK != 0 {
 		return fail(unix.EAGAIN)
 	}
@@ -124,8 +118,8 @@ func (f *FS) setTerms(r *fuse.Request, fh uint64, text []byte) Answer {
 		return fail(errno)
 	}
 	// The Op outlives the request's bytes.
-	res := f.host.Do(&table.Op{Kind: table.Set, FH: fh, Text: append([]byte(nil), text...), Proc: who.Proc, Cred: who.Cred, ProcCT: who.CT})
-	return written(res.Errno, uint32(len(text)))
+	op := &table.Op{Kind: table.Set, FH: fh, Text: append([]byte(nil), text...)}
+	return f.do(r, who.ask(op))
 }
 
 // ctlOps are the Ops of what is written to a ctl file.
@@ -143,8 +137,7 @@ func (f *FS) writeCtl(r *fuse.Request, id contract.ID, text []byte) Answer {
 	if errno != 0 {
 		return fail(errno)
 	}
-	res := f.host.Do(&table.Op{Kind: kind, CT: id, EV: c.event(), Proc: who.Proc, Cred: who.Cred, ProcCT: who.CT})
-	return written(res.Errno, uint32(len(text)))
+	return f.do(r, who.ask(&table.Op{Kind: kind, CT: id, EV: c.event()}))
 }
 
 // Requests of event files: _IO('c', n), without arguments (contract(4): ct_event_reset and
@@ -162,20 +155,13 @@ func (f *FS) ioctl(r *fuse.Request, k kind) Answer {
 	if !known || !k.isEvents() {
 		return fail(unix.ENOTTY)
 	}
-	res := f.host.Do(&table.Op{Kind: op, FH: in.FH, Cred: f.cred(r)})
-	if res.Errno != 0 {
-		return fail(res.Errno)
-	}
-	return Answer{What: Ioctl}
+	return f.do(r, &table.Op{Kind: op, FH: in.FH, Cred: f.Cred(r.UID())})
 }
-
-// cred is whose request it is, as far as its header tells.
-func (f *FS) cred(r *fuse.Request) table.Cred { return f.cfg.Cred(r.UID()) }
 
 // Cred says what a user may: the zone's root and the host's have the privileges of
 // contract(4).
-func (c Config) Cred(uid uint32) table.Cred {
-	return table.Cred{UID: uid, Privileged: uid == 0 || uid == c.UIDBase}
+func (f *FS) Cred(uid uint32) table.Cred {
+	return table.Cred{UID: uid, Privileged: uid == 0 || uid == f.cfg.UIDBase}
 }
 
 const (

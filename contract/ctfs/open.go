@@ -47,29 +47,23 @@ func (f *FS) open(r *fuse.Request, k kind, id contract.ID) Answer {
 		}
 		return Answer{What: Open, Flags: fuse.OpenDirectIO | fuse.OpenNonSeekable}
 	case templateFile:
-		return f.openHandle(&table.Op{Kind: table.OpenTemplate}, who, fuse.OpenDirectIO)
+		return f.openHandle(r, &table.Op{Kind: table.OpenTemplate}, who)
 	case bundleFile:
-		return f.openHandle(&table.Op{Kind: table.OpenBundle, Host: who.Host}, who, streamFlags)
+		return f.openHandle(r, &table.Op{Kind: table.OpenBundle, Host: who.Host}, who)
 	case pbundleFile:
-		return f.openHandle(&table.Op{Kind: table.OpenPBundle, Host: who.Host}, who, streamFlags)
+		return f.openHandle(r, &table.Op{Kind: table.OpenPBundle, Host: who.Host}, who)
 	}
-	return f.openHandle(&table.Op{Kind: table.OpenContract, CT: id, Host: who.Host}, who, streamFlags)
+	return f.openHandle(r, &table.Op{Kind: table.OpenContract, CT: id, Host: who.Host}, who)
 }
 
-// streamFlags: events have no positions.
-const streamFlags = fuse.OpenDirectIO | fuse.OpenNonSeekable | fuse.OpenStream
-
 // openHandle opens what the table keeps.
-func (f *FS) openHandle(op *table.Op, who Caller, flags uint32) Answer {
+func (f *FS) openHandle(r *fuse.Request, op *table.Op, who Caller) Answer {
 	fh, errno := f.host.NewHandle(who.Cred.UID)
 	if errno != 0 {
 		return fail(errno)
 	}
-	op.FH, op.Proc, op.Cred, op.ProcCT = fh, who.Proc, who.Cred, who.CT
-	if res := f.host.Do(op); res.Errno != 0 {
-		return fail(res.Errno)
-	}
-	return Answer{What: Open, FH: op.FH, Flags: flags}
+	op.FH = fh
+	return f.do(r, who.ask(op))
 }
 
 // openStatus keeps the text of this moment.

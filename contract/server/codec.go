@@ -27,8 +27,11 @@ func appendProc(b []byte, p table.Proc) []byte {
 func appendPlaced(b []byte, c *birth) []byte {
 	b = append(b, byte(c.mode))
 	b = binary.AppendUvarint(b, uint64(c.until))
-	b = binary.AppendUvarint(b, uint64(len(c.path)))
-	return append(b, c.path...)
+	return appendString(b, c.path)
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 func appendBirth(b []byte, c *birth) []byte {
@@ -36,9 +39,9 @@ func appendBirth(b []byte, c *birth) []byte {
 	b = appendProc(b, c.by.Proc)
 	b = binary.AppendUvarint(b, uint64(c.by.UID))
 	b = binary.AppendUvarint(b, uint64(c.by.CT))
-	b = appendBools(b, c.by.InZone, c.priv, c.placed, c.forked, c.named)
-	b = appendPlaced(b, c)
-	return appendProc(b, c.first)
+	b = binary.AppendUvarint(b, c.unique)
+	b = appendBools(b, c.by.InZone, c.placed, c.forked)
+	return appendPlaced(b, c)
 }
 
 // decoder takes values off a text that somebody else may have written. After the first that
@@ -104,9 +107,14 @@ func (d *decoder) proc() table.Proc {
 func (d *decoder) placed(c *birth) {
 	c.mode = kernel.Mode(d.byte())
 	c.until = int64(d.uint())
+	c.path = d.string()
+}
+
+func (d *decoder) string() string {
 	n := d.count()
-	c.path = string(d.b[:n])
+	s := string(d.b[:n])
 	d.b = d.b[n:]
+	return s
 }
 
 func (d *decoder) birth() *birth {
@@ -114,8 +122,8 @@ func (d *decoder) birth() *birth {
 	c.by.Proc = d.proc()
 	c.by.UID = d.uint32()
 	c.by.CT = contract.ID(d.uint32())
-	d.bools(&c.by.InZone, &c.priv, &c.placed, &c.forked, &c.named)
+	c.unique = d.uint()
+	d.bools(&c.by.InZone, &c.placed, &c.forked)
 	d.placed(c)
-	c.first = d.proc()
 	return c
 }

@@ -22,9 +22,11 @@ type kept struct {
 	nextEV, endEV contract.EventID // event ids that are left
 	held          map[uint32]bool  // blocks of contract ids
 
-	at      kernel.Position   // facts up to here are in the table
-	handles map[uint64]handle // open handles of the table
-	births  map[uint64]*birth // by template
+	since   int64                  // when the first server began, for the times of files
+	at      kernel.Position        // facts up to here are in the table
+	taken   map[contract.ID]string // directories outside of ct/ that are contracts'
+	handles map[uint64]handle      // open handles of the table
+	births  map[uint64]*birth      // by template
 }
 
 // handle is what is known of an open handle besides what the table knows.
@@ -35,45 +37,48 @@ type handle struct {
 
 // birth is a contract of a template from activation until its first member is named.
 type birth struct {
-	ct   contract.ID
-	by   kernel.Caller
-	priv bool // of by
+	ct     contract.ID
+	by     kernel.Caller
+	unique uint64 // of the request that activated it
 	// placed says that the contract's directory was made and its window opened: mode and path
 	// are good. The window stays open until the moment (of CLOCK_MONOTONIC) at the latest.
 	placed bool
 	mode   kernel.Mode
 	path   string
 	until  int64
-	// forked: the kernel told the birth of the first member. named: it is the contract's, and
-	// the caller need only confirm it.
-	forked, named bool
-	first         table.Proc
+	// forked: the kernel told the birth of the first member. The contract is owned then, and
+	// its maker need only confirm it.
+	forked bool
 }
 
 func newKept() *kept {
-	return &kept{held: map[uint32]bool{}, handles: map[uint64]handle{}, births: map[uint64]*birth{}}
+	return &kept{held: map[uint32]bool{}, taken: map[contract.ID]string{}, handles: map[uint64]handle{}, births: map[uint64]*birth{}}
 }
 
 // Kinds of records.
 const (
-	recOp     = iota + 1 // an Op of the table, with its request's number and the ring's position
-	recEvents            // event ids were taken
-	recBlock             // a block of contract ids was taken
-	recFreed             // a block was given back
-	recEpoch             // a server began
-	recPlaced            // a birth was placed
+	recOp        = iota + 1 // an Op of the table, with its request's number and the ring's position
+	recEvents               // event ids were taken
+	recBlock                // a block of contract ids was taken
+	recFreed                // a block was given back
+	recEpoch                // a server began
+	recPlaced               // a birth was placed
+	recTaken                // a contract has a directory outside of ct/
+	recConfirmed            // a birth that the kernel had told was confirmed
 )
 
 // record is one entry of the journal.
 type record struct {
 	kind   byte
-	unique uint64          // recOp: of the request, 0 for none
+	unique uint64          // recOp, recConfirmed: of the request, 0 for none
 	at     kernel.Position // recOp: of the fact, 0 for none
 	op     *table.Op       // recOp
 	event  uint64          // recEvents: the first
 	block  uint32          // recBlock, recFreed
-	fh     uint64          // recPlaced
+	fh     uint64          // recPlaced, recConfirmed
 	birth  birth           // recPlaced: mode, path, until
+	ct     contract.ID     // recTaken
+	path   string          // recTaken
 }
 
 func (r *record) encode(b []byte) []byte {
@@ -90,6 +95,12 @@ func (r *record) encode(b []byte) []byte {
 	case recPlaced:
 		b = binary.AppendUvarint(b, r.fh)
 		b = appendPlaced(b, &r.birth)
+	case recTaken:
+		b = binary.AppendUvarint(b, uint64(r.ct))
+		b = appendString(b, r.path)
+	case recConfirmed:
+		b = binary.AppendUvarint(b, r.unique)
+		b = binary.AppendUvarint(b, r.fh)
 	}
 	return b
 }
@@ -120,6 +131,10 @@ func decodeRecord(b []byte) (*record, error) {
 	case recPlaced:
 		r.fh = d.uint()
 		d.placed(&r.birth)
+	case recTaken:
+		r.ct, r.path = contract.ID(d.uint32()), d.string()
+	case recConfirmed:
+		r.unique, r.fh = d.uint(), d.uint()
 	default:
 		d.bad = true
 	}
@@ -147,6 +162,10 @@ func (k *kept) apply(r *record, res table.Result) {
 		if b := k.births[r.fh]; b != nil {
 			b.placed, b.mode, b.path, b.until = true, r.birth.mode, r.birth.path, r.birth.until
 		}
+	case recTaken:
+		k.taken[r.ct] = r.path
+	case recConfirmed:
+		delete(k.births, r.fh)
 	}
 }
 
@@ -170,19 +189,23 @@ func (k *kept) followed(r *record, res table.Result) {
 	}
 	switch op.Kind {
 	case table.OpenTemplate, table.OpenContract, table.OpenBundle, table.OpenPBundle:
-		k.handles[op.FH] = handle{uid: op.Cred.UID, host: op.Host && op.Proc.Pid == 0}
+		k.handles[op.FH] = handle{uid: op.Cred.UID, host: op.Proc.Pid == 0}
 	case table.Close:
 		delete(k.handles, op.FH)
 		delete(k.births, op.FH)
 	case table.Activate:
 		by := kernel.Caller{Proc: op.Proc, UID: op.Cred.UID, CT: op.ProcCT, InZone: op.Proc.ZPid != 0}
-		k.births[op.FH] = &birth{ct: op.CT, by: by, priv: op.Cred.Privileged}
-	case table.Born:
-		if b := k.births[op.FH]; b != nil {
-			b.named = true
-		}
-	case table.Cancel:
+		k.births[op.FH] = &birth{ct: op.CT, by: by, unique: r.unique}
+	case table.Born, table.Cancel:
 		delete(k.births, op.FH)
+	case table.OwnerExit:
+		for fh, b := range k.births {
+			if b.by.Pid == op.Proc.Pid && b.by.Start == op.Proc.Start {
+				delete(k.births, fh)
+			}
+		}
+	case table.Removed:
+		delete(k.taken, op.CT)
 	}
 }
 
@@ -193,15 +216,15 @@ func (k *kept) forked(f *table.Fact, ct contract.ID) {
 	}
 	for _, b := range k.births {
 		if b.ct == ct && !b.forked {
-			b.forked, b.first = true, f.Member
+			b.forked = true
 		}
 	}
 }
 
-// waiting is the birth of a contract that has no owner yet, and its template.
-func (k *kept) waiting(ct contract.ID) (uint64, *birth) {
+// birthOf is the birth of a contract, and its template.
+func (k *kept) birthOf(ct contract.ID) (fh uint64, b *birth) {
 	for fh, b := range k.births {
-		if b.ct == ct && !b.named {
+		if b.ct == ct {
 			return fh, b
 		}
 	}
@@ -225,12 +248,16 @@ const keptVersion = 1
 // encode is the snapshot: what is kept, then the table.
 func (k *kept) encode(t *table.Table) []byte {
 	b := []byte{keptVersion}
-	for _, n := range []uint64{uint64(k.epoch), k.fh, uint64(k.nextCT), uint64(k.endCT), uint64(k.nextEV), uint64(k.endEV), uint64(k.at)} {
+	for _, n := range []uint64{uint64(k.epoch), k.fh, uint64(k.nextCT), uint64(k.endCT), uint64(k.nextEV), uint64(k.endEV), uint64(k.at), uint64(k.since)} {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = binary.AppendUvarint(b, uint64(len(k.held)))
 	for _, n := range sortedKeys(k.held) {
 		b = binary.AppendUvarint(b, uint64(n))
+	}
+	b = binary.AppendUvarint(b, uint64(len(k.taken)))
+	for _, ct := range sortedKeys(k.taken) {
+		b = appendString(binary.AppendUvarint(b, uint64(ct)), k.taken[ct])
 	}
 	b = binary.AppendUvarint(b, uint64(len(k.handles)))
 	for _, fh := range sortedKeys(k.handles) {
@@ -254,9 +281,13 @@ func decodeKept(b []byte) (*kept, *table.Table, error) {
 	k.epoch, k.fh = d.uint32(), d.uint()
 	k.nextCT, k.endCT = contract.ID(d.uint32()), contract.ID(d.uint32())
 	k.nextEV, k.endEV = contract.EventID(d.uint()), contract.EventID(d.uint())
-	k.at = kernel.Position(d.uint())
+	k.at, k.since = kernel.Position(d.uint()), int64(d.uint())
 	for range d.count() {
 		k.held[d.uint32()] = true
+	}
+	for range d.count() {
+		ct := contract.ID(d.uint32())
+		k.taken[ct] = d.string()
 	}
 	for range d.count() {
 		fh := d.uint()
@@ -278,7 +309,7 @@ func decodeKept(b []byte) (*kept, *table.Table, error) {
 	return k, t, nil
 }
 
-func sortedKeys[K uint32 | uint64, V any](m map[K]V) []K {
+func sortedKeys[K contract.ID | uint32 | uint64, V any](m map[K]V) []K {
 	keys := make([]K, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

@@ -1,0 +1,125 @@
+package server
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/contract/fuse"
+	"github.com/linuxzones/zones/contract/kernel"
+	"github.com/linuxzones/zones/contract/table"
+)
+
+// reconcile makes what is kept and what the kernel has agree, after a predecessor's death: what
+// it had begun is finished or undone, and what happened meanwhile is found.
+func (s *Server) reconcile() error {
+	if !s.resumed {
+		return nil
+	}
+	for _, fh := range sortedKeys(s.kept.handles) {
+		if s.kept.handles[fh].host {
+			s.do0(&table.Op{Kind: table.Close, FH: fh})
+		}
+	}
+	for _, id := range sortedKeys(s.kept.taken) {
+		if _, err := s.kernel.Take(id, s.kept.taken[id]); err != nil {
+			s.trouble("take up a login's contract", err)
+		}
+	}
+	known := map[contract.ID]bool{}
+	for _, id := range s.table.IDs() {
+		known[id] = true
+	}
+	for _, id := range s.table.Populated() {
+		known[id] = true
+	}
+	for _, b := range s.kept.births {
+		known[b.ct] = true
+	}
+	s.work() // the first Work has all that is not confirmed
+	for id := range known {
+		s.watch(id)
+	}
+	for _, p := range s.table.Owners() {
+		if err := s.kernel.WatchOwner(p); err != nil {
+			s.trouble("watch an owner", err)
+		}
+	}
+	s.removeStrays(known)
+	if err := s.kernel.Resync(s.table.Populated()); err != nil {
+		s.trouble("compare contracts with the kernel", err)
+	}
+	return nil
+}
+
+// removeStrays takes away directories that no contract has. None should be there: it is
+// written down that there is a contract before its directory is made, and that there is none
+// after its directory was removed.
+func (s *Server) removeStrays(known map[contract.ID]bool) {
+	for _, d := range s.kernel.List() {
+		if known[d.CT] || s.table.Wants(d.CT) != 0 || s.retries[d.CT] != nil {
+			continue
+		}
+		if err := s.kernel.Remove(d.CT); err != nil {
+			s.cfg.Log.Warnf("directory %s is no contract's and stays: %v", d.Path, err)
+		}
+	}
+}
+
+// takeUp goes on with what clients had asked a predecessor for: first the request that it had
+// taken, since it may be in doubt, then those that wait. Births that it had begun for nobody
+// who still asks are given up.
+func (s *Server) takeUp() error {
+	if s.session == nil || !s.resumed {
+		return nil
+	}
+	for _, p := range s.session.Parked() {
+		s.await(p)
+	}
+	s.reopenWindows()
+	// If a request was taken it is the first that Next gives; any other does no harm here.
+	r, err := s.session.Next()
+	switch {
+	case err == nil:
+		s.request(r)
+	case errors.Is(err, fuse.ErrGone):
+		s.unmounted()
+		return nil
+	case err != unix.EAGAIN:
+		return err
+	}
+	for _, p := range s.session.Parked() {
+		if x := s.waits.byUnique[p.Unique()]; x != nil {
+			s.retryWait(x)
+		}
+	}
+	s.doubt = doubt{}
+	for _, fh := range sortedKeys(s.kept.births) {
+		b := s.kept.births[fh]
+		if !b.placed && !b.forked {
+			s.do0(&table.Op{Kind: table.Cancel, FH: fh})
+		}
+	}
+	s.work()
+	return nil
+}
+
+// reopenWindows opens the window again that the predecessor's death has closed early; births
+// whose window was over are swept.
+func (s *Server) reopenWindows() {
+	now := monotonic()
+	for _, fh := range sortedKeys(s.kept.births) {
+		b := s.kept.births[fh]
+		if !b.placed || b.forked || b.mode != kernel.Clone {
+			continue
+		}
+		if b.until > now && s.window == nil {
+			if _, err := s.kernel.OpenWindow(b.ct, b.by); err == nil {
+				s.window = &window{ct: b.ct, until: b.until}
+				continue
+			}
+		}
+		s.sweeps = append(s.sweeps, sweep{ct: b.ct, at: now + int64(sweepAfter)})
+	}
+}
