@@ -36,6 +36,8 @@ build:
 	@mkdir -p $(BIN)/inzone/bin
 	@$(HOSTBUILD) -o $(BIN)/ $(addprefix ./cmd/,$(ADMIN) zoned)
 	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/ ./cmd/zsched
+	@$(HOSTBUILD) -o $(BIN)/ctrun ./cmd/ct
+	@ln -sfn ctrun $(BIN)/ctstat && ln -sfn ctrun $(BIN)/ctwatch
 	@CGO_ENABLED=1 $(GOBUILD) -tags $(TAGS) -ldflags '$(STRIP) $(STATIC)' -o $(BIN)/ ./cmd/zrun
 	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/bin/ ./cmd/init
 	@./hack/inzone-tree.sh $(BIN)/inzone
@@ -43,7 +45,9 @@ build:
 # The inzone tree is copied as it stands: its links are relative or lead to /lib/svc/bin,
 # where the zone finds it.
 install: build
-	@install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/zones
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/zones
+	@install -m 0755 $(BIN)/ctrun $(DESTDIR)$(PREFIX)/bin/
+	@ln -sfn ctrun $(DESTDIR)$(PREFIX)/bin/ctstat && ln -sfn ctrun $(DESTDIR)$(PREFIX)/bin/ctwatch
 	@install -m 0755 $(addprefix $(BIN)/,$(ADMIN)) $(DESTDIR)$(PREFIX)/sbin/
 	@install -m 0755 $(addprefix $(BIN)/,$(DAEMON) zrun) $(DESTDIR)$(PREFIX)/libexec/zones/
 	@rm -rf $(DESTDIR)$(PREFIX)/libexec/zones/inzone

@@ -19,6 +19,10 @@ const ZonePath = "/system/contract"
 // HostPath is where an instance of the zones software has the host's.
 func HostPath(l layout.Layout) string { return l.Run + "/contract" }
 
+// CollectorPath is where an instance has its collector of events: one for the host and all
+// zones, so that each can tell senders from the others.
+func CollectorPath(l layout.Layout) string { return l.Run + "/bpf" }
+
 // FS is a file system of contracts. It holds no descriptor.
 type FS struct{ dir string }
 

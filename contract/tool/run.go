@@ -24,6 +24,9 @@ const (
 	runNotFound = 127
 )
 
+// ownProgram is this program, also where its file has been replaced.
+const ownProgram = "/proc/self/exe"
+
 // lastWords is how long -v waits for the events of a command that has ended while its
 // contract lives on.
 const lastWords = 100 * time.Millisecond
@@ -69,6 +72,9 @@ func (env *Env) ctrun(args []string) int {
 			return runInternal
 		}
 		return 0
+	}
+	if unix.Access(ownProgram, unix.X_OK) == nil {
+		contract.GateProgram = ownProgram
 	}
 	o, problem := parseRun(args)
 	if problem != "" {
