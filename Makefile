@@ -22,7 +22,7 @@ TAGS    := seccomp,netgo,osusergo
 STATIC  := -linkmode external -extldflags -static
 
 ADMIN  := zoneadm zonecfg zlogin
-DAEMON := zoned zsched
+DAEMON := zoned contractd zsched
 # RACE=1 builds the programs whose goroutines matter with the race detector.
 ifeq ($(RACE),1)
 HOSTBUILD := CGO_ENABLED=1 $(GOBUILD) -race -tags $(TAGS) -ldflags '$(STATIC)'
@@ -34,7 +34,7 @@ endif
 
 build:
 	@mkdir -p $(BIN)/inzone/bin
-	@$(HOSTBUILD) -o $(BIN)/ $(addprefix ./cmd/,$(ADMIN) zoned)
+	@$(HOSTBUILD) -o $(BIN)/ $(addprefix ./cmd/,$(ADMIN) zoned contractd)
 	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/ ./cmd/zsched
 	@$(HOSTBUILD) -o $(BIN)/ctrun ./cmd/ct
 	@ln -sfn ctrun $(BIN)/ctstat && ln -sfn ctrun $(BIN)/ctwatch
