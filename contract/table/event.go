@@ -124,7 +124,7 @@ func (t *Table) follow(c *ct, f *Fact) {
 		return
 	}
 	k := kill{except: f.Member, checked: f.Event != contract.Hwerr}
-	if k.checked {
+	if k.checked && f.HasCred {
 		k.source, k.hasSource = f.Cred, f.HasCred
 	}
 	if c.terms.Params&contract.PgrpOnly != 0 {
@@ -211,7 +211,6 @@ func (t *Table) release(e *event) {
 		e.ctNext = t.free
 		t.free, t.nfre = e, t.nfre+1
 	}
-	t.settleQueue(c)
 	if c.events == nil {
 		t.settle(c)
 	}

@@ -156,6 +156,9 @@ func (t *Table) take(q *queue, e *event) {
 		p.next.at[q.kind].prev = p.prev
 	}
 	*p = place{}
+	if q.head == nil && q.kind == ofContract {
+		t.settleQueue(e.ct)
+	}
 	t.release(e)
 }
 
