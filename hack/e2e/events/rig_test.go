@@ -87,10 +87,15 @@ type actor struct {
 	lines chan string
 	errs  words
 	ended sync.Once
-	// of role within, and of role hand
-	ct   uint64
-	pid  int
-	comm string
+	// Of role within: its contract, and who made it. Of role hand: its numbers and its name;
+	// one outside of the zone has the host's number alone.
+	ct        uint64
+	maker     int
+	makerHost int
+	pid       int
+	host      int
+	comm      string
+	outside   bool
 }
 
 // words is what a program prints while one looks.
@@ -237,7 +242,8 @@ func (w *world) hand(name string, terms ...string) *actor {
 		a = w.inZone(name, "hand", logs...)
 	} else {
 		a = w.inZone(name, "within", append(append(terms, "--", "hand"), logs...)...)
-		a.ct = number(w.t, a.answer("in")[0])
+		in := numbers(w.t, a.answer("in"))
+		a.ct, a.maker = uint64(in[0]), in[2]
 	}
 	a.meet()
 	return a
@@ -247,6 +253,7 @@ func (w *world) hand(name string, terms ...string) *actor {
 func (w *world) outsider(name string) *actor {
 	w.t.Helper()
 	a := w.onHost(name, "hand", filepath.Join(w.logs, name+".notes"), filepath.Join(w.logs, name+".kills"))
+	a.outside = true
 	a.meet()
 	return a
 }

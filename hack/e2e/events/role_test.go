@@ -74,7 +74,7 @@ func cutArgs(args []string) (before, after []string) {
 }
 
 // playWithin: TERM=VALUE ... -- ROLE ARG ...: plays a role in a new contract, and says its
-// number first: "in CTID PID". The role has our standard input; we own the contract, and go
+// number first: "in CTID PID MAKER". The role has our standard input; we own the contract, and go
 // on owning it behind the role's end ("gone STATUS") until our input ends.
 func playWithin(args []string) error {
 	words, role := cutArgs(args)
@@ -106,7 +106,7 @@ func playWithin(args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("in %d %d\n", ct.ID, p.Pid)
+	fmt.Printf("in %d %d %d\n", ct.ID, p.Pid, os.Getpid())
 	go func() {
 		if state, err := p.Wait(); err == nil {
 			fmt.Printf("gone %d\n", state.Sys().(interface{ ExitStatus() int }).ExitStatus())
