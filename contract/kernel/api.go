@@ -20,6 +20,8 @@ type Config struct {
 	// Collector is the zone's end of the BPF collector (NewCollector), nil without. The Zone
 	// closes it.
 	Collector Collector
+	// Later: the sources are decided by Attach; until then emptiness alone is told.
+	Later bool
 	// Kept is the position up to which the caller has kept what it was told (a resume).
 	Kept Position
 }

@@ -86,26 +86,55 @@ func (z *Zone) open() error {
 	if z.empties, err = newEmpties(); err != nil {
 		return err
 	}
-	fds := []int{z.timer.Int(), z.jobs.wake.Int(), z.empties.fd.Int()}
+	for _, fd := range []int{z.timer.Int(), z.jobs.wake.Int(), z.empties.fd.Int()} {
+		if err := z.poll(fd); err != nil {
+			return err
+		}
+	}
+	if z.c.Later {
+		return nil
+	}
+	return z.openSource()
+}
+
+// openSource takes up the best source that the host has and the configuration wants.
+func (z *Zone) openSource() error {
 	if z.c.Off&SourceBPF != 0 && z.c.Collector != nil {
 		_ = z.c.Collector.Close()
 		z.c.Collector = nil
 	}
 	switch {
 	case z.c.Collector != nil:
-		fds = append(fds, z.c.Collector.FD())
 		if err := z.c.Collector.Start(z.tree.level+2, z.c.Kept); err != nil {
 			return fmt.Errorf("start the collector: %w", err)
 		}
+		return z.poll(z.c.Collector.FD())
 	case z.c.Off&SourceConnector == 0:
 		// Without it the next best serves; Sources says so.
-		if z.connector, err = openConnector(connectorBytes); err == nil {
-			fds = append(fds, z.connector.fd.Int())
+		c, err := openConnector(connectorBytes)
+		if err != nil {
+			return nil
 		}
+		z.connector = c
+		return z.poll(c.fd.Int())
 	}
-	for _, fd := range fds {
-		if err := z.poll(fd); err != nil {
-			return err
+	return nil
+}
+
+// Attach decides the sources of a Zone that was opened with Later: the collector, which the
+// Zone closes once this has succeeded, or without one the next best. It is for the moment
+// before anything happens in a contract: members that are there are found, what they did
+// before is not told. The caller then Watches all contracts again.
+func (z *Zone) Attach(c Collector) error {
+	z.c.Later, z.c.Collector = false, c
+	if err := z.openSource(); err != nil {
+		z.c.Later, z.c.Collector = true, nil
+		return err
+	}
+	z.adopt = z.c.Collector != nil
+	if z.connector != nil {
+		for _, p := range z.tree.places {
+			z.learn(p)
 		}
 	}
 	return nil

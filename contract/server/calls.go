@@ -115,6 +115,24 @@ func (s *Server) SetContractsMax(n uint32) error {
 	return s.inbox.run(func() { s.do0(&table.Op{Kind: table.Limit, Max: n}) })
 }
 
+// Attach decides the sources of events of a server that was opened with Later: the collector,
+// or without one the next best. The Server closes the collector once this has succeeded.
+func (s *Server) Attach(c kernel.Collector) error {
+	var failure error
+	err := s.inbox.run(func() {
+		if failure = s.kernel.Attach(c); failure != nil {
+			return
+		}
+		for _, d := range s.kernel.List() {
+			s.watch(d.CT)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return failure
+}
+
 // Sources are the live sources of events.
 func (s *Server) Sources() (kernel.Source, error) {
 	var live kernel.Source

@@ -23,6 +23,8 @@ type Config struct {
 	CgroupNS uint64
 	// Collector is the zone's end of the BPF collector, nil without. The Server closes it.
 	Collector kernel.Collector
+	// Later: Attach decides the sources of events, before anything happens in a contract.
+	Later bool
 	// SourcesOff are sources of events that are not used.
 	SourcesOff kernel.Source
 

@@ -84,7 +84,7 @@ func (s *Server) open() (err error) {
 	}
 	s.kernel, err = kernel.Open(kernel.Config{
 		Root: s.cfg.Root, RootUID: s.cfg.UIDBase, CgroupNS: s.cfg.CgroupNS,
-		Off: s.cfg.SourcesOff, Collector: s.cfg.Collector, Kept: s.kept.at,
+		Off: s.cfg.SourcesOff, Collector: s.cfg.Collector, Later: s.cfg.Later, Kept: s.kept.at,
 	})
 	if err != nil {
 		return err
