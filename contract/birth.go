@@ -86,7 +86,7 @@ func (t *Template) expect(direct bool) (*Birth, error) {
 	w, ok := parseWindow(text)
 	if !ok {
 		t.clear()
-		return nil, &sys.Error{Op: "read", What: t.fs.path("template"), Errno: ErrWindow}
+		return nil, &sys.Error{Op: "read", What: t.name(), Errno: ErrWindow}
 	}
 	b := &Birth{ID: w.id, t: t}
 	if direct && !w.move {

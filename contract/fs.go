@@ -23,8 +23,12 @@ func HostPath(l layout.Layout) string { return l.Run + "/contract" }
 // zones, so that each can tell senders from the others.
 func CollectorPath(l layout.Layout) string { return l.Run + "/bpf" }
 
-// FS is a file system of contracts. It holds no descriptor.
-type FS struct{ dir string }
+// FS is a file system of contracts. It keeps it mounted, and its server with it, until it is
+// closed or forgotten.
+type FS struct {
+	dir  string
+	root *os.File
+}
 
 // Open finds the file system of contracts: the zone's, or on the host that of the instance,
 // whose server is started when there is none yet and the caller is root.
@@ -60,27 +64,69 @@ const fuseMagic = 0x65735546
 
 // OpenAt is the file system of contracts that is mounted at dir. ErrNoFS: none is.
 func OpenAt(dir string) (*FS, error) {
-	f := &FS{dir: dir}
-	var st unix.Statfs_t
-	err := sys.Retry(func() error { return unix.Statfs(f.path("template"), &st) })
-	switch {
-	case err == nil && st.Type == fuseMagic:
-		return f, nil
-	case err == nil, err == unix.ENOENT, err == unix.ENOTDIR, err == unix.ENOTCONN:
+	var n int
+	err := sys.Retry(func() (e error) {
+		n, e = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return
+	})
+	if err == nil {
+		f := &FS{dir: dir, root: os.NewFile(uintptr(n), dir)}
+		if err = f.check(n); err == nil {
+			return f, nil
+		}
+		f.Close()
+	}
+	switch err {
+	case unix.ENOENT, unix.ENOTDIR, unix.ENOTCONN:
 		// Not connected: its server has gone for good, and its mount will.
-		return nil, &sys.Error{Op: "look for contracts", What: "at " + dir, Errno: ErrNoFS}
+		err = ErrNoFS
 	}
 	return nil, &sys.Error{Op: "look for contracts", What: "at " + dir, Errno: err}
 }
 
+// check says whether the directory is what it should be.
+func (f *FS) check(root int) error {
+	var fs unix.Statfs_t
+	if err := sys.Retry(func() error { return unix.Fstatfs(root, &fs) }); err != nil {
+		return err
+	}
+	if fs.Type != fuseMagic {
+		return ErrNoFS
+	}
+	var st unix.Stat_t
+	return sys.Retry(func() error { return unix.Fstatat(root, process("template"), &st, 0) })
+}
+
+// Close lets go of it. Templates, readers and what else is open of it stay usable, contracts
+// do not.
+func (f *FS) Close() error { return f.root.Close() }
+
 // Path is where it is mounted.
 func (f *FS) Path() string { return f.dir }
 
-// path is that of a file of the process contracts.
-func (f *FS) path(name string) string { return f.dir + "/process/" + name }
+// process is the path of a file of the process contracts, and file that of one of a contract.
+func process(name string) string { return "process/" + name }
 
-func (f *FS) file(id ID, name string) string {
-	return f.path(strconv.FormatUint(uint64(id), 10) + "/" + name)
+func file(id ID, name string) string {
+	return process(strconv.FormatUint(uint64(id), 10) + "/" + name)
+}
+
+// open opens one of its files.
+func (f *FS) open(name string, flags int) (*sys.FD, error) {
+	var n int
+	c, err := f.root.SyscallConn()
+	if err == nil {
+		cerr := c.Control(func(root uintptr) {
+			err = sys.Retry(func() (e error) { n, e = unix.Openat(int(root), name, flags|unix.O_CLOEXEC, 0); return })
+		})
+		if cerr != nil {
+			err = cerr // closed
+		}
+	}
+	if err != nil {
+		return nil, &sys.Error{Op: "open", What: f.dir + "/" + name, Errno: err}
+	}
+	return sys.Own(n), nil
 }
 
 // Contract is the contract with this number, which need not exist.
@@ -88,10 +134,11 @@ func (f *FS) Contract(id ID) *Contract { return &Contract{ID: id, fs: f} }
 
 // IDs lists the contracts that there are, the smallest first.
 func (f *FS) IDs() ([]ID, error) {
-	dir, err := os.Open(f.dir + "/all")
+	fd, err := f.open("all", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
+	dir := os.NewFile(uintptr(fd.Disown()), f.dir+"/all")
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
@@ -129,19 +176,37 @@ func (f *FS) Statuses() ([]Status, error) {
 }
 
 // Latest is the status of the contract that this process made last. ESRCH: it has made none.
-func (f *FS) Latest() (Status, error) { return readStatus(f.path("latest")) }
+func (f *FS) Latest() (Status, error) { return f.status(process("latest")) }
 
 // statusBytesMax bounds a status: members and inherited contracts are lists.
 const statusBytesMax = 4 << 20
 
-func readStatus(path string) (Status, error) {
-	b, err := sys.ReadFile(path, statusBytesMax)
+func (f *FS) status(name string) (Status, error) {
+	fd, err := f.open(name, unix.O_RDONLY)
 	if err != nil {
 		return Status{}, err
 	}
+	defer fd.Close()
+	b := make([]byte, 0, 2048)
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		var n int
+		err := sys.Retry(func() (e error) { n, e = unix.Read(fd.Int(), b[len(b):cap(b)]); return })
+		if b = b[:len(b)+max(n, 0)]; err == nil && len(b) > statusBytesMax {
+			err = unix.EFBIG
+		}
+		if err != nil {
+			return Status{}, &sys.Error{Op: "read", What: f.dir + "/" + name, Errno: err}
+		}
+		if n == 0 {
+			break
+		}
+	}
 	st, err := ParseStatus(b)
 	if err != nil {
-		return Status{}, &sys.Error{Op: "read", What: path, Errno: err}
+		return Status{}, &sys.Error{Op: "read", What: f.dir + "/" + name, Errno: err}
 	}
 	return st, nil
 }

@@ -17,11 +17,11 @@ type Contract struct {
 func (c *Contract) name() string { return "contract " + strconv.FormatUint(uint64(c.ID), 10) }
 
 // Status is the contract's. ENOENT: there is none of this number, or not any more.
-func (c *Contract) Status() (Status, error) { return readStatus(c.fs.file(c.ID, "status")) }
+func (c *Contract) Status() (Status, error) { return c.fs.status(file(c.ID, "status")) }
 
 // Events is the contract's own queue, from here on; Reset goes back to the oldest event that
 // is kept. EACCES: the caller is neither owner nor author nor privileged.
-func (c *Contract) Events() (*Reader, error) { return openReader(c.fs.file(c.ID, "events")) }
+func (c *Contract) Events() (*Reader, error) { return c.fs.reader(file(c.ID, "events")) }
 
 // Ack acknowledges a critical event. ESRCH: it is none, or acknowledged already.
 func (c *Contract) Ack(ev EventID) error { return c.control("acknowledge", "ack", uint64(ev)) }
@@ -36,22 +36,28 @@ func (c *Contract) Adopt() error { return c.control("adopt", "adopt", 0) }
 
 // control writes one word to the contract's ctl file; n follows when it is not 0.
 func (c *Contract) control(op, word string, n uint64) error {
-	path := c.fs.file(c.ID, "ctl")
-	var fd int
-	err := sys.Retry(func() (e error) { fd, e = unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0); return })
+	fd, err := c.fs.open(file(c.ID, "ctl"), unix.O_WRONLY)
 	if err != nil {
-		return &sys.Error{Op: op, What: c.name(), Errno: err}
+		return &sys.Error{Op: op, What: c.name(), Errno: errnoOf(err)}
 	}
-	defer unix.Close(fd)
+	defer fd.Close()
 	b := []byte(word)
 	what := c.name()
 	if n != 0 {
 		b = strconv.AppendUint(append(b, ' '), n, 10)
 		what = "event " + strconv.FormatUint(n, 10) + " of " + what
 	}
-	err = sys.Retry(func() (e error) { _, e = unix.Write(fd, append(b, '\n')); return })
+	err = sys.Retry(func() (e error) { _, e = unix.Write(fd.Int(), append(b, '\n')); return })
 	if err != nil {
 		return &sys.Error{Op: op, What: what, Errno: err}
 	}
 	return nil
+}
+
+// errnoOf is what is in an error of this package.
+func errnoOf(err error) error {
+	if e, ok := err.(*sys.Error); ok {
+		return e.Errno
+	}
+	return err
 }

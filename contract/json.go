@@ -25,10 +25,10 @@ func (s *Status) AppendJSON(b []byte) []byte {
 	o.numberUnless("ntime", s.NegotiateMs, -1)
 	o.numberUnless("nevid", int64(s.NegotiateEv), 0)
 	o.text("cookie", string(AppendCookie(nil, s.Terms.Cookie)))
-	o.words("informative", s.Terms.Informative.String(), " ")
-	o.words("critical", s.Terms.Critical.String(), " ")
-	o.words("fatal", s.Terms.Fatal.String(), " ")
-	o.words("params", s.Terms.Params.String(), " ")
+	o.words("informative", s.Terms.Informative.String())
+	o.words("critical", s.Terms.Critical.String())
+	o.words("fatal", s.Terms.Fatal.String())
+	o.words("params", s.Terms.Params.String())
 	numbers(&o, "members", s.Members)
 	numbers(&o, "contracts", s.Inherits)
 	o.text("svc_fmri", s.Terms.FMRI)
@@ -37,7 +37,7 @@ func (s *Status) AppendJSON(b []byte) []byte {
 	o.text("svc_aux", s.Terms.Aux)
 	o.time("born", s.Born)
 	o.time("lastevent", s.LastEvent)
-	o.words("sources", s.Sources, ",")
+	o.words("sources", s.Sources)
 	o.count("lost", s.LostEvents)
 	return append(o.b, '}')
 }
@@ -151,11 +151,11 @@ func (o *object) text(name, s string) {
 }
 
 // words writes a list of words as an array of strings.
-func (o *object) words(name, s, separator string) {
+func (o *object) words(name, s string) {
 	o.key(name)
 	o.b = append(o.b, '[')
-	if s != noWords && s != "" {
-		for i, word := range strings.Split(s, separator) {
+	if s != noWords {
+		for i, word := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' }) {
 			if i > 0 {
 				o.b = append(o.b, ',')
 			}

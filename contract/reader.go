@@ -41,21 +41,19 @@ type Reader struct {
 }
 
 // Bundle is the queue of all contracts' events that the caller may see.
-func (f *FS) Bundle() (*Reader, error) { return openReader(f.path("bundle")) }
+func (f *FS) Bundle() (*Reader, error) { return f.reader(process("bundle")) }
 
 // PBundle is the queue of the events of contracts that the calling process owns.
-func (f *FS) PBundle() (*Reader, error) { return openReader(f.path("pbundle")) }
+func (f *FS) PBundle() (*Reader, error) { return f.reader(process("pbundle")) }
 
-func openReader(path string) (*Reader, error) {
-	var fd int
-	err := sys.Retry(func() (e error) {
-		fd, e = unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-		return
-	})
+func (f *FS) reader(name string) (*Reader, error) {
+	fd, err := f.open(name, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
-		return nil, &sys.Error{Op: "open", What: path, Errno: err}
+		return nil, err
 	}
-	return &Reader{path: path, fd: fd, file: os.NewFile(uintptr(fd), path)}, nil
+	n := fd.Disown()
+	path := f.dir + "/" + name
+	return &Reader{path: path, fd: n, file: os.NewFile(uintptr(n), path)}, nil
 }
 
 // Close ends reading; a Next that waits returns os.ErrClosed.

@@ -21,13 +21,11 @@ type Template struct {
 
 // Template opens a template with the default terms.
 func (f *FS) Template() (*Template, error) {
-	path := f.path("template")
-	var n int
-	err := sys.Retry(func() (e error) { n, e = unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0); return })
+	fd, err := f.open(process("template"), unix.O_RDWR)
 	if err != nil {
-		return nil, &sys.Error{Op: "open", What: path, Errno: err}
+		return nil, err
 	}
-	return &Template{fs: f, fd: sys.Own(n), set: DefaultTerms()}, nil
+	return &Template{fs: f, fd: fd, set: DefaultTerms()}, nil
 }
 
 // Close forgets the terms, and a contract that has no process yet.
@@ -85,7 +83,7 @@ func (t *Template) Terms() (Terms, error) {
 		}
 		k, v, err := ParseTermLine(line)
 		if err != nil {
-			return Terms{}, &sys.Error{Op: "read", What: t.fs.path("template"), Errno: err}
+			return Terms{}, &sys.Error{Op: "read", What: t.name(), Errno: err}
 		}
 		terms.take(k, v)
 	}
@@ -126,7 +124,7 @@ func (t *Template) text() (string, error) {
 		var n int
 		err := sys.Retry(func() (e error) { n, e = unix.Pread(t.fd.Int(), b[have:], int64(have)); return })
 		if err != nil {
-			return "", &sys.Error{Op: "read", What: t.fs.path("template"), Errno: err}
+			return "", &sys.Error{Op: "read", What: t.name(), Errno: err}
 		}
 		have += n
 		if n == 0 || have == len(b) {
@@ -134,6 +132,8 @@ func (t *Template) text() (string, error) {
 		}
 	}
 }
+
+func (t *Template) name() string { return t.fs.dir + "/" + process("template") }
 
 // command has the template do something.
 func (t *Template) command(op, words string) error { return t.write(op, []byte(words+"\n")) }

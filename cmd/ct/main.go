@@ -50,8 +50,12 @@ func serve() error {
 		if err = s.Start(context.Background(), "global", say); err != nil && !errors.Is(err, api.ErrInCharge) {
 			return fmt.Errorf("start the server of the host's contracts: %w", err)
 		}
-		if _, found := contract.Find(); !errors.Is(found, contract.ErrNoFS) {
-			return nil
+		f, found := contract.Find()
+		if found == nil {
+			return f.Close()
+		}
+		if !errors.Is(found, contract.ErrNoFS) {
+			return found
 		}
 		<-time.After(servePause)
 	}

@@ -17,6 +17,9 @@
 // both are, the processes of its contracts live on without a contract: they are the host's,
 // and nobody else's business. Their directories go with the next server, when they are empty.
 //
+// ZONES_CONTRACTD_IDLE in its environment, a duration, stands for that while: tests do not wait
+// for it.
+//
 // Goroutines: one that serves, one that listens to the keeper, one that attends to the end
 // (Run's own). No locks.
 package global

@@ -25,6 +25,9 @@ const Name = "global"
 // script takes from one command to the next, so that it is not started for each.
 const idleAfter = 10 * time.Second
 
+// idleVariable is the environment variable that shortens it.
+const idleVariable = "ZONES_CONTRACTD_IDLE"
+
 // lookEvery is how often it looks whether there is something to serve.
 const lookEvery = time.Second
 
@@ -54,7 +57,7 @@ type host struct {
 // Run serves until nothing was to be served for a while. libexec is the directory of zrun.
 // ready is called when clients can come.
 func Run(lay layout.Layout, libexec string, log server.Log, ready func()) error {
-	h := &host{lay: lay, libexec: libexec, log: log, idle: idleAfter, failed: make(chan error, 1), lost: make(chan struct{})}
+	h := &host{lay: lay, libexec: libexec, log: log, idle: idleTime(), failed: make(chan error, 1), lost: make(chan struct{})}
 	dir, err := sys.OpenDir(lay.ZoneState(Name))
 	if err != nil {
 		return err
@@ -76,6 +79,13 @@ func Run(lay layout.Layout, libexec string, log server.Log, ready func()) error 
 	}
 	defer h.held.Close()
 	return h.live(ready)
+}
+
+func idleTime() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv(idleVariable)); err == nil && d > 0 {
+		return d
+	}
+	return idleAfter
 }
 
 // live is everything between the first word with the keeper and the last.
@@ -102,11 +112,12 @@ func (h *host) live(ready func()) error {
 	}
 	ready()
 	h.log.Infof("serving the contracts of this host in %s", h.place.generation())
-	if err := h.attend(); err != nil {
+	spare, err := h.attend()
+	if err != nil {
 		return err
 	}
 	h.leave()
-	return nil
+	return spare.Close()
 }
 
 // open takes the predecessor's contracts over, or begins with none.
@@ -184,8 +195,9 @@ func (h *host) listen() {
 	}
 }
 
-// attend returns when the server is not needed any more, or has failed.
-func (h *host) attend() error {
+// attend returns when the server is not needed any more, with its file system, which nobody
+// reaches, or has failed.
+func (h *host) attend() (*sys.FD, error) {
 	tick := time.NewTicker(min(lookEvery, h.idle))
 	defer tick.Stop()
 	since := time.Now()
@@ -193,7 +205,7 @@ func (h *host) attend() error {
 	for {
 		select {
 		case err := <-h.failed:
-			return fmt.Errorf("serve the contracts: %w", err)
+			return nil, fmt.Errorf("serve the contracts: %w", err)
 		case <-lost:
 			h.log.Errorf("zsched is dead: this server has no successor if it is killed")
 			lost = nil
@@ -201,37 +213,43 @@ func (h *host) attend() error {
 			all, err := h.server.Statuses()
 			if err != nil || len(all) > 0 {
 				since = time.Now()
-			} else if time.Since(since) >= h.idle && h.retire() {
-				return nil
+				continue
+			}
+			if time.Since(since) < h.idle {
+				continue
+			}
+			if spare := h.retire(); spare != nil {
+				return spare, nil
 			}
 		}
 	}
 }
 
-// retire closes the way in and says whether nobody is inside.
-func (h *host) retire() bool {
+// retire closes the way in, and gives the file system if nobody is inside.
+func (h *host) retire() *sys.FD {
 	path := contract.HostPath(h.lay)
 	spare, err := spareMount(path)
 	if err != nil {
 		h.log.Warnf("leave: %v", err)
-		return false
+		return nil
 	}
-	defer spare.Close()
 	if err := unix.Unmount(path, unix.UMOUNT_NOFOLLOW); err != nil {
 		if err != unix.EBUSY { // somebody has a file of it open
 			h.log.Warnf("leave: unmount %s: %v", path, err)
 		}
-		return false
+		spare.Close()
+		return nil
 	}
 	// A contract may have been made since we looked, by somebody who has closed everything.
 	all, err := h.server.Statuses()
 	if err == nil && len(all) == 0 {
-		return true
+		return spare
 	}
 	if err := attach(spare, path); err != nil {
 		h.log.Errorf("mount %s again: %v", path, err)
 	}
-	return false
+	spare.Close()
+	return nil
 }
 
 // leave takes everything away. Who comes from here on begins anew.

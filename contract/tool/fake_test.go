@@ -97,9 +97,9 @@ func webStatuses() []contract.Status {
 		{ID: 12, Zone: "web", ZoneID: 3, State: contract.Owned, Holder: 4711, Unacked: 1, NegotiateMs: -1, QuantumMs: -1,
 			Terms: contract.Terms{Cookie: 0x20, Informative: contract.Core | contract.Signal, Critical: contract.Empty | contract.Hwerr, Fatal: contract.Hwerr,
 				Params: contract.Inherit | contract.Regent, FMRI: "svc:/network/http:apache", Aux: "start"},
-			FMRICT: 12, Creator: "svc.startd", Members: []int32{4800, 4801}, Inherits: []contract.ID{7, 9}, Sources: "bpf,cgroup"},
-		{ID: 3, Zone: "web", ZoneID: 3, State: contract.Inherited, Holder: 12, NegotiateMs: -1, QuantumMs: -1, Terms: contract.DefaultTerms(), FMRICT: 1, Creator: "init", Sources: "bpf,cgroup"},
-		{ID: 4, Zone: "web", ZoneID: 3, State: contract.Dead, Unacked: 2, NegotiateMs: -1, QuantumMs: -1, Sources: "bpf,cgroup"},
+			FMRICT: 12, Creator: "svc.startd", Members: []int32{4800, 4801}, Inherits: []contract.ID{7, 9}, Sources: "bpf cgroup"},
+		{ID: 3, Zone: "web", ZoneID: 3, State: contract.Inherited, Holder: 12, NegotiateMs: -1, QuantumMs: -1, Terms: contract.DefaultTerms(), FMRICT: 1, Creator: "init", Sources: "bpf cgroup"},
+		{ID: 4, Zone: "web", ZoneID: 3, State: contract.Dead, Unacked: 2, NegotiateMs: -1, QuantumMs: -1, Sources: "bpf cgroup"},
 	}
 }
 

@@ -116,14 +116,15 @@ func (z zones) has(name string) bool {
 }
 
 // sources are the file system's, if there is one, and those of zones. Of those that cannot be
-// asked one line each is said, and ok is false.
-func (env *Env) sources(program string, find func() (*contract.FS, error), only zones) (list []Source, ok bool) {
-	ok = true
+// asked one line each is said, and ok is false. close ends their use.
+func (env *Env) sources(program string, find func() (*contract.FS, error), only zones) (list []Source, close func(), ok bool) {
+	ok, close = true, func() {}
 	var all []Source
 	f, err := find()
 	switch {
 	case err == nil:
 		all = append(all, FSSource(f))
+		close = func() { _ = f.Close() }
 	case !errors.Is(err, contract.ErrNoFS) || env.Serve == nil:
 		// On the host it is no mistake that nobody serves: then there are no contracts.
 		env.say(program, explain(err))
@@ -142,5 +143,5 @@ func (env *Env) sources(program string, find func() (*contract.FS, error), only 
 			list = append(list, s)
 		}
 	}
-	return list, ok
+	return list, close, ok
 }

@@ -175,7 +175,8 @@ func (env *Env) report(o *statOrder) int {
 // statuses asks all sources; ok is false when one could not tell, or a contract that was
 // named is nowhere.
 func (env *Env) statuses(o *statOrder) (list []contract.Status, ok bool) {
-	sources, ok := env.sources("ctstat", env.find, o.zones)
+	sources, done, ok := env.sources("ctstat", env.find, o.zones)
+	defer done()
 	found := map[contract.ID]bool{}
 	for _, s := range sources {
 		all, err := s.Statuses(o.ids)

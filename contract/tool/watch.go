@@ -88,7 +88,8 @@ func (env *Env) ctwatch(args []string) int {
 		env.complain("ctwatch", problem, watchUsage)
 		return exitUsage
 	}
-	list, ok := env.sources("ctwatch", env.open, o.zones)
+	list, done, ok := env.sources("ctwatch", env.open, o.zones)
+	defer done()
 	streams, opened := env.openAll(&o, list)
 	if len(streams) == 0 {
 		if ok && opened {
