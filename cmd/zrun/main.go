@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/contract/collector/load"
 	"github.com/linuxzones/zones/internal/layout"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/vplat"
@@ -32,6 +33,13 @@ func init() {
 }
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == helper.CollectorArg && os.Args[2] == "-d" {
+		if err := load.Into(os.Args[3]); err != nil {
+			fmt.Fprintf(os.Stderr, "zrun: collector: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) != 2 || os.Args[1] != "serve" {
 		fmt.Fprintln(os.Stderr, "zrun: this program is started by zoned and should not be run directly")
 		os.Exit(2)

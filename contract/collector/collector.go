@@ -203,8 +203,15 @@ func (c *Collector) HasZone(zone uint64) (bool, error) {
 }
 
 // RemoveZone takes away a zone's contracts, its ring and its entry as a user. One that is not
-// there is removed already.
+// there is removed already. While there is a ring to take away it waits for a grace period.
 func (c *Collector) RemoveZone(zone uint64) error {
+	if err := c.removeContractsOf(zone); err != nil {
+		return err
+	}
+	return removeUser(c.zones, c.users, zone)
+}
+
+func (c *Collector) removeContractsOf(zone uint64) error {
 	list, err := keys(c.contracts)
 	if err != nil {
 		return err
@@ -217,13 +224,18 @@ func (c *Collector) RemoveZone(zone uint64) error {
 			}
 		}
 	}
-	return removeUser(c.zones, c.users, zone)
+	return nil
 }
 
 // removeUser works with the maps of any version. The entry as a user is the last to go: as
 // long as it is there, the collector stays.
 func removeUser(zones, users *sys.FD, zone uint64) error {
 	for _, m := range []*sys.FD{zones, users} {
+		// A deletion from the map of rings waits for a grace period even when there is nothing.
+		var value userValue
+		if is(lookup(m, zone, unsafe.Pointer(&value)), unix.ENOENT) {
+			continue
+		}
 		if err := remove(m, zone); err != nil && !is(err, unix.ENOENT) {
 			return err
 		}

@@ -89,59 +89,54 @@ func Leave(dir string, zone uint64) error {
 // leaveVersion removes a zone from the collector of any version, and the collector when it
 // has no user any more.
 func leaveVersion(in string, zone uint64) (stays bool, err error) {
-	if in == path.Join(path.Dir(in), path.Base(VersionDir(""))) {
-		if err := leaveOwn(path.Dir(in), zone); err != nil {
-			return true, err
-		}
-	}
 	users, err := objGet(path.Join(in, PinUsers))
 	if err != nil {
 		return false, unpin(in) // not whole
 	}
 	defer users.Close()
-	zones, err := objGet(path.Join(in, PinZones))
-	if err != nil {
-		return false, unpin(in)
-	}
-	defer zones.Close()
 	list, err := keys(users)
 	if err != nil {
 		return true, err
 	}
+	var gone []uint64
 	for _, user := range list {
-		if user != zone && alive(user) {
-			stays = true
-			continue
+		if user == zone || !alive(user) {
+			gone = append(gone, user)
 		}
+	}
+	if len(gone) == len(list) {
+		// What is in the maps goes with them, without a grace period for each ring.
+		return false, unpin(in)
+	}
+	zones, err := objGet(path.Join(in, PinZones))
+	if err != nil {
+		return true, err
+	}
+	defer zones.Close()
+	if path.Base(in) == path.Base(VersionDir("")) {
+		if err := removeContracts(in, gone); err != nil {
+			return true, err
+		}
+	}
+	for _, user := range gone {
 		if err := removeUser(zones, users, user); err != nil {
 			return true, err
 		}
 	}
-	if stays {
-		return true, nil
-	}
-	return false, unpin(in)
+	return true, nil
 }
 
-// leaveOwn removes the contracts of the zone and of zones that are gone.
-func leaveOwn(dir string, zone uint64) error {
-	c, err := Open(dir)
-	if err == ErrAbsent {
-		return nil
-	}
+// removeContracts removes the contracts of some zones from a collector of this version.
+func removeContracts(in string, gone []uint64) error {
+	contracts, err := objGet(path.Join(in, PinContracts))
 	if err != nil {
 		return err
 	}
+	c := &Collector{contracts: contracts}
 	defer c.Close()
-	list, err := keys(c.users)
-	if err != nil {
-		return err
-	}
-	for _, user := range list {
-		if user == zone || !alive(user) {
-			if err := c.RemoveZone(user); err != nil {
-				return err
-			}
+	for _, zone := range gone {
+		if err := c.removeContractsOf(zone); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -45,7 +45,7 @@ type Record struct {
 	Start     uint64
 	// PPid and ZPPid are the parent's numbers; of Fork.
 	PPid, ZPPid int32
-	// Pgrp is the process group's number where the supervisor lives.
+	// Pgrp is the process group's number where the supervisor lives; not of Fork.
 	Pgrp int32
 	// Status is as wait(2) gives it; of Exit, Signal, Core, Hwerr.
 	Status uint32

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,18 @@ type Ring struct {
 	// writes its own to, followed by the data, mapped twice in a row: no record is cut.
 	consumer, producer []byte
 	at                 uint64 // where Next reads
+
+	// watch is an epoll of the ring and of timer. Records that can wait do not wake a reader
+	// that was woken less than a millisecond ago: it is let go on reading, and the timer has it
+	// look again.
+	watch, timer *sys.FD
+	again        bool // something was read since the timer was set
+	set          bool // the timer is set, or has run out
 }
+
+// lookAgain is when a reader looks again after it has read all there was: more than twice what
+// the programs leave it alone for (WAKE_NS).
+const lookAgain = 2500 * time.Microsecond
 
 // Headers of records, as in include/uapi/linux/bpf.h.
 const (
@@ -34,19 +46,38 @@ func OpenRing(fd *sys.FD) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := unix.Getpagesize()
 	r := &Ring{fd: fd, size: uint64(size)}
-	r.consumer, err = unix.Mmap(fd.Int(), 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, &sys.Error{Op: "mmap", What: "ring", Errno: err}
-	}
-	r.producer, err = unix.Mmap(fd.Int(), int64(page), page+2*size, unix.PROT_READ, unix.MAP_SHARED)
-	if err != nil {
-		_ = unix.Munmap(r.consumer)
-		return nil, &sys.Error{Op: "mmap", What: "ring", Errno: err}
+	if err := r.open(); err != nil {
+		r.Close()
+		return nil, err
 	}
 	r.at = r.Position()
 	return r, nil
+}
+
+func (r *Ring) open() (err error) {
+	page := unix.Getpagesize()
+	r.consumer, err = unix.Mmap(r.fd.Int(), 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return &sys.Error{Op: "mmap", What: "ring", Errno: err}
+	}
+	r.producer, err = unix.Mmap(r.fd.Int(), int64(page), page+2*int(r.size), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return &sys.Error{Op: "mmap", What: "ring", Errno: err}
+	}
+	if r.watch, err = watch(); err != nil {
+		return err
+	}
+	if r.timer, err = timer(); err != nil {
+		return err
+	}
+	for _, fd := range []*sys.FD{r.fd, r.timer} {
+		ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd.Int())}
+		if err := unix.EpollCtl(r.watch.Int(), unix.EPOLL_CTL_ADD, fd.Int(), &ev); err != nil {
+			return &sys.Error{Op: "epoll_ctl", Errno: err}
+		}
+	}
+	return nil
 }
 
 // ringBytes asks the kernel for the ring's size, and that it is a ring.
@@ -67,16 +98,24 @@ func ringBytes(fd *sys.FD) (int, error) {
 
 // Close unmaps the ring.
 func (r *Ring) Close() error {
-	err := unix.Munmap(r.consumer)
-	if e := unix.Munmap(r.producer); err == nil {
-		err = e
+	var first error
+	for _, m := range [][]byte{r.consumer, r.producer} {
+		if m == nil {
+			continue
+		}
+		if err := unix.Munmap(m); first == nil {
+			first = err
+		}
 	}
-	return err
+	r.consumer, r.producer = nil, nil
+	r.watch.Close()
+	r.timer.Close()
+	return first
 }
 
-// FD is readable (poll, epoll) when something was written past where Advance was. It stays
-// the ring's.
-func (r *Ring) FD() int { return r.fd.Int() }
+// FD is readable (poll, epoll) when something was written past where Advance was, and once
+// more some time after Next has found the ring empty. It stays the ring's.
+func (r *Ring) FD() int { return r.watch.Int() }
 
 func position(page []byte) *uint64 { return (*uint64)(unsafe.Pointer(unsafe.SliceData(page))) }
 
@@ -87,31 +126,65 @@ func (r *Ring) Position() uint64 { return atomic.LoadUint64(position(r.consumer)
 func (r *Ring) written() uint64 { return atomic.LoadUint64(position(r.producer)) }
 
 // Next gives the next record and the position behind it, which is what Advance and Skip take.
-// ok is false when there is none now. A record stays in the ring until Advance.
+// ok is false when there is none now; FD tells of the next. A record stays in the ring until
+// Advance.
 //
-// ErrCorrupt: the record at this place is none of ours; Next goes on behind it, where it can.
+// ErrCorrupt: the record at this place is none of ours. Next goes on behind it; where that can
+// not be found, the ring is of no more use, and the error stays.
 func (r *Ring) Next() (rec Record, at uint64, ok bool, err error) {
-	for r.at != r.written() {
+	data, ok, err := r.next()
+	if err == nil && !ok {
+		return Record{}, r.at, false, r.rest()
+	}
+	r.again = true
+	if err == nil {
+		rec, err = decode(data)
+	}
+	return rec, r.at, err == nil, err
+}
+
+// next is the next record's bytes.
+func (r *Ring) next() (rec []byte, ok bool, err error) {
+	data := r.producer[unix.Getpagesize():]
+	for {
 		left := r.written() - r.at
-		offset := r.at & (r.size - 1)
-		data := r.producer[unix.Getpagesize():]
-		head := atomic.LoadUint32((*uint32)(unsafe.Pointer(&data[offset])))
-		if head&busyBit != 0 {
-			return Record{}, r.at, false, nil
+		if left == 0 {
+			return nil, false, nil
 		}
-		length := uint64(head &^ (busyBit | discardBit))
+		offset := r.at & (r.size - 1)
+		head := atomic.LoadUint32((*uint32)(unsafe.Pointer(&data[offset])))
+		if head&busyBit != 0 { // being written
+			r.again = true
+			return nil, false, nil
+		}
+		length := uint64(head &^ discardBit)
 		whole := (length + headerBytes + 7) &^ 7
-		if whole > left || whole > r.size {
-			return Record{}, r.at, false, ErrCorrupt
+		if whole > left || left > r.size {
+			return nil, false, ErrCorrupt
 		}
 		r.at += whole
-		if head&discardBit != 0 {
-			continue
+		if head&discardBit == 0 {
+			return data[offset+headerBytes : offset+headerBytes+length], true, nil
 		}
-		rec, err = decode(data[offset+headerBytes : offset+headerBytes+length])
-		return rec, r.at, err == nil, err
 	}
-	return Record{}, r.at, false, nil
+}
+
+// rest sets the timer when something was read since, and clears it when it has run out.
+func (r *Ring) rest() error {
+	if r.again {
+		r.again, r.set = false, true
+		v := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(lookAgain))}
+		if err := unix.TimerfdSettime(r.timer.Int(), 0, &v, nil); err != nil {
+			return &sys.Error{Op: "timerfd_settime", Errno: err}
+		}
+		return nil
+	}
+	if r.set {
+		var times [8]byte
+		_, err := unix.Read(r.timer.Int(), times[:])
+		r.set = err == unix.EAGAIN || err == unix.EINTR // not yet
+	}
+	return nil
 }
 
 // Advance gives the room of all records up to a position back. The kernel tells of what was

@@ -155,3 +155,19 @@ func lockFile(name string) (*sys.FD, error) {
 	}
 	return fd, nil
 }
+
+func watch() (*sys.FD, error) {
+	n, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, &sys.Error{Op: "epoll_create", Errno: err}
+	}
+	return sys.Own(n), nil
+}
+
+func timer() (*sys.FD, error) {
+	n, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		return nil, &sys.Error{Op: "timerfd_create", Errno: err}
+	}
+	return sys.Own(n), nil
+}

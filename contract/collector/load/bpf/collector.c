@@ -14,8 +14,9 @@ char words_of_license[] SEC("license") = "Dual BSD/GPL"; /* the kernel knows no 
 /* How many contracts there may be on a host; a bucket takes 16 bytes, an entry 150 when used. */
 enum { CONTRACTS_MAX = 32768 };
 enum { ZONES_MAX = 8192 };
-/* How many members there may be on a host: beyond, counts are no longer sure (UNSURE). */
-enum { PROCS_MAX = 131072 };
+/* How many members there may be on a host, by its memory (load.go): beyond, counts are no
+ * longer sure (UNSURE). */
+enum { PROCS_MAX = 4096 };
 /* Members that were sent a signal that can kill and live on: beyond, senders are not known. */
 enum { SENDERS_MAX = 32768 };
 /* Ends of processes that no note was made of, to tell of each once. */
@@ -61,7 +62,6 @@ struct proc {
 
 struct {
 	UINT(type, BPF_MAP_TYPE_HASH);
-	UINT(map_flags, BPF_F_NO_PREALLOC);
 	UINT(max_entries, PROCS_MAX);
 	TYPE(key, u64);
 	TYPE(value, struct proc);
@@ -104,28 +104,21 @@ static volatile u32 unsure;
 
 INLINE u64 id_of(struct cgroup *cgrp)
 {
-	return cgrp->kn->id;
+	struct kernfs_node *kn = READ(cgrp, kn);
+
+	return READ(kn, id);
 }
 
 /* ancestor is the id of the directory at a level above a cgroup, or of it. */
 INLINE u64 ancestor(struct cgroup *cgrp, u32 level)
 {
-	struct cgroup *above = NULL;
-	struct kernfs_node *kn = NULL;
-	u64 id = 0;
-
-	if (probe_read_kernel(&above, sizeof(above), &cgrp->ancestors[level]))
-		return 0;
-	if (probe_read_kernel(&kn, sizeof(kn), &above->kn))
-		return 0;
-	probe_read_kernel(&id, sizeof(id), &kn->id);
-	return id;
+	return id_of(READ(cgrp, ancestors[level]));
 }
 
 /* find gives the contract of who lives in a cgroup, and its key. */
 APART struct contract *find(struct cgroup *cgrp, u64 *key)
 {
-	u32 depth = cgrp->level;
+	u32 depth = READ(cgrp, level);
 
 	for (int i = 0; i < LEVELS_MAX; i++) {
 		u32 level = levels[i];
@@ -145,7 +138,29 @@ APART struct contract *find(struct cgroup *cgrp, u64 *key)
 
 INLINE struct cgroup *cgroup_of(struct task_struct *task)
 {
-	return task->cgroups->dfl_cgrp;
+	struct css_set *set = READ(task, cgroups);
+
+	return READ(set, dfl_cgrp);
+}
+
+INLINE struct signal_struct *signal_of(struct task_struct *task)
+{
+	return READ(task, signal);
+}
+
+INLINE struct pid *pid_of(struct task_struct *task)
+{
+	struct signal_struct *signal = signal_of(task);
+
+	return READ(signal, pids[PIDTYPE_TGID]);
+}
+
+/* alive is how many threads of a process have not ended. */
+INLINE int alive(struct task_struct *task)
+{
+	struct signal_struct *signal = signal_of(task);
+
+	return READ(signal, live.counter);
 }
 
 /* Numbers of a process or a group: where the contract's supervisor lives, and one level
@@ -165,7 +180,7 @@ APART void numbers_of(struct pid *pid, u32 level, u32 inum, struct numbers *n)
 	n->ns = NULL;
 	if (!pid)
 		return;
-	depth = pid->level;
+	depth = READ(pid, level);
 	if (depth < level)
 		return;
 	if (depth > level)
@@ -173,10 +188,7 @@ APART void numbers_of(struct pid *pid, u32 level, u32 inum, struct numbers *n)
 	else
 		probe_read_kernel(&u, sizeof(u[0]), &pid->numbers[level]);
 	if (level) { /* there is one namespace at level 0 alone */
-		u32 ns = 0;
-
-		probe_read_kernel(&ns, sizeof(ns), &u[0].ns->ns.inum);
-		if (ns != inum)
+		if (READ(u[0].ns, ns.inum) != inum)
 			return;
 	}
 	n->host = u[0].nr;
@@ -219,9 +231,36 @@ INLINE int has_room(void *ring, u32 size)
 	return ringbuf_query(ring, BPF_RB_AVAIL_DATA) + size + HEADER <= bytes - bytes / 4;
 }
 
+/* How long a woken reader is left alone: it looks again by itself after twice that long
+ * (ring.go). To wake somebody costs more than all the rest of a record. */
+enum { WAKE_NS = 1000000 };
+
+/* submit hands a record over. It was reserved before its time was taken: so a reader that
+ * looks later than WAKE_NS after it was woken finds it, or finds it being written. */
+APART void submit(struct contract *c, struct shortrec *r, int critical)
+{
+	u64 now = r->time, zone = c->zone, how = BPF_RB_FORCE_WAKEUP;
+	struct user *u;
+
+	if (!critical && (s64)(now - c->woken) < WAKE_NS) {
+		how = BPF_RB_NO_WAKEUP;
+	} else {
+		u = map_lookup(&users, &zone);
+		if (u && !critical && (s64)(now - u->woken) < WAKE_NS) {
+			c->woken = u->woken;
+			how = BPF_RB_NO_WAKEUP;
+		} else {
+			if (u)
+				u->woken = now;
+			c->woken = now;
+		}
+	}
+	ringbuf_submit(r, how);
+}
+
 APART void fill(struct shortrec *r, struct contract *c, struct task_struct *leader, u8 kind, u8 flags)
 {
-	struct signal_struct *signal = leader->signal;
+	struct signal_struct *signal = signal_of(leader);
 	u32 level = c->pid_level, inum = c->pid_ns;
 	struct numbers n;
 
@@ -230,12 +269,15 @@ APART void fill(struct shortrec *r, struct contract *c, struct task_struct *lead
 	r->sig = 0;
 	r->ct = c->ct;
 	r->time = ktime_get_boot_ns();
-	r->start = leader->start_boottime;
-	numbers_of(signal->pids[PIDTYPE_TGID], level, inum, &n);
+	r->start = READ(leader, start_boottime);
+	numbers_of(pid_of(leader), level, inum, &n);
 	r->pid = n.host;
 	r->zpid = n.zone;
-	numbers_of(signal->pids[PIDTYPE_PGID], level, inum, &n);
-	r->pgrp = n.host;
+	r->pgrp = 0;
+	if (kind != FORK) { /* who was just born is in its parent's group */
+		numbers_of(READ(signal, pids[PIDTYPE_PGID]), level, inum, &n);
+		r->pgrp = n.host;
+	}
 	r->ppid = r->zppid = 0;
 	r->status = 0;
 	r->dest = 0;
@@ -246,22 +288,22 @@ APART void fill(struct shortrec *r, struct contract *c, struct task_struct *lead
 APART void describe(struct sender *s, struct contract *c, struct pid_namespace *ns)
 {
 	struct task_struct *me = get_current_task_btf();
-	struct task_struct *leader = me->group_leader;
+	struct task_struct *leader = READ(me, group_leader);
 	struct cgroup *cgrp = cgroup_of(me);
 	struct contract *mine;
 	struct numbers n;
 	u64 key = 0;
 
-	numbers_of(me->signal->pids[PIDTYPE_TGID], c->pid_level, c->pid_ns, &n);
+	numbers_of(pid_of(me), c->pid_level, c->pid_ns, &n);
 	s->pid = n.host;
 	s->zpid = n.ns == ns ? n.zone : 0;
-	s->start = leader->start_boottime;
+	s->start = READ(leader, start_boottime);
 	s->uid = get_current_uid_gid();
 	s->kind = FROM_PROCESS;
 	s->zone = 0;
 	s->ct = 0;
 	s->time = ktime_get_boot_ns();
-	__builtin_memcpy(s->comm, leader->comm, sizeof(s->comm));
+	probe_read_kernel(s->comm, sizeof(s->comm), &leader->comm);
 	mine = find(cgrp, &key);
 	if (mine) {
 		s->zone = mine->zone;
@@ -295,10 +337,10 @@ INLINE void tell_fork(struct contract *c, struct task_struct *leader, u8 flags)
 	if (!r)
 		return;
 	fill(r, c, leader, FORK, flags);
-	numbers_of(leader->real_parent->signal->pids[PIDTYPE_TGID], c->pid_level, c->pid_ns, &n);
+	numbers_of(pid_of(READ(leader, real_parent)), c->pid_level, c->pid_ns, &n);
 	r->ppid = n.host;
 	r->zppid = n.zone;
-	ringbuf_submit(r, 0);
+	submit(c, r, critical);
 }
 
 /* enter notes and counts a new member. It does nothing for one that is noted: it was moved
@@ -306,8 +348,8 @@ INLINE void tell_fork(struct contract *c, struct task_struct *leader, u8 flags)
 INLINE int enter(struct contract *c, u64 key, struct task_struct *leader, u8 flags,
 		 u32 signalled)
 {
-	u64 signal = (u64)leader->signal;
-	struct proc p = { .contract = key, .start = leader->start_boottime, .signalled = signalled };
+	u64 signal = (u64)signal_of(leader);
+	struct proc p = { .contract = key, .start = READ(leader, start_boottime), .signalled = signalled };
 	long err = map_update(&procs, &signal, &p, BPF_NOEXIST);
 
 	if (err) {
@@ -333,7 +375,7 @@ INLINE void tell_empty(struct contract *c, struct task_struct *leader)
 	if (!r)
 		return;
 	fill(r, c, leader, EMPTY, 0);
-	ringbuf_submit(r, 0);
+	submit(c, r, 1);
 }
 
 /* leave counts a member out, and tells when it was the last. */
@@ -377,7 +419,7 @@ INLINE void remember(struct contract *c, struct task_struct *leader, u32 sig, st
 
 	if (__sync_val_compare_and_swap(&c->killer_lock, 0, 1))
 		return;
-	numbers_of(leader->signal->pids[PIDTYPE_TGID], c->pid_level, c->pid_ns, &n);
+	numbers_of(pid_of(leader), c->pid_level, c->pid_ns, &n);
 	c->killer_pid = n.host;
 	c->killer_sig = sig;
 	c->killer = *s;
@@ -390,9 +432,10 @@ INLINE void cause(struct contract *c, struct task_struct *leader, u32 status, st
 {
 	u32 sig = status & 0x7f, kind, want;
 	int foreign;
+	struct signal_struct *signal = signal_of(leader);
 	struct longrec *r;
 
-	if (s->kind != FROM_PROCESS && s->kind != FROM_CONTRACT && sig == SIGKILL && leader->signal->oom_mm) {
+	if (s->kind != FROM_PROCESS && s->kind != FROM_CONTRACT && sig == SIGKILL && READ(signal, oom_mm)) {
 		/* The OOM killer acts in whoever asked for memory. */
 		__builtin_memset(s, 0, sizeof(*s));
 		s->kind = FROM_OOM;
@@ -421,33 +464,35 @@ INLINE void cause(struct contract *c, struct task_struct *leader, u32 status, st
 	r->head.sig = sig;
 	r->head.status = status;
 	r->sender = *s;
-	ringbuf_submit(r, 0);
+	submit(c, &r->head, 1);
 }
 
 INLINE u32 status_of(struct signal_struct *signal, struct task_struct *leader)
 {
-	if (signal->flags & SIGNAL_GROUP_EXIT)
-		return signal->group_exit_code;
-	return leader->exit_code;
+	if (READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return READ(signal, group_exit_code);
+	return READ(leader, exit_code);
 }
 
 INLINE void tell_exit(struct contract *c, struct task_struct *leader, u32 status)
 {
 	struct shortrec *r;
+	int critical;
 
 	if (!(c->want & WANT_EXIT))
 		return;
-	r = PLACE(c, sizeof(*r), (c->critical & WANT_EXIT) != 0);
+	critical = (c->critical & WANT_EXIT) != 0;
+	r = PLACE(c, sizeof(*r), critical);
 	if (!r)
 		return;
 	fill(r, c, leader, EXIT, 0);
 	r->status = status;
-	ringbuf_submit(r, 0);
+	submit(c, r, critical);
 }
 
 APART void died(struct contract *c, struct task_struct *leader, int signalled)
 {
-	struct signal_struct *signal = leader->signal;
+	struct signal_struct *signal = READ(leader, signal);
 	u64 key = (u64)signal;
 	u32 status = status_of(signal, leader);
 	u32 sig = status & 0x7f;
@@ -473,7 +518,7 @@ APART void died(struct contract *c, struct task_struct *leader, int signalled)
  * there before its contract was known. */
 INLINE int stranger(struct task_struct *task, struct task_struct *leader)
 {
-	struct deadkey k = { .signal = (u64)leader->signal, .start = leader->start_boottime };
+	struct deadkey k = { .signal = (u64)signal_of(leader), .start = READ(leader, start_boottime) };
 	struct contract *c;
 	u64 key = 0;
 	u8 one = 1;
@@ -488,11 +533,11 @@ INLINE int stranger(struct task_struct *task, struct task_struct *leader)
  * or it is seen here that no thread is left. Who deletes the note decides. */
 INLINE void join(struct contract *c, u64 key, struct task_struct *leader, u8 flags, u32 signalled)
 {
-	u64 signal = (u64)leader->signal;
+	u64 signal = (u64)signal_of(leader);
 
 	if (!enter(c, key, leader, flags, signalled))
 		return;
-	if (!leader->signal->live.counter && !map_delete(&procs, &signal))
+	if (!alive(leader) && !map_delete(&procs, &signal))
 		died(c, leader, signalled);
 }
 
@@ -501,15 +546,14 @@ int ended(u64 *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
 	struct task_struct *leader;
-	struct signal_struct *signal = task->signal;
-	u64 key = (u64)signal;
+	u64 key = (u64)signal_of(task);
 	struct contract *c;
 	struct proc *p, was;
 
 	/* Several threads may see 0 here. */
-	if (signal->live.counter)
+	if (alive(task))
 		return 0;
-	leader = task->group_leader;
+	leader = READ(task, group_leader);
 	p = map_lookup(&procs, &key);
 	if (!p)
 		return unsure ? stranger(task, leader) : 0;
@@ -572,7 +616,7 @@ int signaled(u64 *ctx)
 	int sig = (int)ctx[0], result = (int)ctx[4];
 	u64 info = ctx[1];
 	struct task_struct *victim = (struct task_struct *)ctx[2];
-	u64 key = (u64)victim->signal, ckey;
+	u64 key = (u64)signal_of(victim), ckey;
 	struct numbers n;
 	struct senders *all;
 	struct sender *s;
@@ -604,7 +648,7 @@ int signaled(u64 *ctx)
 	if (info > 1)
 		probe_read_kernel(&code, sizeof(code), &((struct kernel_siginfo *)info)->si_code);
 	if (by_process(info, code)) {
-		numbers_of(victim->signal->pids[PIDTYPE_TGID], c->pid_level, c->pid_ns, &n);
+		numbers_of(pid_of(victim), c->pid_level, c->pid_ns, &n);
 		describe(s, c, n.ns);
 	} else {
 		__builtin_memset(s, 0, sizeof(*s));
@@ -625,10 +669,10 @@ INLINE void tell_left(struct contract *c, struct task_struct *leader, u64 dest)
 		return;
 	fill(&r->head, c, leader, LEFT, 0);
 	r->head.dest = dest;
-	numbers_of(leader->signal->pids[PIDTYPE_TGID], c->pid_level, c->pid_ns, &n);
+	numbers_of(pid_of(leader), c->pid_level, c->pid_ns, &n);
 	__builtin_memset(&r->sender, 0, sizeof(r->sender));
 	describe(&r->sender, c, n.ns);
-	ringbuf_submit(r, 0);
+	submit(c, &r->head, 1);
 }
 
 /* No process of the group forks meanwhile (cgroup_threadgroup_rwsem), but it may end. */
@@ -640,18 +684,19 @@ int moved(u64 *ctx)
 	u64 signal, key = 0, old = 0, dest;
 	struct contract *c, *from;
 	u32 signalled = 0;
+	struct cgroup_root *root = READ(to, root);
 	struct proc *p;
 
 	/* The old hierarchies pass by here too. */
-	if (to->root->hierarchy_id)
+	if (READ(root, hierarchy_id))
 		return 0;
-	leader = leader->group_leader;
+	leader = READ(leader, group_leader);
 	/* Who is ending stays where it was. */
-	if (leader->signal->live.counter == 0)
+	if (!alive(leader))
 		return 0;
-	if (!(leader->flags & PF_EXITING) && cgroup_of(leader) != to)
+	if (!(READ(leader, flags) & PF_EXITING) && cgroup_of(leader) != to)
 		return 0;
-	signal = (u64)leader->signal;
+	signal = (u64)signal_of(leader);
 	dest = id_of(to);
 	c = find(to, &key);
 	p = map_lookup(&procs, &signal);
@@ -684,7 +729,7 @@ int adopt(struct bpf_iter__task *ctx)
 	struct contract *c;
 	u64 key = 0;
 
-	if (!task || task->pid != task->tgid || !task->signal->live.counter)
+	if (!task || task->pid != task->tgid || !alive(task))
 		return 0;
 	c = find(cgroup_of(task), &key);
 	if (c)
@@ -702,7 +747,7 @@ int control(u64 *ctx)
 
 	switch (op) {
 	case OP_LEVELS:
-		return cgroup_of(me)->level | me->signal->pids[PIDTYPE_TGID]->level << 16;
+		return READ(cgroup_of(me), level) | READ(pid_of(me), level) << 16;
 	case OP_ADD_LEVEL:
 		for (int i = 0; i < LEVELS_MAX; i++) {
 			u32 was = __sync_val_compare_and_swap(&levels[i], 0, (u32)key + 1);

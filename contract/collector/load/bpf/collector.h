@@ -74,6 +74,7 @@ struct contract {
 	u64 exits;
 	u64 lost;
 	u64 lost_critical;
+	u64 woken; /* a time when the zone's reader was woken */
 	/* The last member killed by a signal of known sender. killer_lock: being written. */
 	u32 killer_lock;
 	u32 killer_seq;
@@ -86,11 +87,12 @@ struct contract {
 struct user {
 	u64 lost;
 	u64 lost_critical;
+	u64 woken; /* when the zone's reader was woken last */
 };
 
 _Static_assert(sizeof(struct sender) == 64, "layout");
 _Static_assert(sizeof(struct shortrec) == 56, "layout");
 _Static_assert(sizeof(struct longrec) == 120, "layout");
-_Static_assert(sizeof(struct contract) == 152, "layout");
+_Static_assert(sizeof(struct contract) == 160, "layout");
 
 #endif
