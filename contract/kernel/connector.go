@@ -23,7 +23,7 @@ import (
 const MembersMax = 1 << 16
 
 // connectorBytes is the room for what was not read yet, some 7,000 messages.
-const connectorBytes = 1 << 20
+var connectorBytes = 1 << 20 // a variable for tests
 
 // Numbers of linux/connector.h and linux/cn_proc.h.
 const (
@@ -303,6 +303,9 @@ func (z *Zone) threadExited(pid, tgid int32, code uint32, now int64) {
 	}
 	p.watch.last = m.proc
 	z.exited(p, table.Fact{Member: m.proc, Pgrp: pgrpOf(m.proc)}, m.code, now)
+	if z.connector.perCT[m.ct] == 0 {
+		z.look(p, false) // the notice comes later
+	}
 }
 
 // pgrpOf is the process group of a process that may be a zombie, 0 when it is gone.

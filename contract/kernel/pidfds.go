@@ -109,6 +109,7 @@ func (z *Zone) ended(w *pidfd) {
 		return
 	}
 	z.exited(p, table.Fact{Member: w.proc}, code, now)
+	z.look(p, false)
 }
 
 // exited tells of an exit, and before it of the cause where the status alone says it. A death
