@@ -111,8 +111,10 @@ func (p *planner) plan(v *victim) {
 		}
 		v.deadly = p.blow(v, 1, 2, 15)
 	case "masked":
-		// The lower number is delivered first, whoever sent it.
+		// The lower number is delivered first, whoever sent it, if both are the process's: what
+		// was sent to a thread comes before that.
 		high, low := p.blow(v), p.blow(v)
+		high.how, low.how = 'k', 'q'
 		high.sig, low.sig = int(unix.SIGUSR2), int(unix.SIGUSR1)
 		v.decoys = []*blow{high}
 		if p.IntN(2) == 0 {
@@ -234,6 +236,9 @@ func (v *victim) life(s view) life {
 // hostNumbers gives the host's numbers of the zone's processes, by the zone's.
 func (w *world) hostNumbers() map[int]int {
 	w.t.Helper()
+	if w.isHost() {
+		return nil
+	}
 	ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", w.Status(w.zone).Init.Pid))
 	must(w.t, err)
 	entries, err := os.ReadDir("/proc")
@@ -271,8 +276,22 @@ func (a *actor) parent(s view) int {
 }
 
 // locate finds the host's numbers of a hand and its maker.
-func (a *actor) locate(hosts map[int]int) {
-	if !a.outside {
+func (w *world) locate(hosts map[int]int, a *actor) {
+	a.host, a.makerHost = a.pid, a.maker
+	if !a.outside && !w.isHost() {
 		a.host, a.makerHost = hosts[a.pid], hosts[a.maker]
+	}
+}
+
+// locateVictims does so for victims.
+func (w *world) locateVictims(hosts map[int]int, victims []*victim) {
+	w.t.Helper()
+	for _, v := range victims {
+		if v.host = hosts[v.pid]; w.isHost() {
+			v.host = v.pid
+		}
+		if v.host == 0 {
+			w.t.Fatalf("victim %d is not found on the host", v.pid)
+		}
 	}
 }

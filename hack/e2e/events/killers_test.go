@@ -38,22 +38,28 @@ type reader struct {
 // readers starts everyone who reads events of the whole zone.
 func (w *world) readers() []*reader {
 	w.t.Helper()
-	bundle := "/system/contract/process/bundle"
+	bundle, mine := w.ctfs+"/process/bundle", zoneView
+	if w.isHost() {
+		mine = hostView
+	}
 	rs := []*reader{
-		{"bundle, blocking", "bundle.lines", parseLines, zoneView},
-		{"bundle, poll", "poll.lines", parseLines, zoneView},
-		{"library", "library.json", parseJSON, zoneView},
-		{"ctwatch -v", "watch.table", parseTable, zoneView},
+		{"bundle, blocking", "bundle.lines", parseLines, mine},
+		{"bundle, poll", "poll.lines", parseLines, mine},
+		{"library", "library.json", parseJSON, mine},
 		{"ctwatch on the host", "host.json", parseJSON, hostView},
 		{"ctwatch -v on the host", "host.table", parseTable, hostView},
 	}
 	for i, options := range [][]string{{"reliable"}, {"reliable", "nonblock"}} {
-		w.inZone(rs[i].name, "listen", append([]string{bundle, logsPath + "/" + rs[i].log}, options...)...).answer("listening")
+		w.inside(rs[i].name, "listen", append([]string{bundle, w.logsAt + "/" + rs[i].log}, options...)...).answer("listening")
 	}
-	w.inZone(rs[2].name, "library", w.zone, logsPath+"/"+rs[2].log).answer("listening")
-	w.program(rs[3].name, rs[3].log, "zlogin", w.zone, "ctwatch -rv")
-	w.program(rs[4].name, rs[4].log, "ctwatch", "-r", "-z", w.zone, "-o", "json")
-	w.program(rs[5].name, rs[5].log, "ctwatch", "-rv", "-z", w.zone)
+	w.inside(rs[2].name, "library", w.zone, w.logsAt+"/"+rs[2].log).answer("listening")
+	w.program(rs[3].name, rs[3].log, "ctwatch", "-r", "-z", w.zone, "-o", "json")
+	w.program(rs[4].name, rs[4].log, "ctwatch", "-rv", "-z", w.zone)
+	if !w.isHost() {
+		inside := &reader{"ctwatch -v", "watch.table", parseTable, zoneView}
+		w.program(inside.name, inside.log, "zlogin", w.zone, "ctwatch -rv")
+		rs = append(rs, inside)
+	}
 	w.mark(rs, true)
 	return rs
 }
@@ -109,7 +115,7 @@ func (w *world) read(r *reader) []told {
 func (w *world) contractOf(pid int) uint64 {
 	w.t.Helper()
 	var ct uint64
-	for line := range strings.Lines(w.sh("cat /system/contract/process/[0-9]*/status")) {
+	for line := range strings.Lines(w.sh("cat "+w.ctfs+"/process/[0-9]*/status")) {
 		f := strings.Fields(line)
 		switch f[0] {
 		case "id":
@@ -139,8 +145,9 @@ const allEvents = "informative=fork,exit,core,signal"
 
 // TestRandomKills kills thousands with random signals from random senders, and holds what
 // every reader was told against what the killers wrote down.
-func TestRandomKills(t *testing.T) {
-	w := newWorld(t)
+func TestRandomKills(t *testing.T) { worlds(t, randomKills) }
+
+func randomKills(t *testing.T, w *world) {
 	m := &massacre{world: w, planner: &planner{Rand: rand.New(rand.NewPCG(8, 9)), issued: map[*actor][]*blow{}}}
 	rs := w.readers()
 	m.nests = []*actor{
@@ -148,14 +155,16 @@ func TestRandomKills(t *testing.T) {
 		w.hand("nest2", "informative=fork,exit", "critical=empty,core,signal"),
 	}
 	login := w.hand("login")
-	login.ct = w.contractOf(login.pid)
+	if !w.isHost() {
+		login.ct = w.contractOf(login.pid)
+	}
 	m.killers = []*actor{w.hand("killer", "informative=none", "critical=none"), login, w.outsider("outsider")}
 	hosts := w.hostNumbers()
 	for _, a := range append(append([]*actor{}, m.nests...), m.killers...) {
-		a.locate(hosts)
+		w.locate(hosts, a)
 	}
 	began := time.Now()
-	want := amount(10_000, 1_000, 200)
+	want := amount(100_000, 10_000, 500)
 	for i := 0; len(m.victims) < want*4/5; i++ {
 		m.round(m.nests[i%len(m.nests)], min(200, want/5))
 	}
@@ -197,13 +206,10 @@ func (m *massacre) round(nest *actor, n int) {
 	victims := m.spawn(nest, n-n/4, "waits")
 	victims = append(victims, m.spawn(nest, n/8, "deaf")...)
 	victims = append(victims, m.spawn(nest, n/8, "masked")...)
-	hosts := m.hostNumbers()
+	m.locateVictims(m.hostNumbers(), victims)
 	var decoys, blows []*blow
 	late := 0
 	for _, v := range victims {
-		if v.host = hosts[v.pid]; v.host == 0 {
-			t.Fatalf("victim %d is not found on the host", v.pid)
-		}
 		m.plan(v)
 		decoys = append(decoys, v.decoys...)
 		if v.late {
@@ -243,16 +249,13 @@ func (m *massacre) reap(nest *actor, victims []*victim, n int) {
 // brood is a contract in which the death of one is the death of all: its terms kill the
 // others, the one that bore them too.
 func (m *massacre) brood(i, n int) {
-	t := m.t
 	nest := m.hand("brood"+strconv.Itoa(i), allEvents, "critical=empty", "fatal=signal,core")
 	m.broods = append(m.broods, nest)
 	victims := m.spawn(nest, n, "waits")
 	hosts := m.hostNumbers()
-	nest.locate(hosts)
+	m.locate(hosts, nest)
+	m.locateVictims(hosts, victims)
 	for _, v := range victims {
-		if v.host = hosts[v.pid]; v.host == 0 {
-			t.Fatalf("victim %d is not found on the host", v.pid)
-		}
 		v.status = unix.WaitStatus(unix.SIGKILL)
 	}
 	first := victims[m.IntN(n)]
@@ -289,9 +292,9 @@ func (m *massacre) judge(rs []*reader) {
 	var first []told
 	for _, r := range rs {
 		events := m.read(r)
-		v := judge(accounts[r.view], withoutCoreSenders(events), nothing)
+		v := judge(accounts[r.view], events, nothing)
 		v.complaints = append(v.complaints, m.senders(r, events)...)
-		if r.view == zoneView {
+		if r.view == rs[0].view {
 			if first == nil {
 				first = events
 			}
@@ -331,17 +334,6 @@ func (a *actor) ownLife(s view, status int) life {
 	return l
 }
 
-// withoutCoreSenders takes out who is named for a core: it is more than the original tells.
-func withoutCoreSenders(events []told) []told {
-	list := append([]told(nil), events...)
-	for i := range list {
-		if e := &list[i]; e.kind == "core" {
-			e.sender, e.senderCT = "", 0
-		}
-	}
-	return list
-}
-
 // senders checks what else is told of who sent a signal.
 func (m *massacre) senders(r *reader, events []told) (complaints []string) {
 	known := map[string]*actor{}
@@ -357,7 +349,7 @@ func (m *massacre) senders(r *reader, events []told) (complaints []string) {
 		if r.view == hostView {
 			zone = m.zone
 			if h.outside {
-				zone = "global"
+				zone = global
 			}
 		}
 		if e.comm != h.comm || e.zone != zone || r.view == zoneView && e.uid != 0 {

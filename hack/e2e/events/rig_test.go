@@ -30,15 +30,18 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// world is a zone with the workload in it, and a directory for its logs that both sides see.
+// world is a zone with the workload in it, or the host itself, and a directory for logs that
+// both sides see.
 type world struct {
 	*testenv.Zones
-	t    *testing.T
-	zone string
-	logs string // as the host sees it
+	t      *testing.T
+	zone   string
+	ctfs   string // as the workload sees it
+	logsAt string // the same
+	logs   string // as the host sees it
 }
 
-// Where things are in the zone.
+// Where things are in a zone.
 const (
 	actorPath = "/var/tmp/actor"
 	logsPath  = "/var/tmp/logs"
@@ -48,7 +51,7 @@ const (
 func newWorld(t *testing.T, commands ...string) *world {
 	t.Helper()
 	z := testenv.Instance(t)
-	w := &world{Zones: z, t: t, zone: "e"}
+	w := &world{Zones: z, t: t, zone: "e", ctfs: "/system/contract", logsAt: logsPath}
 	z.Sparse(w.zone, commands...)
 	root := filepath.Join(z.ZonePath(w.zone), "root")
 	self, err := os.ReadFile("/proc/self/exe")
@@ -63,6 +66,29 @@ func newWorld(t *testing.T, commands ...string) *world {
 	return w
 }
 
+// global is the host's name among zones.
+const global = "global"
+
+// newHost is the host as a world: contracts of its own processes.
+func newHost(t *testing.T) *world {
+	t.Helper()
+	z := testenv.Instance(t)
+	logs := filepath.Join(z.Root, "logs")
+	must(t, os.Mkdir(logs, 0o777))
+	w := &world{Zones: z, t: t, zone: global, logsAt: logs, logs: logs}
+	w.ctfs = z.ServeContracts()
+	return w
+}
+
+// worlds runs a test in a zone and on the host.
+func worlds(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Run("zone", func(t *testing.T) { f(t, newWorld(t)) })
+	t.Run("host", func(t *testing.T) { f(t, newHost(t)) })
+}
+
+// isHost says whether the world is no zone.
+func (w *world) isHost() bool { return w.zone == global }
+
 // log is the content of one of the workload's logs.
 func (w *world) log(name string) string {
 	b, err := os.ReadFile(filepath.Join(w.logs, name))
@@ -72,9 +98,18 @@ func (w *world) log(name string) string {
 	return string(b)
 }
 
-// sh runs a shell command in the zone that has to succeed and gives its words.
+// sh runs a shell command in the world that has to succeed and gives its words.
 func (w *world) sh(command string) string {
 	w.t.Helper()
+	if w.isHost() {
+		cmd := exec.Command("sh", "-c", command)
+		cmd.Env = w.Env()
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			w.t.Fatalf("%s: %v\n%s", command, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
 	return strings.TrimSpace(w.Must("zlogin", w.zone, command))
 }
 
@@ -116,8 +151,11 @@ func (w *words) String() string {
 	return w.text.String()
 }
 
-// inZone starts a role in the zone, through a login.
-func (w *world) inZone(name, role string, args ...string) *actor {
+// inside starts a role in the world: in a zone through a login.
+func (w *world) inside(name, role string, args ...string) *actor {
+	if w.isHost() {
+		return w.onHost(name, role, args...)
+	}
 	command := append([]string{w.zone, "env", roleVariable + "=" + role, actorPath}, args...)
 	return startActor(w.t, name, w.Cmd("zlogin", command...))
 }
@@ -125,7 +163,7 @@ func (w *world) inZone(name, role string, args ...string) *actor {
 // onHost starts a role outside of the zone.
 func (w *world) onHost(name, role string, args ...string) *actor {
 	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.Env = append(w.Env(), roleVariable+"="+role)
 	return startActor(w.t, name, cmd)
 }
 
@@ -236,12 +274,12 @@ func (a *actor) kill() {
 // within takes them), or in that of its login when there are none.
 func (w *world) hand(name string, terms ...string) *actor {
 	w.t.Helper()
-	logs := []string{logsPath + "/" + name + ".notes", logsPath + "/" + name + ".kills"}
+	logs := []string{w.logsAt + "/" + name + ".notes", w.logsAt + "/" + name + ".kills"}
 	var a *actor
 	if terms == nil {
-		a = w.inZone(name, "hand", logs...)
+		a = w.inside(name, "hand", logs...)
 	} else {
-		a = w.inZone(name, "within", append(append(terms, "--", "hand"), logs...)...)
+		a = w.inside(name, "within", append(append(terms, "--", "hand"), logs...)...)
 		in := numbers(w.t, a.answer("in"))
 		a.ct, a.maker = uint64(in[0]), in[2]
 	}

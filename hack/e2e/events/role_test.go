@@ -98,8 +98,9 @@ func playWithin(args []string) error {
 	if err != nil {
 		return err
 	}
+	os.Setenv(roleVariable, role[0])
 	ct, p, err := t.Start("/proc/self/exe", append([]string{"actor"}, role[1:]...), &os.ProcAttr{
-		Env:   append(os.Environ(), roleVariable+"="+role[0]),
+		Env:   os.Environ(),
 		Files: []*os.File{r, os.Stdout, os.Stderr},
 	})
 	r.Close()
