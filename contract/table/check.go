@@ -62,7 +62,7 @@ func (t *Table) checkContract(c *ct) error {
 		rule{validTerms(&c.terms), "terms that cannot be"},
 		rule{nascent || c.owner != nil == owned, "an owner that does not fit its state"},
 		rule{c.regent != nil == inherited, "a regent that does not fit its state"},
-		rule{!inherited || c.regent.state != contract.Nascent && c.regent.state != contract.Dead, "a regent that is not alive"},
+		rule{c.regent == nil || c.regent.state != contract.Nascent && c.regent.state != contract.Dead, "a regent that is not alive"},
 		rule{c.birth != nil == nascent, "a birth that does not fit its state"},
 		rule{!nascent || c.owner != nil || c.cancelled(), "a birth without a maker"},
 		rule{!nascent || !c.empty && c.refs == 0 && c.events == nil && c.queue == nil && c.firstChild == nil, "a history before its birth"},
