@@ -14,6 +14,10 @@
 // its zone. When it is full, Fork and Exit that are not critical go first, at three quarters;
 // everything that had no place is counted, for its contract and its zone.
 //
+// Empty is told when the count falls to nothing. A process that is born into a contract from
+// outside at that very moment may be told before it; contracts that are used once, for one
+// birth from outside, have no such moment.
+//
 // What is promised holds for contracts that were added before their first member was born.
 // For others see Adopt.
 //

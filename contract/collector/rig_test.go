@@ -22,8 +22,6 @@ import (
 	"github.com/linuxzones/zones/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
-
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
