@@ -28,6 +28,14 @@ func play(role string, args []string) int {
 		err = playListen(args)
 	case "library":
 		err = playLibrary(args)
+	case "mother":
+		err = playMother(args)
+	case "owner":
+		err = playOwner(args)
+	case "templates":
+		err = playTemplates(args)
+	case "look":
+		err = playLook(args)
 	default:
 		err = fmt.Errorf("no role %q", role)
 	}
