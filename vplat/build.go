@@ -66,6 +66,7 @@ func Build(z *configs.Zone, f Facts, r Run) (*Plan, error) {
 	}
 	p.out.Spec = p.spec()
 	p.rootSteps()
+	p.served()
 	p.platformMounts()
 	if err := p.filesystems(); err != nil {
 		return nil, err

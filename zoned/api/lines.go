@@ -48,7 +48,8 @@ type RefusedError struct{ Text string }
 func (e *RefusedError) Error() string { return e.Text }
 
 // Contracts gives the statuses of the zone's process contracts: each line is a contract.Status
-// in JSON. ErrNoServer: nothing is known of the zone because it is not there.
+// in the form of encoding/json, with the host's numbers. ErrNoServer: nothing is known of the
+// zone, because it is not there.
 func (c *Client) Contracts(ctx context.Context) ([][]byte, error) {
 	var lines [][]byte
 	err := c.stream(ctx, Request{Verb: VerbContracts}, Events{
@@ -58,15 +59,27 @@ func (c *Client) Contracts(ctx context.Context) ([][]byte, error) {
 	return lines, err
 }
 
-// ContractEvents gives each an event of the zone's contracts after the other, as contract.Event
-// in JSON, from now on: until ctx ends (its cause), each returns an error (that one), or the
-// zone is no more (nil). After 0 begins with the next that happens, else the events after the
-// one of that number come first, as far as they are kept. Events that the zone's supervisor
-// lost sight of, because each was too slow or the supervisor died, are told as an event of
-// kind contract.Lost.
-func (c *Client) ContractEvents(ctx context.Context, after uint64, each func(line []byte) error) error {
+// From is where a stream of events begins.
+type From bool
+
+// The beginnings: with the next event, or with the oldest that is kept.
+const (
+	FromNow   From = false
+	FromFront From = true
+)
+
+// ContractEvents gives each the events of the zone's contracts, one after the other, each a
+// line as contract.ParseEvent takes it, with the host's numbers: until ctx ends (its cause is
+// returned), each returns an error (that one), or the zone is no more (nil).
+//
+// A supervisor that dies is no end: the next one is asked for what came after the last event
+// that each was given. What was critical is kept for it. What was not may be lost, which is
+// told by an event of kind contract.Lost with the count 0; what each was too slow for, by one
+// with their number.
+func (c *Client) ContractEvents(ctx context.Context, from From, each func(line []byte) error) error {
 	served := false
-	err := c.stream(ctx, Request{Verb: VerbContractEvents, After: after}, Events{Line: each, Again: func() { served = true }})
+	q := Request{Verb: VerbContractEvents, Front: bool(from)}
+	err := c.stream(ctx, q, Events{Line: each, Again: func() { served = true }})
 	if served && errors.Is(err, ErrNoServer) {
 		return nil // its supervisor left, as it does behind a halted zone
 	}

@@ -80,7 +80,7 @@ func TestContractsOfNoZone(t *testing.T) {
 	if _, err := c.Contracts(shortly(t)); !errors.Is(err, api.ErrNoServer) {
 		t.Error(err)
 	}
-	if err := c.ContractEvents(shortly(t), 0, nil); !errors.Is(err, api.ErrNoServer) {
+	if err := c.ContractEvents(shortly(t), api.FromNow, nil); !errors.Is(err, api.ErrNoServer) {
 		t.Error(err)
 	}
 }
@@ -116,7 +116,7 @@ func TestContractEvents(t *testing.T) {
 		c.Result(0)
 	})
 	n := 0
-	err := c.ContractEvents(shortly(t), 0, func(line []byte) error {
+	err := c.ContractEvents(shortly(t), api.FromNow, func(line []byte) error {
 		if n++; string(line) != fmt.Sprint("event ", n) {
 			t.Errorf("event %d is %q", n, line)
 		}
@@ -137,11 +137,11 @@ func TestContractEventsEnd(t *testing.T) {
 	}
 	doortest.Serve(t, c.Layout, zone, forever)
 	enough := errors.New("enough")
-	if err := c.ContractEvents(shortly(t), 0, func([]byte) error { return enough }); !errors.Is(err, enough) {
+	if err := c.ContractEvents(shortly(t), api.FromNow, func([]byte) error { return enough }); !errors.Is(err, enough) {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancelCause(shortly(t))
-	err := c.ContractEvents(ctx, 0, func([]byte) error { cancel(enough); return nil })
+	err := c.ContractEvents(ctx, api.FromNow, func([]byte) error { cancel(enough); return nil })
 	if !errors.Is(err, enough) {
 		t.Error(err)
 	}

@@ -65,6 +65,8 @@ type Request struct {
 	// After is an event's number: only later ones are wanted (contract-events). A client that
 	// was cut off goes on from the last it got.
 	After uint64 `json:"after,omitempty"`
+	// Front: the events that are kept come first (contract-events).
+	Front bool `json:"front,omitempty"`
 }
 
 // Login says what to run in a zone.
