@@ -1,0 +1,253 @@
+package mnttab
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract/fuse"
+	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/internal/testenv"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Descriptors of the server process.
+const (
+	fdDev = 3 + iota
+	fdMem
+)
+
+// serverMain serves until it is killed, or kills itself at its n-th passing of a point.
+func serverMain() int {
+	point := os.Getenv("MNTTAB_TEST_POINT")
+	passes, _ := strconv.Atoi(os.Getenv("MNTTAB_TEST_PASSES"))
+	crash = func(here string) {
+		if here != point {
+			return
+		}
+		if passes--; passes == 0 {
+			self, _ := unix.PidfdOpen(os.Getpid(), 0)
+			_ = unix.PidfdSendSignal(self, unix.SIGKILL, nil, 0)
+			select {}
+		}
+	}
+	s, err := Open(Config{Zone: "web", UID: 100000, GID: 100000, Dev: sys.Own(fdDev), Mem: sys.Own(fdMem)})
+	if err == nil {
+		err = s.Run(context.Background())
+	}
+	if err == ErrGone {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "server:", err)
+	return 1
+}
+
+// rig is a table that is mounted nowhere but in the namespaces of the test.
+type rig struct {
+	t               testing.TB
+	dev, mount, mem *sys.FD
+	clock           clock
+}
+
+// clock is a time that a test sets.
+type clock struct{ at time.Time }
+
+func newRig(t testing.TB) *rig {
+	t.Helper()
+	testenv.NeedRoot(t)
+	testenv.Need(t, testenv.Fuse)
+	r := &rig{t: t}
+	var err error
+	r.dev, r.mount, r.mem, err = Mount()
+	must(t, err)
+	t.Cleanup(r.end)
+	return r
+}
+
+// end aborts the connection first: whoever still waits would wait for ever.
+func (r *rig) end() {
+	m, err := fuse.OpenMemory(r.mem.Int())
+	if err != nil {
+		r.t.Error(err)
+	} else {
+		number, known := m.Connection()
+		m.Close()
+		if err := fuse.Abort(number); err != nil || !known {
+			r.t.Errorf("abort: %v", err)
+		}
+	}
+	r.mount.Close()
+	r.dev.Close()
+	r.mem.Close()
+}
+
+// serve runs a server within this process until the test ends or stop is called.
+func (r *rig) serve() (s *Server, stop func()) {
+	r.t.Helper()
+	now := time.Now
+	if !r.clock.at.IsZero() {
+		now = func() time.Time { return r.clock.at }
+	}
+	s, err := Open(Config{Zone: "web", UID: 100000, GID: 100000, Dev: r.dev, Mem: r.mem, Now: now})
+	must(r.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil && err != ErrGone {
+			r.t.Errorf("server: %v", err)
+		}
+		must(r.t, s.Close())
+	}
+	r.t.Cleanup(stop)
+	return s, stop
+}
+
+// server runs one in another process.
+func (r *rig) server(env ...string) *exec.Cmd {
+	r.t.Helper()
+	exe, err := os.Executable()
+	must(r.t, err)
+	cmd := exec.Command(exe)
+	cmd.Env = append(append(os.Environ(), role+"=server"), env...)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	for _, fd := range []*sys.FD{r.dev, r.mem} {
+		f := dupFile(r.t, fd.Int())
+		defer f.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+	}
+	must(r.t, cmd.Start())
+	return cmd
+}
+
+func kill(cmd *exec.Cmd) {
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}
+
+func dupFile(t testing.TB, fd int) *os.File {
+	t.Helper()
+	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	must(t, err)
+	return os.NewFile(uintptr(n), "inherited")
+}
+
+// shell is a shell in a mount namespace of its own, where it does what it is told. The table's
+// mount is its descriptor 3.
+type shell struct {
+	t   testing.TB
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+	dir string // a directory of its own, a tmpfs in its namespace
+}
+
+func (r *rig) shell(more ...uintptr) *shell {
+	r.t.Helper()
+	s := &shell{t: r.t, cmd: exec.Command("sh"), dir: r.t.TempDir()}
+	flags := uintptr(unix.CLONE_NEWNS)
+	for _, f := range more {
+		flags |= f
+	}
+	// Unshareflags makes the new namespace's mounts private.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: flags, Pdeathsig: syscall.SIGKILL}
+	mount := dupFile(r.t, r.mount.Int())
+	defer mount.Close()
+	s.cmd.ExtraFiles = []*os.File{mount}
+	s.cmd.Stderr = os.Stderr
+	var err error
+	s.in, err = s.cmd.StdinPipe()
+	must(r.t, err)
+	out, err := s.cmd.StdoutPipe()
+	must(r.t, err)
+	s.out = bufio.NewReader(out)
+	must(r.t, s.cmd.Start())
+	r.t.Cleanup(s.end)
+	s.do("mount -t tmpfs base '" + s.dir + "'")
+	return s
+}
+
+func (s *shell) end() {
+	if s.cmd.ProcessState == nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+	}
+}
+
+// do runs a line and gives what it printed.
+func (s *shell) do(line string) string {
+	s.t.Helper()
+	const mark = "-- done "
+	if _, err := fmt.Fprintf(s.in, "%s\nprintf '\\n%s%%s\\n' $?\n", line, mark); err != nil {
+		s.t.Fatal(err)
+	}
+	var text strings.Builder
+	for {
+		l, err := s.out.ReadString('\n')
+		if err != nil {
+			s.t.Fatalf("%s: %v after %q", line, err, text.String())
+		}
+		if status, found := strings.CutPrefix(l, mark); found {
+			if status != "0\n" {
+				s.t.Errorf("%s: exit %s%s", line, status, text.String())
+			}
+			return strings.TrimSuffix(text.String(), "\n")
+		}
+		text.WriteString(l)
+	}
+}
+
+// table reads the table and gives its lines' fields.
+func (s *shell) table() [][]string {
+	s.t.Helper()
+	return fields(s.t, s.do("cat /dev/fd/3"))
+}
+
+// fields splits a table as getmntent(3) would.
+func fields(t testing.TB, text string) (lines [][]string) {
+	t.Helper()
+	for l := range strings.Lines(text) {
+		f := strings.Split(strings.TrimSuffix(l, "\n"), "\t")
+		if len(f) != 5 || !strings.HasSuffix(l, "\n") {
+			t.Fatalf("%d fields: %.200q", len(f), l)
+		}
+		lines = append(lines, f)
+	}
+	return lines
+}
+
+// at finds the line of a mount point.
+func at(lines [][]string, point string) []string {
+	for _, l := range lines {
+		if l[1] == point {
+			return l
+		}
+	}
+	return nil
+}
+
+func (s *shell) path(name string) string { return filepath.Join(s.dir, name) }
