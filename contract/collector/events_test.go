@@ -19,29 +19,32 @@ import (
 // the contract empty, once.
 func verify(t testing.TB, list []collector.Record, l log) {
 	t.Helper()
-	born, ended := map[int]bool{}, map[int]bool{}
+	born, ended, living := 0, 0, map[int]bool{}
 	for i, r := range list {
 		pid := int(r.Pid)
 		switch r.Kind {
 		case collector.Fork:
-			parent, known := l.forks[pid]
-			if !known || born[pid] || int(r.PPid) != parent {
-				t.Errorf("birth %d of %d by %d; the log says %d, known %v, told already %v", i, pid, r.PPid, parent, known, born[pid])
+			if p := l.forks[pid]; len(p) == 0 || living[pid] || int(r.PPid) != p[0] {
+				t.Fatalf("birth %d of %d by %d; the log says %d; lives already: %v", i, pid, r.PPid, p, living[pid])
 			}
-			born[pid] = true
+			l.forks[pid] = l.forks[pid][1:]
+			living[pid] = true
+			born++
 		case collector.Exit:
-			if status, known := l.exits[pid]; !known || !born[pid] || ended[pid] || r.Status != status {
-				t.Errorf("end %d of %d with %#x; the log says %#x, known %v, born %v, told already %v", i, pid, r.Status, status, known, born[pid], ended[pid])
+			if s := l.exits[pid]; len(s) == 0 || !living[pid] || r.Status != s[0] {
+				t.Fatalf("end %d of %d with %#x; the log says %#x; lives: %v", i, pid, r.Status, s, living[pid])
 			}
-			ended[pid] = true
+			l.exits[pid] = l.exits[pid][1:]
+			delete(living, pid)
+			ended++
 		case collector.Empty:
-			if i != len(list)-1 || !ended[pid] {
-				t.Errorf("empty at record %d of %d, by %d", i, len(list), pid)
+			if i != len(list)-1 || len(living) != 0 {
+				t.Errorf("empty at record %d of %d, by %d, with %v", i, len(list), pid, living)
 			}
 		}
 	}
-	if len(born) != len(l.forks) || len(ended) != len(l.exits) {
-		t.Errorf("told %d births and %d ends; the log has %d and %d", len(born), len(ended), len(l.forks), len(l.exits))
+	if born != l.n || ended != l.n {
+		t.Errorf("told %d births and %d ends; the log has %d", born, ended, l.n)
 	}
 	if n := len(only(list, collector.Empty)); n != 1 {
 		t.Errorf("empty %d times", n)
@@ -95,8 +98,8 @@ func TestFamily(t *testing.T) {
 	r := newRig(t)
 	k := r.zone.contract()
 	l := k.run("tree", "3", "4").finish()
-	if len(l.forks) != 1+4+16+64 {
-		t.Fatalf("the workload tells of %d processes", len(l.forks))
+	if l.n != 1+4+16+64 {
+		t.Fatalf("the workload tells of %d processes", l.n)
 	}
 	verify(t, r.zone.empty(k), l)
 }

@@ -40,6 +40,10 @@ var work = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// Users of the tests' own making run it too.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
 	path := filepath.Join(dir, "work")
 	out, err := exec.Command("gcc", "-O1", "-Wall", "-pthread", "-static", "-o", path, "testdata/work.c").CombinedOutput()
 	if err != nil {
@@ -256,16 +260,17 @@ func (m *member) wait() syscall.WaitStatus {
 	return m.cmd.ProcessState.Sys().(syscall.WaitStatus)
 }
 
-// log is what the workload says it did.
+// log is what the workload says it did. Numbers come round, so there may be several of one.
 type log struct {
-	forks map[int]int // pid to parent
-	exits map[int]uint32
+	forks map[int][]int    // pid to parents
+	exits map[int][]uint32 // pid to statuses
+	n     int              // of processes
 }
 
 // finish reads the member's words to the end and waits for it.
 func (m *member) finish() log {
 	m.t.Helper()
-	l := log{forks: map[int]int{m.pid: os.Getpid()}, exits: map[int]uint32{}}
+	l := log{forks: map[int][]int{m.pid: {os.Getpid()}}, exits: map[int][]uint32{}, n: 1}
 	for {
 		s, err := m.out.ReadString('\n')
 		if err != nil {
@@ -274,12 +279,13 @@ func (m *member) finish() log {
 		var word string
 		var a, b int
 		if n, _ := fmt.Sscanf(s, "%s %d %d", &word, &a, &b); n == 3 && word == "fork" {
-			l.forks[a] = b
+			l.forks[a] = append(l.forks[a], b)
+			l.n++
 		} else if n == 3 && word == "exit" {
-			l.exits[a] = uint32(b)
+			l.exits[a] = append(l.exits[a], uint32(b))
 		}
 	}
-	l.exits[m.pid] = uint32(m.wait())
+	l.exits[m.pid] = append(l.exits[m.pid], uint32(m.wait()))
 	return l
 }
 

@@ -297,8 +297,16 @@ static void handled(int sig)
 	exit(0);
 }
 
-static void eat(void)
+/* eat DIR: joins a cgroup in which memory is short, and takes what there is and more. */
+static void eat(const char *dir)
 {
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+	fd = open(path, O_WRONLY);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		die(path);
 	for (;;) {
 		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -450,7 +458,7 @@ int main(int argc, char **argv)
 	} else if (!strcmp(what, "handled")) {
 		handled(n);
 	} else if (!strcmp(what, "eat")) {
-		eat();
+		eat(argv[2]);
 	} else if (!strcmp(what, "parent")) {
 		parent(n);
 	} else if (!strcmp(what, "alarm")) {
