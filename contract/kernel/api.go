@@ -85,6 +85,7 @@ const (
 	Gone          // Proc: a watched owner has ended
 	Killed        // CT, Kill: a kill that was asked for is done; Err when it could not be
 	Moved         // CT, Proc: a move that was asked for is done; Err when it could not be
+	hunted        // not told: a hunt has ended
 )
 
 // Report is one thing told.

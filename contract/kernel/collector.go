@@ -199,6 +199,7 @@ func (z *Zone) readCollector() (bool, error) {
 		return true, nil
 	case f.Event == contract.Left:
 		z.killLeft(f.Member)
+		z.hunt()
 	case f.Event&contract.AllFatal != 0:
 		f.Cred, f.HasCred = credOf(f.Member, z.c.RootUID)
 	}

@@ -131,16 +131,20 @@ func (c *cull) write(file, text string) error {
 	return os.WriteFile(filepath.Join(c.dir, file), []byte(text), 0)
 }
 
-// freeze waits until all are frozen, or for a bounded time: who is not frozen by then sits in
-// the kernel, and is frozen before it can do anything else.
 func (c *cull) freeze(ctx context.Context, t *time.Timer) error {
 	if err := c.write("cgroup.freeze", "1"); err != nil {
 		return err
 	}
-	end := time.Now().Add(freezeWait)
+	return awaitFrozen(ctx, t, c.dir, freezeWait)
+}
+
+// awaitFrozen waits until all are frozen, or for a bounded time: who is not frozen by then sits
+// in the kernel, and is frozen before it can do anything else.
+func awaitFrozen(ctx context.Context, t *time.Timer, dir string, most time.Duration) error {
+	end := time.Now().Add(most)
 	for look := lookFirst; ; look = min(2*look, lookMax) {
-		b, err := os.ReadFile(filepath.Join(c.dir, "cgroup.events"))
-		if err != nil || strings.Contains(string(b), "frozen 1\n") || strings.Contains(string(b), "populated 0\n") {
+		populated, frozen, err := cgroupEvents(dir)
+		if err != nil || frozen || !populated {
 			return err
 		}
 		if !time.Now().Before(end) || !pause(ctx, t, look) {

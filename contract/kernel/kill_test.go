@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -35,6 +36,8 @@ func explode(t *testing.T, dir string, many int) {
 	testenv.Eventually(t, func() bool { return len(pidsIn(t, dir)) > many }, "the bomb to go off")
 }
 
+func killOf(id contract.ID) table.Kill { return table.Kill{CT: id, Seq: 1} }
+
 func TestKillEverybody(t *testing.T) {
 	for name, start := range map[string]func(t *testing.T, d Dir){
 		"nobody":      func(*testing.T, Dir) {},
@@ -55,7 +58,7 @@ func TestKillEverybody(t *testing.T) {
 			d := r.make(5, contract.AllEvents)
 			start(t, d)
 			began := time.Now()
-			k := table.Kill{CT: 5, Seq: 1}
+			k := killOf(5)
 			r.z.Kill(k)
 			r.z.Kill(k)
 			took := time.Since(began)
@@ -94,14 +97,10 @@ func hung(t *testing.T, dir string, n int) (release func(), pids []int) {
 	check(t, unix.Mount("hung", at, "fuse.hung", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", fuse)))
 	unmount := func() { _ = unix.Unmount(at, unix.MNT_DETACH) }
 	t.Cleanup(unmount)
-	released := false
-	release = func() {
-		if !released {
-			released = true
-			unix.Close(fuse)
-			unmount()
-		}
-	}
+	release = sync.OnceFunc(func() {
+		unix.Close(fuse)
+		unmount()
+	})
 	t.Cleanup(release)
 	buf := make([]byte, 1<<17)
 	take := func() {

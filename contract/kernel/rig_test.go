@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 		agentMain()
 	case "workload":
 		workloadMain()
+	case "headless":
+		headlessMain()
 	}
 }
 

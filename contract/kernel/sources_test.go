@@ -97,6 +97,30 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// A process ends with its last thread, with the status of the group.
+func TestFirstThreadEndsFirst(t *testing.T) {
+	for _, rig := range []func() *rig{
+		func() *rig { return collecting(t) },
+		func() *rig { return newRig(t, Config{Off: SourceBPF}) },
+		func() *rig { return newRig(t, Config{Off: SourceBPF | SourceConnector}) },
+	} {
+		r := rig()
+		d := r.make(5, contract.AllEvents)
+		p, end := headless(t, d.Born)
+		check(t, r.z.Born(5, p))
+		r.settled()
+		if n := r.count(5, contract.Exit) + r.count(5, contract.Empty); n > 0 {
+			t.Errorf("%v: told was %+v", r.z.Sources(), r.got)
+		}
+		end()
+		r.awaitEmpty(5)
+		last := r.got[len(r.got)-2].Fact
+		if last.Event != contract.Exit || last.Status != 5<<8 || last.Member.Pid != p.Pid {
+			t.Errorf("%v: told was %+v", r.z.Sources(), last)
+		}
+	}
+}
+
 // Without the better ones the first member's exit is told by its pidfd, whoever reaps it, and
 // emptiness by cgroup.events; with these alone no more than emptiness.
 func TestPoorSources(t *testing.T) {
@@ -307,5 +331,24 @@ func TestSourceWords(t *testing.T) {
 	t.Setenv(OffVariable, "nonsense")
 	if _, err := Open(Config{Root: r.root}); !errors.Is(err, ErrSource) {
 		t.Errorf("%v", err)
+	}
+}
+
+// The probes say what Open then finds.
+func TestProbes(t *testing.T) {
+	r := newRig(t, Config{Off: SourceBPF})
+	if (ProbeConnector() == nil) != (r.z.Sources()&SourceConnector != 0) {
+		t.Errorf("connector: %v, and live are %v", ProbeConnector(), r.z.Sources())
+	}
+	_, err := r.z.ProcOf(int32(os.Getpid()))
+	check(t, err)
+	if (ProbePidfdInfo() == nil) == r.z.cache.slow {
+		t.Errorf("pidfd info: %v", ProbePidfdInfo())
+	}
+	if (ProbePidfdExit() == nil) != testenv.Has(testenv.PidfdInfo) {
+		t.Errorf("exit by pidfd: %v", ProbePidfdExit())
+	}
+	if (ProbeBPF() == nil) != testenv.Has(testenv.BTF) {
+		t.Errorf("BPF: %v", ProbeBPF())
 	}
 }

@@ -247,11 +247,10 @@ func (t *tree) contractOf(path string) contract.ID {
 	}
 	if rest, in := strings.CutPrefix(name, contractsName+"/"); in {
 		word, _, _ := strings.Cut(rest, "/")
-		id, _ := parseID(word)
-		if t.places[id] == nil {
-			return 0
+		if id, ok := parseID(word); ok && t.places[id] != nil {
+			return id
 		}
-		return id
+		return 0
 	}
 	for name != "." && name != "" {
 		if id := t.logins[name]; id != 0 {

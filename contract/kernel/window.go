@@ -212,6 +212,7 @@ const intrudersMax = 256
 // nobody does, and members that are older than the window. One that was born in the window's
 // first clock tick is taken for a member: the collector alone knows better.
 func (z *Zone) evictIntruders(w *window) int {
+	z.tree.barrier()
 	n := 0
 	look := func(dir string, wrong func(table.Proc, status) bool) {
 		pids, _ := ownProcs(filepath.Join(z.tree.root, dir, procsName), intrudersMax)
@@ -220,8 +221,17 @@ func (z *Zone) evictIntruders(w *window) int {
 		}
 	}
 	look(w.above, func(_ table.Proc, s status) bool { return s.ruid >= z.c.RootUID })
+	if n > 0 {
+		z.hunt()
+	}
 	look(filepath.Join(contractName(w.place.CT), bornName), func(p table.Proc, _ status) bool { return p.Start < w.opened })
 	return n
+}
+
+// barrier returns when every move and birth that was allowed before has been done: they are
+// checked and done under one lock, which this takes for nothing.
+func (t *tree) barrier() {
+	_ = os.WriteFile(filepath.Join(t.root, contractsName, procsName), []byte("x"), 0)
 }
 
 // ownProcs lists at most max processes of one directory, without those below.

@@ -5,14 +5,18 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 const countVariable = "KERNEL_TEST_COUNT"
@@ -50,6 +54,41 @@ func workloadMain() {
 	}
 	out.Flush()
 	os.Exit(7)
+}
+
+// headlessMain ends its first thread, and when its input ends, by another one, itself.
+func headlessMain() {
+	runtime.LockOSThread()
+	ready := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		close(ready)
+		var b [1]byte
+		// Raw calls: the runtime can not do much without its first thread.
+		_, _, _ = unix.RawSyscall(unix.SYS_READ, 0, uintptr(unsafe.Pointer(&b)), 1)
+		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, 5, 0, 0)
+	}()
+	<-ready
+	_, _, _ = unix.RawSyscall(unix.SYS_EXIT, 9, 0, 0)
+}
+
+// headless starts such a process, whose first thread has ended when it returns.
+func headless(t *testing.T, dir string) (p table.Proc, end func()) {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), roleVariable+"=headless")
+	in, err := cmd.StdinPipe()
+	check(t, err)
+	startIn(t, dir, nil, cmd)
+	pid := int32(cmd.Process.Pid)
+	testenv.Eventually(t, func() bool { s, err := readStat(pid); return err == nil && s.state == 'Z' }, "the first thread to end")
+	return procOf(t, cmd.Process.Pid), func() {
+		in.Close()
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 5 {
+			t.Errorf("it ended with %d", code)
+		}
+	}
 }
 
 // truth is the workload's own log: pids to wait statuses.

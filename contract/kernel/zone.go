@@ -20,6 +20,7 @@ type Zone struct {
 	window *window
 	kills  map[table.Kill]bool
 	moving map[table.Proc]contract.ID // who leaves its contract by our doing
+	hunts  hunts
 
 	epoll     *sys.FD
 	timer     *sys.FD
@@ -281,6 +282,9 @@ func (z *Zone) finish(done []Report) {
 			delete(z.kills, r.Kill)
 		case Moved:
 			z.moved(r)
+		case hunted:
+			z.huntEnded()
+			continue
 		}
 		if p := z.tree.places[r.CT]; p != nil {
 			z.look(p, false) // a notice may be on its way for 10 ms yet

@@ -122,3 +122,22 @@ func TestRemoveFollowsNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A visitor ends the walk when it has seen enough.
+func TestEach(t *testing.T) {
+	dir := testenv.Cgroup(t) + "/zone"
+	check(t, Make(dir+"/a/b"))
+	for _, d := range []string{"", "/a", "/a/b", "/a/b"} {
+		born(t, dir+d, nil, "/bin/sleep", "1000")
+	}
+	for most := 1; most <= 5; most++ {
+		seen := 0
+		check(t, Each(dir, func(int) bool { seen++; return seen < most }))
+		if seen != min(most, 4) {
+			t.Errorf("%d of 4 were seen, %d were wanted", seen, most)
+		}
+	}
+	check(t, Each(dir+"/none", func(int) bool { t.Error("somebody was seen nowhere"); return true }))
+	check(t, Kill(dir))
+	check(t, AwaitEmpty(within(t), dir))
+}
