@@ -1,6 +1,8 @@
 package table
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
@@ -170,11 +172,8 @@ func (t *Table) close(op *Op) Result {
 func (t *Table) hush(h *handle) {
 	q := h.queue
 	q.stand(h, nil)
-	for i, l := range q.listeners {
-		if l == h {
-			q.listeners = append(q.listeners[:i], q.listeners[i+1:]...)
-			break
-		}
+	if i := slices.Index(q.listeners, h); i >= 0 {
+		q.listeners = slices.Delete(q.listeners, i, i+1)
 	}
 	if h.reliable {
 		q.reliable--

@@ -154,6 +154,11 @@ func (t *Table) Work() Work {
 		}
 	}
 	w.Unwatch = d.unwatched
+	clear(d.kills)
+	clear(d.gones)
+	clear(d.wakes)
+	clear(d.interests)
+	clear(d.watches)
 	*d = todo{
 		kills: d.kills[:0], gones: d.gones[:0], wakes: d.wakes[:0], interests: d.interests[:0], watches: d.watches[:0],
 	}

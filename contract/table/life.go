@@ -244,17 +244,16 @@ func (t *Table) letGo(c *ct) {
 	}
 }
 
+// detach takes a contract from its owner, if it has one.
 func (t *Table) detach(c *ct) {
-	if c.owner != nil {
-		if q := c.owner.queue; q != nil {
-			t.leave(c, q)
-		}
-		unlink(&c.owner.first, &c.owner.last, c)
-		c.owner = nil
+	if c.owner == nil {
+		return
 	}
-	if c.regent != nil {
-		c.regent.drop(c)
+	if q := c.owner.queue; q != nil {
+		t.leave(c, q)
 	}
+	unlink(&c.owner.first, &c.owner.last, c)
+	c.owner = nil
 }
 
 // orphan: NOORPHAN kills whom the author may kill, whatever process group they are in.

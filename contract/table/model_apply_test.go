@@ -14,6 +14,8 @@ func (m *model) apply(op *Op) (data string, id contract.ID, errno unix.Errno) {
 	switch op.Kind {
 	case OpenTemplate, OpenContract, OpenBundle, OpenPBundle:
 		errno = m.open(op)
+	case Make:
+		id, errno = m.make(op)
 	case Close, Set, Activate, Born, Cancel:
 		id, errno = m.onTemplate(op)
 	case Read, Reset, Next, Reliable, CriticalOnly:
@@ -123,30 +125,14 @@ func (m *model) onTemplate(op *Op) (contract.ID, unix.Errno) {
 		}
 		h.made = 0
 	case Activate:
-		switch {
-		case waits != nil:
+		if waits != nil {
 			return 0, unix.EBUSY
-		case m.ct(op.CT) != nil:
-			return 0, unix.EEXIST
-		case len(m.cts) >= int(m.cfg.ContractsMax):
-			return 0, unix.EAGAIN
+		}
+		if errno := m.add(op, h.terms, op.FH); errno != 0 {
+			return 0, errno
 		}
 		h.made = 0
-		owner := op.Proc
-		m.seq++
-		c := &mContract{
-			id: op.CT, state: contract.Nascent, terms: h.terms, author: op.Cred, ownerUID: op.Cred.UID, owner: &owner,
-			since: m.seq, from: op.ProcCT, template: op.FH, transfer: h.terms.Transfer, fmriCT: op.CT,
-		}
-		if c.terms.FMRI == contract.InheritFMRI {
-			c.terms.FMRI, c.fmriCT = "", 0
-			if from := m.ct(op.ProcCT); from != nil {
-				c.terms.FMRI, c.fmriCT = from.terms.FMRI, from.fmriCT
-			}
-		}
-		m.cts = append(m.cts, c)
-		m.home[keyOf(owner)] = op.ProcCT
-		return c.id, 0
+		return op.CT, 0
 	case Born:
 		if waits == nil {
 			if h.made != 0 {
@@ -164,6 +150,41 @@ func (m *model) onTemplate(op *Op) (contract.ID, unix.Errno) {
 		return waits.id, 0
 	}
 	return 0, 0
+}
+
+func (m *model) add(op *Op, terms contract.Terms, template uint64) unix.Errno {
+	if m.ct(op.CT) != nil {
+		return unix.EEXIST
+	}
+	if len(m.cts) >= int(m.cfg.ContractsMax) {
+		return unix.EAGAIN
+	}
+	owner := op.Proc
+	m.seq++
+	c := &mContract{
+		id: op.CT, state: contract.Nascent, terms: terms, author: op.Cred, ownerUID: op.Cred.UID, owner: &owner,
+		since: m.seq, from: op.ProcCT, template: template, transfer: terms.Transfer, fmriCT: op.CT,
+	}
+	if c.terms.FMRI == contract.InheritFMRI {
+		c.terms.FMRI, c.fmriCT = "", 0
+		if from := m.ct(op.ProcCT); from != nil {
+			c.terms.FMRI, c.fmriCT = from.terms.FMRI, from.fmriCT
+		}
+	}
+	m.cts = append(m.cts, c)
+	m.home[keyOf(owner)] = op.ProcCT
+	return 0
+}
+
+func (m *model) make(op *Op) (contract.ID, unix.Errno) {
+	if op.Terms.Transfer != 0 && m.seen(op.Terms.Transfer) == nil {
+		return 0, unix.ESRCH
+	}
+	if errno := m.add(op, op.Terms, 0); errno != 0 {
+		return 0, errno
+	}
+	m.bear(m.ct(op.CT))
+	return op.CT, 0
 }
 
 // set knows the rules bit by bit.

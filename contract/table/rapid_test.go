@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"github.com/linuxzones/zones/contract"
@@ -132,7 +131,103 @@ func (c *machine) actions() map[string]func(*rapid.T) {
 		"exit":         c.exit,
 		"work":         c.work,
 		"restart":      c.restart,
+		"make":         c.make,
+		"family":       c.family,
+		"family again": c.family,
+		"take over":    c.takeOver,
+		"kin":          c.kin,
+		"kin again":    c.kin,
 	}
+}
+
+// make has the supervisor make a contract, for itself or another.
+func (c *machine) make(t *rapid.T) {
+	p := mProcess{cred: root}
+	if rapid.Bool().Draw(t, "for another") {
+		p = c.process(t)
+	}
+	c.ct++
+	terms := contract.DefaultTerms()
+	terms.Params = contract.Params(rapid.Uint32Range(0, uint32(contract.AllParams)).Draw(t, "params"))
+	if rapid.IntRange(0, 3).Draw(t, "transfer") == 0 {
+		terms.Transfer = c.pick(t)
+	}
+	c.do(t, Op{Kind: Make, CT: c.ct, Terms: terms, Proc: p.proc, Cred: p.cred, ProcCT: p.home})
+}
+
+// birth makes a contract with terms from a template to its end.
+func (c *machine) birth(t *rapid.T, p mProcess, terms string) {
+	c.fh++
+	c.ct++
+	fh := c.fh
+	c.do(t, Op{Kind: OpenTemplate, FH: fh, Proc: p.proc, Cred: p.cred})
+	c.do(t, Op{Kind: Set, FH: fh, Proc: p.proc, Cred: p.cred, Text: []byte(terms)})
+	c.do(t, Op{Kind: Activate, FH: fh, CT: c.ct, Proc: p.proc, Cred: p.cred, ProcCT: p.home})
+	c.do(t, Op{Kind: Born, FH: fh, Proc: p.proc, ProcCT: p.home})
+	c.do(t, Op{Kind: Close, FH: fh})
+}
+
+// family makes a contract of the kind that inherits and is inherited.
+func (c *machine) family(t *rapid.T) {
+	terms := rapid.SampledFrom([]string{"inherit regent", "inherit", "inherit noorphan", "regent"}).Draw(t, "params")
+	sets := rapid.SampledFrom([]string{"critical empty", "critical empty hwerr\ninformative exit", "informative fork exit core signal"}).Draw(t, "sets")
+	c.birth(t, c.process(t), "params "+terms+"\n"+sets)
+}
+
+// takeOver has the owner of a regent make another that takes over what the first inherited.
+func (c *machine) takeOver(t *rapid.T) {
+	for _, old := range c.m.cts {
+		if old.state != contract.Owned || len(c.m.inherited(old.id)) == 0 {
+			continue
+		}
+		for _, p := range c.procs {
+			if keyOf(p.proc) != keyOf(*old.owner) {
+				continue
+			}
+			c.ev++
+			c.do(t, Op{Kind: Happened, CT: old.id, EV: c.ev, Fact: Fact{Event: contract.Empty, Member: member}})
+			c.birth(t, p, fmt.Sprintf("params regent inherit\ntransfer %d", old.id))
+			return
+		}
+	}
+	t.Skip("no regent inherited anything")
+}
+
+// kin adopts what a contract inherited, by a member of it; where there is none, one is born.
+func (c *machine) kin(t *rapid.T) {
+	var orphaned []*mContract
+	for _, known := range c.m.cts {
+		if known.state == contract.Inherited {
+			orphaned = append(orphaned, known)
+		}
+	}
+	if len(orphaned) == 0 {
+		c.moveIn(t)
+		return
+	}
+	child := rapid.SampledFrom(orphaned).Draw(t, "child")
+	for _, p := range c.procs {
+		if p.home == child.regent {
+			c.do(t, Op{Kind: Adopt, CT: child.id, Proc: p.proc, Cred: p.cred, ProcCT: p.home})
+			return
+		}
+	}
+	i := rapid.IntRange(0, len(c.procs)-1).Draw(t, "process")
+	c.do(t, Op{Kind: OwnerExit, Proc: c.procs[i].proc, ProcCT: c.procs[i].home})
+	c.replace(i, child.regent)
+}
+
+// moveIn has a process die and another come as a member of a regent.
+func (c *machine) moveIn(t *rapid.T) {
+	for _, known := range c.m.cts {
+		if known.terms.Params&contract.Regent != 0 && known.state != contract.Nascent {
+			i := rapid.IntRange(0, len(c.procs)-1).Draw(t, "process")
+			c.do(t, Op{Kind: OwnerExit, Proc: c.procs[i].proc, ProcCT: c.procs[i].home})
+			c.replace(i, known.id)
+			return
+		}
+	}
+	t.Skip("there is no regent")
 }
 
 func (c *machine) pickEvent(t *rapid.T) contract.EventID {
@@ -273,177 +368,6 @@ func (c *machine) restart(t *rapid.T) {
 		t.Fatal("a table that was taken up is not the same")
 	}
 	c.tab = tab
-}
-
-// check compares all that can be seen, and what must hold whatever the model says.
-func (c *machine) check(t *rapid.T) {
-	if err := c.tab.check(); err != nil {
-		t.Fatal(err)
-	}
-	var want []contract.ID
-	for _, known := range c.m.cts {
-		if c.m.seen(known.id) != nil {
-			want = append(want, known.id)
-		}
-	}
-	slices.Sort(want)
-	if got := c.tab.IDs(); !slices.Equal(got, want) {
-		t.Fatalf("contracts %v, want %v", got, want)
-	}
-	for _, known := range c.m.cts {
-		c.checkContract(t, known)
-	}
-	for _, h := range c.m.handles {
-		readable := h.kind != templateHandle && (h.queue == "" || c.m.unread(h) || c.m.finished(h))
-		if got := c.tab.Readable(h.fh); got != readable {
-			t.Fatalf("handle %d: readable %v, want %v", h.fh, got, readable)
-		}
-		if terms, _, _ := c.tab.Template(h.fh); h.kind == templateHandle && terms != h.terms {
-			t.Fatalf("template %d has %+v, want %+v", h.fh, terms, h.terms)
-		}
-	}
-	for _, p := range c.procs {
-		latest, ok := c.tab.Latest(p.proc)
-		if want, made := c.m.latest[keyOf(p.proc)]; ok != made || latest != want {
-			t.Fatalf("latest of %v is %d, want %d", p.proc, latest, want)
-		}
-		if got := slices.Contains(c.tab.Owners(), p.proc); got != c.m.known(p.proc) {
-			t.Fatalf("%v is known: %v", p.proc, got)
-		}
-	}
-	c.checkWork(t)
-	c.checkKept(t)
-}
-
-func (c *machine) checkContract(t *rapid.T, known *mContract) {
-	st, author, owner, regent, ok := c.tab.Status(known.id)
-	if want := c.m.seen(known.id) != nil; ok != want {
-		t.Fatalf("contract %d is seen: %v", known.id, ok)
-	}
-	if !ok {
-		return
-	}
-	var inherits []contract.ID
-	for _, child := range c.m.inherited(known.id) {
-		inherits = append(inherits, child.id)
-	}
-	terms := known.terms
-	terms.Aux = ""
-	holder := Proc{}
-	if known.owner != nil {
-		holder = *known.owner
-	}
-	if st.State != known.state || author != known.author || owner != holder || regent != known.regent || st.Terms != terms ||
-		st.FMRICT != known.fmriCT || !slices.Equal(st.Inherits, inherits) || st.Unacked != len(c.m.pendingOf(known.id)) || st.LostEvents != known.lost {
-		t.Fatalf("contract %d: %+v of %v and %d, want %+v with %v", known.id, st, owner, regent, *known, inherits)
-	}
-}
-
-// checkWork looks at what a table that is taken up asks for: all that is not confirmed.
-func (c *machine) checkWork(t *rapid.T) {
-	again, err := Decode(c.tab.Encode())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := again.Work()
-	var kills, want []string
-	for _, k := range w.Kill {
-		kills = append(kills, fmt.Sprint(k.CT, k.Seq, k.Except, k.Pgrp, k.Checked, k.Author, k.HasSource))
-	}
-	var gone []contract.ID
-	for _, known := range c.m.cts {
-		for _, k := range known.kills {
-			want = append(want, fmt.Sprint(known.id, k.seq, k.except, k.pgrp, k.checked, known.author, false))
-		}
-		if known.terms.Aux != "removed" && (known.state == contract.Dead || known.state == contract.Nascent && known.template == 0) {
-			gone = append(gone, known.id)
-		}
-	}
-	slices.Sort(kills)
-	slices.Sort(want)
-	slices.Sort(gone)
-	slices.Sort(w.Gone)
-	if !slices.Equal(kills, want) || !slices.Equal(w.Gone, gone) {
-		t.Fatalf("kills\n%v, want\n%v\ndirectories %v, want %v", kills, want, w.Gone, gone)
-	}
-}
-
-// checkKept reads, on a copy, all that is kept: nothing that nobody acknowledged is missing,
-// and the order of a contract's events is the same wherever they are.
-func (c *machine) checkKept(t *rapid.T) {
-	again, err := Decode(c.tab.Encode())
-	if err != nil {
-		t.Fatal(err)
-	}
-	again.cfg.HandlesMax = 1000
-	all := func(op Op) []contract.Event {
-		op.FH, op.Cred = 1<<40, root
-		if r := again.Apply(&op); r.Errno != 0 {
-			t.Fatalf("%+v: %v", op, r.Errno)
-		}
-		again.Apply(&Op{Kind: Reset, FH: op.FH})
-		r := again.Apply(&Op{Kind: Read, FH: op.FH, Max: 1 << 20})
-		again.Apply(&Op{Kind: Close, FH: op.FH})
-		if r.Errno != 0 && r.Errno != unix.EAGAIN {
-			t.Fatal(r.Errno)
-		}
-		return parseAll(t, r.Data)
-	}
-	bundle := all(Op{Kind: OpenBundle})
-	for _, known := range c.m.cts {
-		if c.m.seen(known.id) == nil {
-			continue
-		}
-		places := [][]contract.Event{all(Op{Kind: OpenContract, CT: known.id}), only(bundle, known.id)}
-		if known.owner != nil {
-			places = append(places, only(all(Op{Kind: OpenPBundle, Proc: *known.owner}), known.id))
-		}
-		for _, events := range places {
-			checkOrder(t, known.id, events, c.m.pendingOf(known.id))
-		}
-	}
-}
-
-func parseAll(t *rapid.T, b []byte) (events []contract.Event) {
-	for line := range bytes.Lines(b) {
-		e, err := contract.ParseEvent(string(line))
-		if err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		events = append(events, e)
-	}
-	return events
-}
-
-func only(events []contract.Event, id contract.ID) (of []contract.Event) {
-	for _, e := range events {
-		if e.CT == id {
-			of = append(of, e)
-		}
-	}
-	return of
-}
-
-// checkOrder: events grow, EMPTY is there once, and all that is pending is among them.
-func checkOrder(t *rapid.T, id contract.ID, events []contract.Event, pending []*mEvent) {
-	empties := 0
-	for i, e := range events {
-		if i > 0 && e.ID <= events[i-1].ID {
-			t.Fatalf("contract %d: event %d comes after %d", id, e.ID, events[i-1].ID)
-		}
-		if e.Kind == contract.Empty {
-			empties++
-		}
-		if e.Critical && !e.Acked && len(pending) > 0 && e.ID == pending[0].id {
-			pending = pending[1:]
-		}
-	}
-	if empties > 1 {
-		t.Fatalf("contract %d was emptied %d times", id, empties)
-	}
-	if len(pending) > 0 {
-		t.Fatalf("contract %d: event %d is lost", id, pending[0].id)
-	}
 }
 
 func TestAgainstTheModel(t *testing.T) {
