@@ -88,7 +88,7 @@ func (g *gale) prepare() {
 			w.inside(log, "listen", file, w.logsAt+"/"+log, how, "reliable").answer("listening")
 		}
 	}
-	g.mother = w.inside("mother", "mother", w.logsAt+"/mother", "5ms")
+	g.mother = w.inside("mother", "mother", w.logsAt+"/mother", "20ms")
 	g.mother.answer("bearing")
 	for _, role := range []string{"templates", "look"} {
 		a := w.inside(role, role, "20")
@@ -110,6 +110,13 @@ func (g *gale) blast(i, n int) {
 	testenv.Eventually(w.t, func() bool { now := w.supervisor(); return now != 0 && now != old }, "a successor of supervisor "+strconv.Itoa(old))
 	g.stall = max(g.stall, time.Since(began))
 	g.kills++
+	if *full && g.IntN(20) == 0 {
+		// The next one, as it begins: the keeper may wait ten seconds then.
+		time.Sleep(time.Duration(g.IntN(8_000)) * time.Microsecond)
+		old = w.killSupervisor()
+		testenv.Eventually(w.t, func() bool { now := w.supervisor(); return now != 0 && now != old }, "a successor of supervisor "+strconv.Itoa(old))
+		g.kills++
+	}
 	for _, a := range g.hands {
 		a.answer("forked")
 	}
