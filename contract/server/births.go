@@ -11,6 +11,7 @@ import (
 	"github.com/linuxzones/zones/contract/fuse"
 	"github.com/linuxzones/zones/contract/kernel"
 	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/sys"
 )
 
 // A birth goes: activate (a number, a nascent contract, its directories, its window), clone3 by
@@ -73,7 +74,9 @@ func (s *Server) place(fh uint64, b *birth) unix.Errno {
 	}
 	crash("made")
 	if err == nil {
-		s.work() // the kernel is to tell of the first member
+		err = s.watch(b.ct) // or the first member is born and nobody is told
+	}
+	if err == nil {
 		err = s.openWindow(fh, b)
 	}
 	if err == nil {
@@ -93,7 +96,7 @@ func (s *Server) openWindow(fh uint64, b *birth) error {
 	crash("window")
 	until := int64(never)
 	if w.Mode == kernel.Clone {
-		until = monotonic() + int64(windowLimit)
+		until = sys.Monotonic() + int64(windowLimit)
 		s.window = &window{ct: b.ct, until: until}
 	} else if _, err := s.kernel.CloseWindow(); err != nil { // nothing is open, but it is counted
 		return err
@@ -107,7 +110,7 @@ func (s *Server) closeWindow() {
 	if err != nil {
 		s.trouble("close a birth's window", err)
 		if s.window != nil {
-			s.window.until = monotonic() + int64(retryFirst)
+			s.window.until = sys.Monotonic() + int64(retryFirst)
 		}
 		return
 	}
@@ -120,7 +123,7 @@ func (s *Server) closeWindow() {
 		return
 	}
 	if _, b := s.kept.birthOf(w.ct); b != nil && !b.forked {
-		s.sweeps = append(s.sweeps, sweep{ct: w.ct, at: monotonic() + int64(sweepAfter)})
+		s.sweeps = append(s.sweeps, sweep{ct: w.ct, at: sys.Monotonic() + int64(sweepAfter)})
 	}
 	s.nextBirth()
 }

@@ -124,7 +124,7 @@ func (s *Server) Attach(c kernel.Collector) error {
 			return
 		}
 		for _, d := range s.kernel.List() {
-			s.watch(d.CT)
+			_ = s.watch(d.CT)
 		}
 	})
 	if err != nil {

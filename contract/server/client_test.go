@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
 )
@@ -13,9 +16,109 @@ import (
 // clients are what the test's program does in a zone: the path of the file system comes first.
 var clients = map[string]func(args []string) error{
 	"start": startClient,
+	"birth": birthClient,
+	"poll":  pollClient,
+	"read":  readClient,
 }
 
-// startClient starts a command in a contract and waits for it: TERMS (lines) CMD ARG...
+// birthClient makes contracts, one after the other, until a file is there: STOP SEED. Of each it
+// says which processes it had and how they ended, and abandons it.
+func birthClient(args []string) error {
+	fs, err := contract.OpenAt(args[0])
+	if err != nil {
+		return err
+	}
+	t, err := fs.Template()
+	if err != nil {
+		return err
+	}
+	terms := contract.DefaultTerms()
+	terms.Informative = contract.Fork | contract.Exit
+	terms.Critical = contract.Empty
+	if err := t.Set(terms); err != nil {
+		return err
+	}
+	seed, _ := strconv.Atoi(args[2])
+	for round := seed; ; round++ {
+		if _, err := os.Stat(args[1]); err == nil {
+			return nil
+		}
+		if err := oneBirth(t, round); err != nil {
+			return err
+		}
+	}
+}
+
+const birthScript = `for i in 1 2 3; do sh -c "exit $(($0 + i))" & p=$!; wait $p; echo $p $?; done`
+
+func oneBirth(t *contract.Template, round int) error {
+	out, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	ct, p, err := t.Start("/bin/sh", []string{"sh", "-c", birthScript, strconv.Itoa(round % 100)}, &os.ProcAttr{
+		Env: os.Environ(), Files: []*os.File{nil, w, os.Stderr},
+	})
+	w.Close()
+	if err != nil {
+		return err
+	}
+	words, err := io.ReadAll(out)
+	if err != nil {
+		return err
+	}
+	st, err := p.Wait()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("made %d %d %d %s\n", ct.ID, p.Pid, st.ExitCode(), strings.Join(strings.Fields(string(words)), " "))
+	if err := ct.Abandon(); err != nil {
+		return fmt.Errorf("abandon contract %d: %w", ct.ID, err)
+	}
+	return nil
+}
+
+// Readers that must not miss what becomes of contracts that are abandoned at once say so.
+const ioctlReliable = 'c'<<8 | 0x42
+
+// pollClient reads a file of events with poll, a few bytes at a time: FILE.
+func pollClient(args []string) error { return readAll(args, unix.O_NONBLOCK, 17) }
+
+// readClient reads a file of events, and waits in read: FILE.
+func readClient(args []string) error { return readAll(args, 0, 4096) }
+
+func readAll(args []string, flag int, size int) error {
+	fd, err := unix.Open(args[0]+"/process/"+args[1], unix.O_RDONLY|unix.O_CLOEXEC|flag, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.IoctlSetInt(fd, ioctlReliable, 0); err != nil {
+		return fmt.Errorf("reliable: %w", err)
+	}
+	fmt.Println("ready")
+	buf := make([]byte, size)
+	for {
+		n, err := unix.Read(fd, buf)
+		switch {
+		case err == unix.EAGAIN && flag != 0:
+			_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+			if err != nil && err != unix.EINTR {
+				return fmt.Errorf("poll: %w", err)
+			}
+		case err == unix.EINTR:
+		case err != nil:
+			return fmt.Errorf("read: %w", err)
+		case n == 0:
+			return nil
+		default:
+			os.Stdout.Write(buf[:n])
+		}
+	}
+}
+
+// startClient starts a command in a contract and waits for it: TERMS CMD ARG... It says what
+// it read of the contract's own events.
 func startClient(args []string) error {
 	fs, err := contract.OpenAt(args[0])
 	if err != nil {
@@ -77,5 +180,3 @@ func parseTerms(lines string) (contract.Terms, error) {
 	}
 	return terms, nil
 }
-
-func serverMain(args []string) error { return nil }

@@ -31,20 +31,14 @@ func (r *rig) following(c *exec.Cmd) *follower {
 	check(r.t, err)
 	c.Stderr = os.Stderr
 	check(r.t, c.Start())
-	done := make(chan struct{})
 	go func() {
-		defer close(done)
+		defer close(f.lines)
 		for in := bufio.NewScanner(out); in.Scan(); {
 			f.lines <- in.Text()
 		}
-		close(f.lines)
-	}()
-	r.t.Cleanup(func() {
-		r.killAll(c.Process.Pid)
-		_ = c.Process.Kill()
-		<-done
 		_ = c.Wait()
-	})
+	}()
+	r.followers = append(r.followers, f)
 	return f
 }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -55,7 +54,7 @@ type ids struct {
 
 // openIDs maps the file of ids at path, making it anew when it is missing or of another boot.
 func openIDs(path string) (*ids, error) {
-	boot, err := sys.ReadFile("/proc/sys/kernel/random/boot_id", 64)
+	boot, err := sys.BootID()
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +63,7 @@ func openIDs(path string) (*ids, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	d := &ids{fd: sys.Own(n)}
-	if err := d.mapLocked(strings.TrimSpace(string(boot))); err != nil {
+	if err := d.mapLocked(boot); err != nil {
 		d.close()
 		return nil, fmt.Errorf("map %s: %w", path, err)
 	}

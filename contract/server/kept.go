@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sort"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/kernel"
 	"github.com/linuxzones/zones/contract/table"
@@ -316,11 +314,4 @@ func sortedKeys[K contract.ID | uint32 | uint64, V any](m map[K]V) []K {
 	}
 	sort.Slice(keys, func(i, j int) bool { return keys[i] < keys[j] })
 	return keys
-}
-
-// monotonic is the clock of windows: it does not jump, and a successor has the same one.
-func monotonic() int64 {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return ts.Nano()
 }

@@ -77,7 +77,7 @@ func (s *Server) turn() error {
 			return err
 		}
 	}
-	s.onTime(monotonic())
+	s.onTime(sys.Monotonic())
 	s.work()
 	if requests && s.session != nil && !s.stopped {
 		if err := s.takeRequests(); err != nil {
@@ -98,7 +98,7 @@ func (s *Server) patience() int {
 	if due == never {
 		return -1
 	}
-	left := time.Duration(due - monotonic())
+	left := time.Duration(due - sys.Monotonic())
 	if left <= 0 {
 		return 0
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/linuxzones/zones/contract/fuse"
 	"github.com/linuxzones/zones/contract/kernel"
 	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/sys"
 )
 
 // reconcile makes what is kept and what the kernel has agree, after a predecessor's death: what
@@ -39,7 +40,7 @@ func (s *Server) reconcile() error {
 	}
 	s.work() // the first Work has all that is not confirmed
 	for id := range known {
-		s.watch(id)
+		_ = s.watch(id)
 	}
 	for _, p := range s.table.Owners() {
 		if err := s.kernel.WatchOwner(p); err != nil {
@@ -108,7 +109,7 @@ func (s *Server) takeUp() error {
 // reopenWindows opens the window again that the predecessor's death has closed early; births
 // whose window was over are swept.
 func (s *Server) reopenWindows() {
-	now := monotonic()
+	now := sys.Monotonic()
 	for _, fh := range sortedKeys(s.kept.births) {
 		b := s.kept.births[fh]
 		if !b.placed || b.forked || b.mode != kernel.Clone {

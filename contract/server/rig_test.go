@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -96,7 +95,11 @@ type rig struct {
 	served chan error
 	cancel context.CancelFunc
 
+	child     *child // or in another one, the last
+	followers []*follower
+
 	bpf     *bpfRig // nil: without the collector
+	mount   *sys.FD // of a server in another process
 	initDir kernel.Dir
 	initPid int
 	initIn  *os.File
@@ -203,7 +206,7 @@ func (r *rig) enter(d kernel.Dir, mount *sys.FD) {
 	stage.Env = append(os.Environ(), roleVariable+"=stage")
 	stage.Stdin, stage.Stdout, stage.Stderr = in, outW, os.Stderr
 	stage.ExtraFiles = []*os.File{m}
-	stage.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
+	stage.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
 	check(t, stage.Start())
 	for _, f := range []*os.File{in, outW, m} {
 		f.Close()
@@ -238,6 +241,9 @@ func (r *rig) end() {
 		r.initIn.Close()
 	}
 	_ = cgroup2.Kill(r.root)
+	if r.child != nil {
+		r.child.kill()
+	}
 	if r.srv != nil {
 		if err := r.srv.Stop(); err != nil {
 			r.t.Logf("stop: %v", err)
@@ -250,6 +256,10 @@ func (r *rig) end() {
 	// What is left of the connection ends with its last descriptor.
 	for name := range r.keeper.held() {
 		_ = r.keeper.Drop(name)
+	}
+	for _, f := range r.followers { // nobody waits for the file system any more
+		for range f.lines {
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), testenv.Deadline(20*time.Second))
 	defer cancel()
@@ -303,18 +313,4 @@ func (r *rig) run(c *exec.Cmd) (out []byte, code int) {
 		r.t.Fatal(err)
 	}
 	return out, bounded.ProcessState.ExitCode()
-}
-
-// killAll kills what a process has started in the zone: nsenter waits for its child.
-func (r *rig) killAll(pid int) {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	var child int
-	for _, word := range strings.Fields(string(b)) {
-		if _, err := fmt.Sscan(word, &child); err == nil {
-			if fd, err := sys.PidfdOpen(child); err == nil {
-				_ = sys.PidfdSignal(fd.Int(), unix.SIGKILL)
-				fd.Close()
-			}
-		}
-	}
 }

@@ -35,7 +35,6 @@ func stageMain(args []string) error {
 		Unshareflags: unix.CLONE_NEWCGROUP,
 		UidMappings:  maps, GidMappings: maps, GidMappingsEnableSetgroups: true,
 		Credential: &syscall.Credential{}, UseCgroupFD: true, CgroupFD: fd,
-		Pdeathsig: unix.SIGKILL,
 	}
 	if err := init.Start(); err != nil {
 		return fmt.Errorf("start init: %w", err)

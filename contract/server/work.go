@@ -7,6 +7,7 @@ import (
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/kernel"
 	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/sys"
 )
 
 // work does what the table wants done. What is done may make more of it.
@@ -24,7 +25,7 @@ func (s *Server) work() {
 
 func (s *Server) workOff(w *table.Work) {
 	for _, id := range w.Interest {
-		s.watch(id)
+		_ = s.watch(id)
 	}
 	for _, p := range w.Unwatch {
 		s.kernel.ForgetOwner(p)
@@ -47,14 +48,16 @@ func (s *Server) workOff(w *table.Work) {
 
 // watch has the kernel tell what the table wants to know of a contract. One without a
 // directory has nothing to tell.
-func (s *Server) watch(id contract.ID) {
+func (s *Server) watch(id contract.ID) error {
 	wants := s.table.Wants(id)
 	if _, ok := s.kernel.Dir(id); !ok || wants == 0 {
-		return
+		return nil
 	}
-	if err := s.kernel.Watch(id, wants, s.table.Critical(id)); err != nil {
+	err := s.kernel.Watch(id, wants, s.table.Critical(id))
+	if err != nil {
 		s.trouble("watch a contract", err)
 	}
+	return err
 }
 
 // remove takes away the directories of a contract that is no more.
@@ -131,7 +134,7 @@ func (s *Server) later(id contract.ID) *retry {
 		s.retries[id] = r
 	}
 	if r.at == 0 {
-		r.at = monotonic() + int64(r.wait)
+		r.at = sys.Monotonic() + int64(r.wait)
 		r.wait = min(2*r.wait, retryMax)
 		r.tries++
 	}
@@ -190,7 +193,7 @@ const troubleEvery = 10 * time.Second
 
 // trouble logs what could not be done, sparingly: a zone can provoke some of it.
 func (s *Server) trouble(what string, err error) {
-	now := monotonic()
+	now := sys.Monotonic()
 	if s.told == nil {
 		s.told = map[string]int64{}
 	}

@@ -1,0 +1,292 @@
+package server
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/testenv"
+)
+
+// made is what a client says of one contract that it made: the processes in it, and how each
+// ended. It is the workload's own log, to hold the events against.
+type made struct {
+	ct    contract.ID
+	exits map[int32]uint32 // wait status by number in the zone
+}
+
+// parseMade reads the words of the client "birth": made CT, then PID CODE for each process.
+func parseMade(line string) (m made, ok bool) {
+	words := strings.Fields(line)
+	if len(words) < 4 || words[0] != "made" || len(words)%2 != 0 {
+		return m, false
+	}
+	n, err := strconv.ParseUint(words[1], 10, 32)
+	if err != nil {
+		return m, false
+	}
+	m = made{ct: contract.ID(n), exits: map[int32]uint32{}}
+	for i := 2; i < len(words); i += 2 {
+		pid, err1 := strconv.Atoi(words[i])
+		code, err2 := strconv.Atoi(words[i+1])
+		if err1 != nil || err2 != nil {
+			return m, false
+		}
+		m.exits[int32(pid)] = uint32(code) << 8
+	}
+	return m, true
+}
+
+// judge holds the events of one contract against what its maker says: each birth and each end
+// once, the last of all the contract's emptiness, numbers that grow.
+func judge(m made, events []contract.Event) (wrong []string) {
+	forks, exits, empties := map[int32]int{}, map[int32]int{}, 0
+	var last contract.EventID
+	for i, e := range events {
+		if e.ID <= last {
+			wrong = append(wrong, fmt.Sprintf("event %d comes after %d", e.ID, last))
+		}
+		last = e.ID
+		switch e.Kind {
+		case contract.Fork:
+			forks[e.Pid]++
+		case contract.Exit:
+			exits[e.Pid]++
+			if want, known := m.exits[e.Pid]; known && e.Status != want {
+				wrong = append(wrong, fmt.Sprintf("process %d ended with %#x, and is said to have ended with %#x", e.Pid, want, e.Status))
+			}
+		case contract.Empty:
+			if empties++; i != len(events)-1 {
+				wrong = append(wrong, "something comes after EMPTY")
+			}
+		default:
+			wrong = append(wrong, fmt.Sprintf("an event of kind %#x", e.Kind))
+		}
+	}
+	for pid := range m.exits {
+		if forks[pid] != 1 || exits[pid] != 1 {
+			wrong = append(wrong, fmt.Sprintf("process %d was born %d times and ended %d times", pid, forks[pid], exits[pid]))
+		}
+	}
+	if len(forks) != len(m.exits) || empties != 1 {
+		wrong = append(wrong, fmt.Sprintf("%d births of %d, %d times empty", len(forks), len(m.exits), empties))
+	}
+	return wrong
+}
+
+// ledger is all that was made and all that was told.
+type ledger struct {
+	mu     sync.Mutex
+	made   map[contract.ID]made
+	events map[contract.ID][]contract.Event
+	wrong  []string
+}
+
+func newLedger() *ledger {
+	return &ledger{made: map[contract.ID]made{}, events: map[contract.ID][]contract.Event{}}
+}
+
+func (l *ledger) blame(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wrong = append(l.wrong, fmt.Sprintf(format, args...))
+}
+
+// tell takes one line of a reader.
+func (l *ledger) tell(line string) {
+	e, err := contract.ParseEvent(line)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.wrong = append(l.wrong, fmt.Sprintf("the reader gave %q: %v", line, err))
+		return
+	}
+	l.events[e.CT] = append(l.events[e.CT], e)
+}
+
+// take takes one line of a client that makes contracts.
+func (l *ledger) take(line string) {
+	m, ok := parseMade(line)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch _, twice := l.made[m.ct]; {
+	case !ok:
+		l.wrong = append(l.wrong, "a client said: "+line)
+	case twice:
+		l.wrong = append(l.wrong, fmt.Sprintf("two contracts have number %d", m.ct))
+	default:
+		l.made[m.ct] = m
+	}
+}
+
+// open are the contracts that were made and of which the end was not told.
+func (l *ledger) open() (ids []contract.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range l.made {
+		list := l.events[id]
+		if len(list) == 0 || list[len(list)-1].Kind != contract.Empty {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (l *ledger) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.made)
+}
+
+// verdict says all that is wrong.
+func (l *ledger) verdict(t testing.TB) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.wrong {
+		t.Error(w)
+	}
+	for id, m := range l.made {
+		for _, w := range judge(m, l.events[id]) {
+			t.Errorf("contract %d: %s", id, w)
+		}
+	}
+}
+
+// crowd is a zone at work: clients that make contracts, readers of every kind.
+type crowd struct {
+	r       *rig
+	bundle  *ledger // what a client that waits in read was told
+	polled  *ledger // what a client that polls was told
+	makers  []*follower
+	stop    string // a file whose presence ends the makers
+	readers sync.WaitGroup
+}
+
+// newCrowd starts a workload.
+func (r *rig) newCrowd(makers int) *crowd {
+	c := &crowd{r: r, bundle: newLedger(), polled: newLedger(), stop: r.dir + "/stop"}
+	init := strconv.Itoa(int(r.initDir.CT)) + " "
+	for ledger, role := range map[*ledger]string{c.bundle: "read", c.polled: "poll"} {
+		reader := r.following(r.client(0, role, "bundle"))
+		reader.until("ready")
+		go func() {
+			for line := range reader.lines {
+				if !strings.HasPrefix(line, init) {
+					ledger.tell(line)
+				}
+			}
+		}()
+	}
+	for i := range makers {
+		f := r.following(r.client(0, "birth", c.stop, strconv.Itoa(i)))
+		c.makers = append(c.makers, f)
+		c.readers.Go(func() {
+			for line := range f.lines {
+				c.bundle.take(line)
+				c.polled.take(line)
+			}
+		})
+	}
+	return c
+}
+
+// finish ends the makers and waits until all they made was told, then judges.
+func (c *crowd) finish() {
+	t := c.r.t
+	t.Helper()
+	check(t, os.WriteFile(c.stop, nil, 0o644))
+	ended := make(chan struct{})
+	go func() {
+		c.readers.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(testenv.Deadline(60 * time.Second)):
+		t.Fatal("a client does not end")
+	}
+	for name, l := range map[string]*ledger{"read": c.bundle, "poll": c.polled} {
+		end := time.Now().Add(testenv.Deadline(20 * time.Second))
+		for len(l.open()) > 0 && time.Now().Before(end) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if open := l.open(); len(open) > 0 {
+			t.Errorf("%s was not told of the end of %d", name, open)
+			for _, e := range l.events[open[0]] {
+				t.Logf("%+v", e)
+			}
+		}
+		l.verdict(t)
+	}
+	t.Logf("%d contracts", c.bundle.count())
+}
+
+// The server is killed at each crash point in turn, the points counted from its start, while
+// contracts are made and read of. Nobody notices: no event is lost or told twice, no request
+// fails, no number is given twice.
+func TestKilledAtEveryPoint(t *testing.T) {
+	r, c := startChild(t, withBPF)
+	crowd := r.newCrowd(3)
+	c.kill()
+	last := 150
+	if testing.Short() {
+		last = 40
+	}
+	died := map[string]int{}
+	for n := 1; n <= last; n++ {
+		c = r.spawn(n)
+		select {
+		case <-c.ended:
+		case <-time.After(testenv.Deadline(20 * time.Second)):
+			t.Fatalf("the server never came to crash point %d", n)
+		}
+		died[c.died()]++
+	}
+	c = r.spawn(0)
+	crowd.finish()
+	t.Logf("died at %v", died)
+	for _, name := range []string{"journal", "applied", "answered", "parked", "made", "window", "removed"} {
+		if died[name] == 0 && !testing.Short() {
+			t.Errorf("the server was never killed at %q", name)
+		}
+	}
+	delete(died, "")
+	if names := slices.Collect(func(yield func(string) bool) {
+		for n := range died {
+			if !yield(n) {
+				return
+			}
+		}
+	}); len(names) == 0 {
+		t.Error("the server was killed nowhere")
+	}
+}
+
+// The server is killed at random moments.
+func TestKilledAtRandom(t *testing.T) {
+	r, c := startChild(t, withBPF)
+	crowd := r.newCrowd(3)
+	kills := 100
+	if testing.Short() {
+		kills = 20
+	}
+	for i := range kills {
+		wait := time.Duration(i*i*7919%40000) * time.Microsecond
+		select {
+		case <-c.ended:
+			t.Fatalf("the server ended by itself, before it was killed the %dth time", i)
+		case <-time.After(wait):
+		}
+		c.kill()
+		c = r.spawn(0)
+	}
+	crowd.finish()
+}
