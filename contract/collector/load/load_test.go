@@ -1,0 +1,132 @@
+package load
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract/collector"
+	"github.com/linuxzones/zones/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// bpffs mounts one for the test.
+func bpffs(t *testing.T) string {
+	t.Helper()
+	testenv.NeedRoot(t)
+	testenv.Need(t, testenv.BTF)
+	dir := t.TempDir()
+	check(t, unix.Mount("bpf", dir, "bpf", 0, "mode=0700"))
+	t.Cleanup(func() { check(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	return dir
+}
+
+// compiler is the version that the object is made with: another makes another.
+var compiler = testenv.Feature{Name: "clang-14 14.0.6 and llvm-strip-14 (make deps)", Probe: func() error {
+	out, err := exec.Command("clang-14", "--version").Output()
+	if err == nil && !strings.Contains(string(out), "14.0.6") {
+		err = errors.New(strings.SplitN(string(out), "\n", 2)[0])
+	}
+	if err == nil {
+		_, err = exec.LookPath("llvm-strip-14")
+	}
+	return err
+}}
+
+// The object that is kept is what its source compiles to, wherever the source lies.
+func TestObjectIsOfItsSource(t *testing.T) {
+	testenv.Need(t, compiler)
+	sources := t.TempDir()
+	for _, name := range []string{"collector.c", "collector.h", "kernel.h"} {
+		b, err := os.ReadFile(filepath.Join("bpf", name))
+		check(t, err)
+		check(t, os.WriteFile(filepath.Join(sources, name), b, 0o644))
+	}
+	out := filepath.Join(t.TempDir(), "object")
+	cmd := exec.Command("make", "-s", "-C", testenv.Root(t), "bpf", "BPF="+sources, "OUT="+out)
+	// make's own variables, of a `make test` that brought us here, are not for this one.
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MFLAGS=", "MAKELEVEL=")
+	if words, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("compile: %v\n%s", err, words)
+	}
+	made, err := os.ReadFile(out)
+	check(t, err)
+	if !bytes.Equal(made, object) {
+		t.Error("bpf/collector.o is not what bpf/collector.c compiles to: make bpf")
+	}
+}
+
+// Several load at once, one does it.
+func TestIntoTogether(t *testing.T) {
+	dir := bpffs(t)
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			if err := Into(dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	c, err := collector.Open(dir)
+	check(t, err)
+	check(t, c.Close())
+}
+
+// A loader that died at any point is cleared away by the next.
+func TestIntoAfterADeadLoader(t *testing.T) {
+	dir := bpffs(t)
+	in := collector.VersionDir(dir)
+	check(t, Into(dir))
+	entries, err := os.ReadDir(in)
+	check(t, err)
+	for _, e := range entries {
+		check(t, os.RemoveAll(filepath.Join(in, collector.PinReady)))
+		check(t, os.RemoveAll(filepath.Join(in, e.Name())))
+		if _, err := collector.Open(dir); err != collector.ErrAbsent {
+			t.Errorf("without %s: %v", e.Name(), err)
+		}
+		check(t, Into(dir))
+		c, err := collector.Open(dir)
+		check(t, err)
+		check(t, c.Close())
+	}
+}
+
+// Where nothing can be pinned nothing is left.
+func TestIntoElsewhere(t *testing.T) {
+	testenv.NeedRoot(t)
+	dir := t.TempDir()
+	if err := Into(dir); err == nil {
+		t.Error("loaded into an ordinary directory")
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+	if err := Into(dir + "/none"); err == nil {
+		t.Error("loaded into no directory")
+	}
+}
+
+// Room for members goes with the host's memory, within bounds.
+func TestProcsMax(t *testing.T) {
+	n, err := procsMax()
+	if err != nil || n < procsFewest || n > procsMost {
+		t.Errorf("%d, %v", n, err)
+	}
+}
