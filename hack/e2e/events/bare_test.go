@@ -77,7 +77,7 @@ const (
 	faults               // let go it writes where nothing is
 	aborts               // let go it sends itself SIGABRT
 	deaf                 // as waits; HUP, INT and TERM are ignored
-	masked               // as waits; USR1, USR2 and TERM are blocked until it is let go
+	masked               // as waits; USR1, USR2, TERM and 40 to 45 are blocked until it is let go
 )
 
 var manners = map[string]manner{"waits": waits, "faults": faults, "aborts": aborts, "deaf": deaf, "masked": masked}
@@ -109,7 +109,7 @@ func bearVictim(m manner, tag uint64) (int, error) {
 	case deaf:
 		bare.ignores = sigset(unix.SIGHUP, unix.SIGINT, unix.SIGTERM)
 	case masked:
-		bare.mask = sigset(unix.SIGUSR1, unix.SIGUSR2, unix.SIGTERM)
+		bare.mask = sigset(unix.SIGUSR1, unix.SIGUSR2, unix.SIGTERM, 40, 41, 42, 43, 44, 45)
 	}
 	return bear(false)
 }

@@ -122,7 +122,7 @@ func (p *planner) plan(v *victim) {
 			v.deadly, v.late = low, true
 			return
 		}
-		v.deadly = p.blow(v, 10, 12, 15)
+		v.deadly = p.blow(v, 10, 12, 15, 40, 41, 42, 43, 44, 45)
 	}
 }
 

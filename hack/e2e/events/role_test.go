@@ -36,6 +36,8 @@ func play(role string, args []string) int {
 		err = playTemplates(args)
 	case "look":
 		err = playLook(args)
+	case "hog":
+		hog()
 	default:
 		err = fmt.Errorf("no role %q", role)
 	}
@@ -217,5 +219,19 @@ func playLibrary(args []string) error {
 		if err := w.Flush(); err != nil {
 			return err
 		}
+	}
+}
+
+// hog takes memory, once it is told to, until it is killed.
+func hog() {
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	const piece = 1 << 20
+	var all [][]byte
+	for {
+		b := make([]byte, piece)
+		for i := 0; i < piece; i += 4096 {
+			b[i] = byte(i>>12) | 1
+		}
+		all = append(all, b)
 	}
 }
