@@ -24,6 +24,9 @@ type Config struct {
 	Later bool
 	// Kept is the position up to which the caller has kept what it was told (a resume).
 	Kept Position
+	// Lost is how many events of a contract were told as lost and kept (a resume): the
+	// collector counts for as long as the contract is there. nil: all that it has counted.
+	Lost func(contract.ID) uint64
 }
 
 // Source is a set of sources of events.

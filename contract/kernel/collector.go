@@ -18,8 +18,8 @@ type Collector interface {
 	// FD is readable when Read has something, or has given what was not kept.
 	FD() int
 	// Start begins: contracts live at this depth below the mount of cgroup2, and everything up
-	// to kept was kept.
-	Start(depth int, kept Position) error
+	// to kept was kept. gap: the ring does not go on from there.
+	Start(depth int, kept Position) (gap bool, err error)
 	// Register has the events of a contract's directory told: those of want, and of them those
 	// of critical even when the ring is nearly full.
 	Register(d Dir, want, critical contract.Events) error
@@ -77,24 +77,27 @@ func (b *bpf) FD() int { return b.ring.FD() }
 
 // Start tells at which level contracts live. The kernel counts from the host's root, which
 // our namespace may hide: our own cgroup is known both ways.
-func (b *bpf) Start(level int, kept Position) error {
+func (b *bpf) Start(level int, kept Position) (gap bool, err error) {
 	own, err := cgroup2.Own()
 	if err != nil {
-		return err
+		return false, err
 	}
 	deep, err := b.c.Level()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := b.c.AddLevel(level + deep - levelOf(own)); err != nil {
-		return err
+		return false, err
+	}
+	if kept == 0 {
+		return false, nil
 	}
 	// A position that the ring does not have is of another ring, and nothing of this one was
 	// kept.
-	if err := b.ring.Skip(uint64(kept)); err != nil && !errors.Is(err, collector.ErrPosition) {
-		return err
+	if err = b.ring.Skip(uint64(kept)); errors.Is(err, collector.ErrPosition) {
+		return true, nil
 	}
-	return nil
+	return false, err
 }
 
 func (b *bpf) Register(d Dir, want, critical contract.Events) error {
@@ -287,5 +290,21 @@ func (z *Zone) countLost() {
 			z.lose(p, n-p.lost, time.Now().UnixNano())
 			p.lost = n
 		}
+	}
+}
+
+// lostBefore takes over what was counted of a contract before this Zone: as far as it was told
+// and kept it is not told again. Without Config.Lost all of it counts as told.
+func (z *Zone) lostBefore(p *place) {
+	n, err := z.c.Collector.LostOf(p.Dir)
+	if err != nil {
+		return
+	}
+	p.lost = n
+	if z.c.Lost != nil {
+		p.lost = min(n, z.c.Lost(p.CT))
+	}
+	if p.lost < n {
+		z.ringLost = 0
 	}
 }

@@ -187,6 +187,81 @@ func TestRingOverrun(t *testing.T) {
 	}
 }
 
+// What was lost before is not told again by the next supervisor, and what was not kept is; a
+// ring that does not go on from where it was kept is told of.
+func TestLostOnResume(t *testing.T) {
+	r := newRig(t, Config{Off: SourceBPF | SourceConnector})
+	check(t, r.z.Close())
+	r.z = nil
+	c, ring, id := collect(t, r.root)
+	ring.Close()
+	ring, err := collector.NewRing(4096)
+	check(t, err)
+	defer ring.Close()
+	check(t, c.AddZone(id, ring))
+	next := func(c *collector.Collector, config Config) {
+		end, err := NewCollector(c, must(ring.Dup()), id, nil)
+		check(t, err)
+		config.Collector = end
+		r.got = nil
+		r.open(config)
+		check(t, r.z.Watch(5, contract.AllEvents, 0))
+		check(t, r.z.Resync([]contract.ID{5}))
+	}
+	again := func() *collector.Collector {
+		check(t, r.z.Close())
+		c, err := collector.Open(bpfDirs[r.root])
+		check(t, err)
+		return c
+	}
+	r.open(Config{Off: SourceBPF | SourceConnector})
+	d, err := r.z.Make(5)
+	check(t, err)
+	check(t, r.z.Close())
+	next(c, Config{})
+	stays := born(t, d.Born, nil, "/bin/sleep", "1000")
+	_ = stays
+	workload(t, d.Born, 100)
+	r.settled()
+	lost := func() (n uint64) {
+		for _, p := range r.got {
+			if p.Fact.Event == contract.Lost {
+				n += p.Fact.Count
+			}
+		}
+		return n
+	}
+	all := lost()
+	if all == 0 {
+		t.Fatal("nothing was lost")
+	}
+	var kept Position
+	for _, p := range r.got {
+		kept = max(kept, p.At)
+	}
+	for _, c := range []struct {
+		config Config
+		lost   uint64
+		told   int
+	}{
+		{Config{}, 0, 0},
+		{Config{Lost: func(contract.ID) uint64 { return all }}, 0, 0},
+		{Config{Lost: func(contract.ID) uint64 { return all - 7 }}, 7, 1},
+		{Config{Kept: 1 << 40}, 0, 1},
+	} {
+		c.config.Kept += kept
+		next(again(), c.config)
+		born(t, d.Born, nil, "/bin/true") // a record, so that it is looked
+		r.settled()
+		if lost() != c.lost || r.count(5, contract.Lost) != c.told {
+			t.Errorf("%+v: %d were told as lost, in %d reports", c.config, lost(), r.count(5, contract.Lost))
+		}
+		for _, p := range r.got {
+			kept = max(kept, p.At)
+		}
+	}
+}
+
 // Records of which nobody is told do not keep the ring readable.
 func TestSkippedRecords(t *testing.T) {
 	r := collecting(t)

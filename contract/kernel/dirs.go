@@ -44,7 +44,11 @@ func (z *Zone) Delegate(id contract.ID, uid, gid uint32) error {
 	if p == nil {
 		return fmt.Errorf("delegate contract %d: %w", id, ErrNone)
 	}
-	return cgroup2.Delegate(p.Born, int(uid), int(gid))
+	if err := cgroup2.Delegate(p.Born, int(uid), int(gid)); err != nil {
+		return err
+	}
+	z.tree.confine(p)
+	return nil
 }
 
 // Remove removes the directories and what members made below, and forgets the contract. One
@@ -100,5 +104,5 @@ func (z *Zone) Members(id contract.ID, max int) (pids []int32, more bool, err er
 	if p == nil {
 		return nil, false, fmt.Errorf("list contract %d: %w", id, ErrNone)
 	}
-	return members(p.Path, max)
+	return members(p.Dir, max)
 }

@@ -155,7 +155,7 @@ func awaitFrozen(ctx context.Context, t *time.Timer, dir string, most time.Durat
 
 // pass signals the members concerned and says how many of them were not signalled before.
 func (c *cull) pass() (fresh int, err error) {
-	err = cgroup2.Each(c.dir, func(pid int) bool {
+	_, err = cgroup2.Each(c.dir, 0, func(pid int) bool {
 		if pid > 0 && c.one(int32(pid)) {
 			fresh++
 		}

@@ -162,7 +162,7 @@ func hostPidSlow(c Caller, pid int32, place *place, mount string) (int32, error)
 	}
 	defer self.Close()
 	level := depth(self) - 1
-	candidates, _, _ := members(place.Path, findMax)
+	candidates, _, _ := members(place.Dir, findMax)
 	if home, err := cgroupOf(c.Pid); err == nil {
 		around, _ := ownProcs(filepath.Join(mount, home, procsName), findMax)
 		candidates = append(candidates, around...)

@@ -88,6 +88,13 @@ func (z *Zone) Watch(id contract.ID, want, critical contract.Events) error {
 		if err := z.c.Collector.Register(p.Dir, want, critical); err != nil {
 			return fmt.Errorf("watch contract %d: %w", id, err)
 		}
+		if !p.counted {
+			p.counted = true
+			z.lostBefore(p)
+		}
+	}
+	if first {
+		z.tree.confine(p)
 	}
 	if !first {
 		return nil
@@ -106,7 +113,7 @@ func (z *Zone) Watch(id contract.ID, want, critical contract.Events) error {
 
 // learn remembers a contract's members, and says how many of them were not known.
 func (z *Zone) learn(p *place) (fresh int) {
-	pids, more, _ := members(p.Path, MembersMax)
+	pids, more, _ := members(p.Dir, MembersMax)
 	for _, pid := range pids {
 		if m := z.connector.members[pid]; m != nil && m.ct == p.CT {
 			continue
@@ -232,7 +239,7 @@ func (z *Zone) Resync(populated []contract.ID) error {
 			continue
 		}
 		p.watch.populated = true
-		if z.c.Collector == nil {
+		if z.c.Collector == nil || z.gap {
 			z.lose(p, 0, now)
 		}
 		z.look(p, false)

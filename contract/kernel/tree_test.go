@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"fmt"
 
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -96,6 +98,41 @@ func TestDelegated(t *testing.T) {
 	k := killOf(7)
 	r.z.Kill(k)
 	r.awaitKilled(k)
+	check(t, r.z.Remove(7))
+}
+
+// What a zone may make below its contract is bounded, and with it the time to look through it.
+func TestDescendants(t *testing.T) {
+	r := newRig(t, Config{Off: SourceBPF | SourceConnector})
+	check(t, r.z.Watch(initCT, 0, 0)) // delegated before it was watched
+	d := r.make(7, 0)
+	check(t, r.z.Delegate(7, zoneUID, zoneUID))
+	for _, dir := range []string{d.Path, r.root + "/ct/1"} {
+		b, err := os.ReadFile(dir + "/cgroup.max.descendants")
+		check(t, err)
+		if strings.TrimSpace(string(b)) != fmt.Sprint(descendantsMax) {
+			t.Errorf("%s may have %q descendants", dir, b)
+		}
+	}
+	n := 0
+	for ; n <= descendantsMax; n++ {
+		if err := os.Mkdir(fmt.Sprintf("%s/%d", d.Born, n), 0o755); err != nil {
+			break
+		}
+	}
+	if n >= descendantsMax {
+		t.Errorf("%d directories were made", n)
+	}
+	began := time.Now()
+	cmd := born(t, d.Born, nil, "/bin/sleep", "1000")
+	pids, more, err := r.z.Members(7, 10)
+	check(t, err)
+	if !slices.Equal(pids, []int32{int32(cmd.Process.Pid)}) || !more {
+		t.Errorf("%v, %v", pids, more)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	t.Logf("%d directories were looked through in %v", n, time.Since(began))
 	check(t, r.z.Remove(7))
 }
 

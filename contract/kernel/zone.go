@@ -38,7 +38,9 @@ type Zone struct {
 	read, ringLost      uint64
 	told, kept, skipped Position
 	corrupt             int
-	adopt               bool
+	adopt, gap          bool
+
+	telling bool // in Next
 }
 
 // queueMax is how many reports wait at most before sources are read on.
@@ -106,9 +108,12 @@ func (z *Zone) openSource() error {
 	}
 	switch {
 	case z.c.Collector != nil:
-		if err := z.c.Collector.Start(z.tree.level+2, z.c.Kept); err != nil {
+		gap, err := z.c.Collector.Start(z.tree.level+2, z.c.Kept)
+		if err != nil {
 			return fmt.Errorf("start the collector: %w", err)
 		}
+		z.gap = gap
+		z.ringLost, _ = z.c.Collector.Lost()
 		return z.poll(z.c.Collector.FD())
 	case z.c.Off&SourceConnector == 0:
 		// Without it the next best serves; Sources says so.
@@ -178,7 +183,7 @@ func (z *Zone) FD() int { return z.epoll.Int() }
 
 // tell queues a report, and makes FD readable.
 func (z *Zone) tell(r Report) {
-	if len(z.queue) == 0 && z.jobs != nil {
+	if len(z.queue) == 0 && z.jobs != nil && !z.telling {
 		z.jobs.poke()
 	}
 	z.queue = append(z.queue, r)
@@ -190,6 +195,8 @@ func (z *Zone) tell(r Report) {
 // The collector is read after cgroup.events: what it told before a contract was found empty is
 // then told before Empty.
 func (z *Zone) Next(into []Report) (n int, err error) {
+	z.telling = true // what is left is seen to at the end
+	defer func() { z.telling = false }()
 	z.finish(z.jobs.collect())
 	if err := z.events(); err != nil {
 		return 0, err

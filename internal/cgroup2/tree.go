@@ -85,7 +85,7 @@ func list(at int, name string) (*os.File, []string, error) {
 // Procs lists the processes in dir and below, as far as they are there while it looks.
 func Procs(dir string) ([]int, error) {
 	var pids []int
-	err := Each(dir, func(pid int) bool { pids = append(pids, pid); return true })
+	_, err := Each(dir, 0, func(pid int) bool { pids = append(pids, pid); return true })
 	return pids, err
 }
 
@@ -93,10 +93,15 @@ func Procs(dir string) ([]int, error) {
 var errEnough = errors.New("enough")
 
 // Each visits the processes in dir and below, as far as they are there while it looks, until
-// visit says false. However many there are, it holds a few of them at a time. A process that
-// moves meanwhile may be visited twice.
-func Each(dir string, visit func(pid int) bool) error {
-	err := walk(dir, func(_ int, _ string, self int) error {
+// visit says false, in dirsMax directories at most (0: in all). all says that it saw them all.
+// However many there are, it holds a few of them at a time. A process that moves meanwhile may
+// be visited twice.
+func Each(dir string, dirsMax int, visit func(pid int) bool) (all bool, err error) {
+	dirs := 0
+	err = walk(dir, func(_ int, _ string, self int) error {
+		if dirs++; dirsMax > 0 && dirs > dirsMax {
+			return errEnough
+		}
 		fd, err := unix.Openat(self, "cgroup.procs", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil
@@ -113,9 +118,9 @@ func Each(dir string, visit func(pid int) bool) error {
 		return nil
 	})
 	if err == errEnough {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // removePasses bounds how often the tree is walked again because somebody has made a

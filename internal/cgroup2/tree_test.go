@@ -132,12 +132,22 @@ func TestEach(t *testing.T) {
 	}
 	for most := 1; most <= 5; most++ {
 		seen := 0
-		check(t, Each(dir, func(int) bool { seen++; return seen < most }))
-		if seen != min(most, 4) {
-			t.Errorf("%d of 4 were seen, %d were wanted", seen, most)
+		all, err := Each(dir, 0, func(int) bool { seen++; return seen < most })
+		check(t, err)
+		if seen != min(most, 4) || all != (most > 4) {
+			t.Errorf("%d of 4 were seen, %d were wanted, all: %v", seen, most, all)
 		}
 	}
-	check(t, Each(dir+"/none", func(int) bool { t.Error("somebody was seen nowhere"); return true }))
+	for dirs, want := range map[int]int{1: 2, 2: 3, 3: 4, 4: 4} {
+		seen := 0
+		all, err := Each(dir, dirs, func(int) bool { seen++; return true })
+		check(t, err)
+		if seen != want || all != (dirs > 2) {
+			t.Errorf("%d were seen in %d directories, all: %v", seen, dirs, all)
+		}
+	}
+	_, err := Each(dir+"/none", 0, func(int) bool { t.Error("somebody was seen nowhere"); return true })
+	check(t, err)
 	check(t, Kill(dir))
 	check(t, AwaitEmpty(within(t), dir))
 }
