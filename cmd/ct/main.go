@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	env := &tool.Env{Out: os.Stdout, Err: os.Stderr, Open: open, Serve: serve}
+	env := &tool.Env{Out: os.Stdout, Err: os.Stderr, Open: open, Serve: serve, Sources: zoneSources}
 	os.Exit(tool.Main(env, filepath.Base(os.Args[0]), os.Args[1:]))
 }
 
