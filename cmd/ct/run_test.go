@@ -71,9 +71,11 @@ func TestOptions(t *testing.T) {
 		"-i fork,exit -f core,signal": func(s *status) {
 			s.Informative, s.Critical, s.Fatal = []string{"exit", "fork"}, []string{"core", "empty", "signal"}, []string{"core", "signal"}
 		},
-		"-i none -f none":                    func(s *status) { s.Informative, s.Critical, s.Fatal = []string{}, []string{"empty"}, []string{} },
-		"-c exit":                            func(s *status) { s.Critical = []string{"empty", "exit", "hwerr"} },
-		"-o pgrponly -f core":                func(s *status) { s.Critical, s.Fatal, s.Params = []string{"empty"}, []string{"core"}, []string{"pgrponly"} },
+		"-i none -f none": func(s *status) { s.Informative, s.Critical, s.Fatal = []string{}, []string{"empty"}, []string{} },
+		"-c exit":         func(s *status) { s.Critical = []string{"empty", "exit", "hwerr"} },
+		"-o pgrponly -f core": func(s *status) {
+			s.Critical, s.Fatal, s.Params = []string{"empty"}, []string{"core"}, []string{"pgrponly"}
+		},
 		"-o noorphan,regent":                 func(s *status) { s.Params = []string{"noorphan", "regent"} },
 		"-l child -o noorphan":               func(s *status) { s.Params = []string{"noorphan"} },
 		"-F svc:/x:y -A 'a b' -r 0 -t":       func(s *status) { s.FMRI, s.Aux = "svc:/x:y", "a b" },

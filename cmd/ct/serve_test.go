@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -105,7 +106,25 @@ func TestServerKilled(t *testing.T) {
 	if code := died.exit(); code != 6 || lines(t, file+".died") != 50 {
 		t.Errorf("the one that died: %d, %d runs", code, lines(t, file+".died"))
 	}
-	// Critical events: every one is told once.
+	compareExits(t, file, r.contractOf(b), out)
+	if !w.running() {
+		t.Errorf("ctwatch has ended: %s", w.err.String())
+	}
+}
+
+// contractOf is the number of the contract that a ctrun -v has said first.
+func (r *rig) contractOf(b *background) (ct int) {
+	r.t.Helper()
+	if _, err := fmt.Sscanf(b.err.String(), "ctrun: contract %d: process", &ct); err != nil {
+		r.t.Fatalf("%v: %q", err, b.err.String())
+	}
+	return ct
+}
+
+// compareExits: each exit that the workload has noted is told once, in order, and no other but
+// its own.
+func compareExits(t *testing.T, file string, ct int, out *sink) {
+	t.Helper()
 	text, err := os.ReadFile(file)
 	must(t, err)
 	want := map[string]int{}
@@ -115,19 +134,8 @@ func TestServerKilled(t *testing.T) {
 		must(t, err)
 		want[fmt.Sprintf("exit %d %d", pid, exit<<8)]++
 	}
-	ct := 0
-	for line := range strings.Lines(b.err.String()) {
-		_, _ = fmt.Sscanf(line, "ctrun: contract %d: process", &ct)
-		break
-	}
 	testenv.Eventually(t, func() bool {
-		n := 0
-		for _, e := range events(t, out.String()) {
-			if e.CTID == ct && e.Event == "empty" {
-				n++
-			}
-		}
-		return n > 0
+		return slices.ContainsFunc(events(t, out.String()), func(e event) bool { return e.CTID == ct && e.Event == "empty" })
 	}, "the last event of the workload")
 	var last uint64
 	for _, e := range events(t, out.String()) {
@@ -147,9 +155,6 @@ func TestServerKilled(t *testing.T) {
 		if n > 0 {
 			t.Errorf("not told: %s", key)
 		}
-	}
-	if !w.running() {
-		t.Errorf("ctwatch has ended: %s", w.err.String())
 	}
 }
 
