@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,8 @@ var clients = map[string]func(args []string) error{
 	"birth": birthClient,
 	"poll":  pollClient,
 	"read":  readClient,
+	"agent": agentMain,
+	"list":  listClient,
 }
 
 // birthClient makes contracts, one after the other, until a file is there: STOP SEED. Of each it
@@ -82,8 +85,8 @@ func oneBirth(t *contract.Template, round int) error {
 // Readers that must not miss what becomes of contracts that are abandoned at once say so.
 const ioctlReliable = 'c'<<8 | 0x42
 
-// pollClient reads a file of events with poll, a few bytes at a time: FILE.
-func pollClient(args []string) error { return readAll(args, unix.O_NONBLOCK, 17) }
+// pollClient reads a file of events with poll, in pieces of lines: FILE.
+func pollClient(args []string) error { return readAll(args, unix.O_NONBLOCK, 333) }
 
 // readClient reads a file of events, and waits in read: FILE.
 func readClient(args []string) error { return readAll(args, 0, 4096) }
@@ -179,4 +182,31 @@ func parseTerms(lines string) (contract.Terms, error) {
 		}
 	}
 	return terms, nil
+}
+
+// listClient reads a directory in small pieces; after the first it waits for a line: DIR.
+func listClient(args []string) error {
+	fd, err := unix.Open(args[0]+"/"+args[1], unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, 1024)
+	for first := true; ; first = false {
+		n, err := unix.Getdents(fd, buf)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			fmt.Println("end")
+			return nil
+		}
+		var names []string
+		for at := 0; at < n; at += int(binary.NativeEndian.Uint16(buf[at+16:])) {
+			names = append(names, unix.ByteSliceToString(buf[at+19:]))
+		}
+		fmt.Println("first", strings.Join(names, " "))
+		if first {
+			_, _ = os.Stdin.Read(make([]byte, 1))
+		}
+	}
 }

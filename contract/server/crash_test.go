@@ -107,6 +107,9 @@ func (l *ledger) tell(line string) {
 		l.wrong = append(l.wrong, fmt.Sprintf("the reader gave %q: %v", line, err))
 		return
 	}
+	if e.Kind == contract.Lost {
+		l.wrong = append(l.wrong, "the reader was told: "+line)
+	}
 	l.events[e.CT] = append(l.events[e.CT], e)
 }
 

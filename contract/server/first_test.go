@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -15,6 +16,7 @@ import (
 type follower struct {
 	t     testing.TB
 	cmd   *exec.Cmd
+	in    io.Writer
 	lines chan string
 }
 
@@ -27,6 +29,9 @@ func (r *rig) follow(uid int, file string) *follower {
 func (r *rig) following(c *exec.Cmd) *follower {
 	r.t.Helper()
 	f := &follower{t: r.t, cmd: c, lines: make(chan string, 1<<16)}
+	in, err := c.StdinPipe()
+	check(r.t, err)
+	f.in = in
 	out, err := c.StdoutPipe()
 	check(r.t, err)
 	c.Stderr = os.Stderr

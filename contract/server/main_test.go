@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/internal/testenv"
 )
 
@@ -18,6 +19,10 @@ var roles = map[string]func(args []string) error{
 }
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == contract.GateWord {
+		os.Exit(contract.Gate(os.Args[2:]))
+	}
+	contract.GateProgram, _ = os.Executable()
 	role := os.Getenv(roleVariable)
 	if role == "" {
 		testenv.Main(m)
