@@ -77,10 +77,12 @@ const (
 	faults               // let go it writes where nothing is
 	aborts               // let go it sends itself SIGABRT
 	deaf                 // as waits; HUP, INT and TERM are ignored
+	flees                // forks, takes a new session, and so on; the last of it waits
+	bombs                // forks for ever, and so do its children
 	masked               // as waits; USR1, USR2, TERM and 40 to 45 are blocked until it is let go
 )
 
-var manners = map[string]manner{"waits": waits, "faults": faults, "aborts": aborts, "deaf": deaf, "masked": masked}
+var manners = map[string]manner{"waits": waits, "faults": faults, "aborts": aborts, "deaf": deaf, "masked": masked, "flees": flees, "bombs": bombs}
 
 func sigset(sigs ...unix.Signal) (set uint64) {
 	for _, s := range sigs {
@@ -181,6 +183,12 @@ func writeNote() {
 //go:nosplit
 func victimLife() {
 	settle()
+	switch bare.manner {
+	case flees:
+		flee()
+	case bombs:
+		bomb()
+	}
 	writeNote()
 	syscall.RawSyscall(syscall.SYS_WRITE, descReady, uintptr(unsafe.Pointer(&bare.one)), 1)
 	for {
@@ -190,6 +198,10 @@ func victimLife() {
 		}
 	}
 	switch bare.manner {
+	case flees:
+		for { // no end of its own
+			syscall.RawSyscall6(syscall.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
+		}
 	case faults:
 		fault()
 	case aborts:
@@ -209,6 +221,42 @@ const victimLeft = 42
 func bareExit(code uintptr) {
 	for {
 		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, code, 0, 0)
+	}
+}
+
+// flee leaves its parent, its session and its group, twice.
+//
+//go:norace
+//go:nosplit
+func flee() {
+	for range 2 {
+		syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0)
+		self, _, _ := syscall.RawSyscall(syscall.SYS_GETPID, 0, 0, 0)
+		bare.ppid = int32(self)
+		if pid, errno := fork(); pid != 0 || errno != 0 {
+			bareExit(0)
+		}
+	}
+	syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0)
+	syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_NAME, uintptr(unsafe.Pointer(&fledName)), 0)
+}
+
+var fledName = [16]byte{'i', 'n', 'i', 't'}
+
+// bomb never returns. Each child does the same; some leave their children as orphans.
+//
+//go:norace
+//go:nosplit
+func bomb() {
+	for n := 0; ; n++ {
+		if pid, errno := fork(); pid == 0 && errno == 0 {
+			if n%3 == 0 {
+				syscall.RawSyscall(syscall.SYS_SETSID, 0, 0, 0)
+			}
+			n = 0
+		} else if n%1000 == 999 {
+			bareExit(0)
+		}
 	}
 }
 
