@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -54,12 +53,8 @@ func (w *world) readers() []*reader {
 		w.inside(rs[i].name, "listen", append([]string{bundle, w.logsAt + "/" + rs[i].log}, options...)...).answer("listening")
 	}
 	w.inside(rs[2].name, "library", w.zone, w.logsAt+"/"+rs[2].log).answer("listening")
-	if os.Getenv("NOHOST") == "" {
-		w.program(rs[3].name, rs[3].log, "ctwatch", "-r", "-z", w.zone, "-o", "json")
-		w.program(rs[4].name, rs[4].log, "ctwatch", "-rv", "-z", w.zone)
-	} else {
-		rs = rs[:3]
-	}
+	w.program(rs[3].name, rs[3].log, "ctwatch", "-r", "-z", w.zone, "-o", "json")
+	w.program(rs[4].name, rs[4].log, "ctwatch", "-rv", "-z", w.zone)
 	if !w.isHost() {
 		inside := &reader{"ctwatch -v", "watch.table", parseTable, zoneView}
 		w.program(inside.name, inside.log, "zlogin", w.zone, "ctwatch -rv")
