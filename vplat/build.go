@@ -16,7 +16,6 @@ const (
 	zoneRoot    = "root"
 	usrUpper    = "usr-upper" // holds upper and work
 	usrLocal    = "usr-local"
-	mnttabFile  = "mnttab"
 	svcBin      = "/lib/svc/bin"
 
 	contractRoot = "/system/contract"

@@ -28,7 +28,7 @@ func (p *plan) served() {
 	if !p.b.SMF {
 		return
 	}
-	for _, fs := range []struct{ fstype, dir string }{{FSContract, contractRoot}} {
+	for _, fs := range []struct{ fstype, dir string }{{FSContract, contractRoot}, {FSMnttab, mnttab}} {
 		p.step(RootStep{Op: OpServed, FSType: fs.fstype, Target: path.Join(RootDir, fs.dir)})
 		p.targets[fs.dir] = "the platform"
 	}

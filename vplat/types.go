@@ -32,7 +32,7 @@ type Facts struct {
 
 // Run is what differs between two incarnations of one configuration.
 type Run struct {
-	// StateDir is the zone's run-time directory: the rendered mnttab lies there.
+	// StateDir is the zone's run-time directory, which no zone may see.
 	StateDir string `json:"state_dir"`
 	// IDBase is the first host uid and gid of the zone's range.
 	IDBase uint32 `json:"id_base"`

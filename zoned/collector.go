@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,8 +26,22 @@ const slotRing = "ctfs.ring"
 // kernel that verifies its programs in an emulator some hundreds.
 const loadLimit = 20 * time.Second
 
-// collectorDir is where the instance's collector is pinned.
-func (z *Zone) collectorDir() string { return filepath.Join(z.lay.Run, "bpf") }
+// atCollector runs f where the instance's collector is pinned, with the name of that directory.
+// Where supervisors live in mount namespaces of their own, each of those has a collector under a
+// name of its own: who removes a directory takes away what others have mounted there.
+func (z *Zone) atCollector(f func(dir string) error) error {
+	return onHostMounts(z.lay.Run, func(p place) error {
+		dir := filepath.Join(z.lay.Run, "bpf")
+		if p == onHost {
+			return f(dir)
+		}
+		var st unix.Stat_t
+		if err := unix.Stat("/proc/self/ns/mnt", &st); err != nil {
+			return os.NewSyscallError("stat", err)
+		}
+		return f(dir + "." + strconv.FormatUint(st.Ino, 10))
+	})
+}
 
 // collecting is the collector's part for a zone that is being made ready: it is loaded, if this
 // is the first zone, and given the zone's ring beside everything else, since that takes as long.
@@ -51,8 +66,8 @@ func (z *Zone) collect(id uint64) *collecting {
 }
 
 func (z *Zone) enterCollector(w *collecting, id uint64) error {
-	err := onHostMounts(z.lay.Run, func() (err error) {
-		w.c, err = collector.Ensure(z.collectorDir(), id, z.load)
+	err := z.atCollector(func(dir string) (err error) {
+		w.c, err = collector.Ensure(dir, id, z.load)
 		return err
 	})
 	if err != nil {
@@ -140,8 +155,8 @@ func (z *Zone) heldCollector(id uint64) kernel.Collector {
 
 func (z *Zone) openCollector(ring *sys.FD, id uint64) (kernel.Collector, error) {
 	var c *collector.Collector
-	err := onHostMounts(z.lay.Run, func() (err error) {
-		c, err = collector.Open(z.collectorDir())
+	err := z.atCollector(func(dir string) (err error) {
+		c, err = collector.Open(dir)
 		return err
 	})
 	if err != nil {
@@ -163,7 +178,7 @@ func (z *Zone) leaveCollector(id uint64) error {
 	if id == 0 {
 		return nil
 	}
-	return onHostMounts(z.lay.Run, func() error { return collector.Leave(z.collectorDir(), id) })
+	return z.atCollector(func(dir string) error { return collector.Leave(dir, id) })
 }
 
 // cgroupIDOf is the kernel's id of a cgroup: its inode number.

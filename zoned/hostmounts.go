@@ -13,21 +13,35 @@ import (
 // hostMounts is the mount namespace of process 1, where the host's mounts live.
 const hostMounts = "/proc/1/ns/mnt"
 
-// errElsewhere: the host's mount namespace has something else, or nothing, in a place.
+// errElsewhere: the host's mount namespace has something else, or nothing, in a place, or can not
+// be entered.
 var errElsewhere = errors.New("not in the host's mount namespace")
 
+// place is where a thing lies that all zones of the instance share.
+type place bool
+
+// The places: the host's mount namespace (DECISIONS 26), or, where that is out of reach, the one
+// that whoever started this zone was in.
+const (
+	onHost  place = true
+	ownRoom place = false
+)
+
 // onHostMounts runs f in the host's mount namespace, whatever namespace whoever started the
-// zone was in: what all zones share is mounted there (DECISIONS 26). dir must be the same
-// directory there and here, as it is unless an instance of its own lives in a namespace of its
-// own; f is then run here. It decides the same way each time.
-func onHostMounts(dir string, f func() error) error {
-	there, err := sameFile(hostMounts, "/proc/self/ns/mnt")
-	if err != nil || there {
-		return f() // without /proc/1 there is no host but this
+// zone was in, and tells it so. dir must be the same directory there and here, as it is unless
+// an instance lives in a namespace of its own. Without that, or without the right to enter, f
+// runs here. It decides the same way each time.
+func onHostMounts(dir string, f func(place) error) error {
+	same, err := sameFile(hostMounts, "/proc/self/ns/mnt")
+	if err != nil {
+		return f(ownRoom)
 	}
-	err = enterMounts(hostMounts, dir, f)
+	if same {
+		return f(onHost)
+	}
+	err = enterMounts(hostMounts, dir, func() error { return f(onHost) })
 	if errors.Is(err, errElsewhere) {
-		return f()
+		return f(ownRoom)
 	}
 	return err
 }
@@ -68,7 +82,7 @@ func moved(namespace, dir string, here *unix.Stat_t, f func() error) error {
 		return os.NewSyscallError("unshare", err)
 	}
 	if err := unix.Setns(n, unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("enter the mount namespace %s: %w", namespace, err)
+		return fmt.Errorf("%w: enter %s: %w", errElsewhere, namespace, err)
 	}
 	var there unix.Stat_t
 	if err := unix.Stat(dir, &there); err != nil || there.Dev != here.Dev || there.Ino != here.Ino {

@@ -169,6 +169,7 @@ func (z *Zone) live() error {
 		return fatal("%v", err)
 	}
 	z.resumeContracts()
+	z.resumeMnttab()
 	z.abandonStrays()
 	// The keeper is listened to from here on: the console waits for its answers.
 	z.start(z.listen)
@@ -193,6 +194,7 @@ func (z *Zone) live() error {
 	z.log.WithField("generation", held.Generation).Info("serving")
 	z.loop()
 	z.closeContracts()
+	z.closeMnttab()
 	if z.orphaned {
 		z.leaveCgroup()
 	}

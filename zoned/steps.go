@@ -43,6 +43,7 @@ const (
 const (
 	stepCollector = "collector"
 	stepContracts = "contracts"
+	stepMnttab    = "mnttab"
 )
 
 // readySteps build the virtual platform; bootSteps let init go.
@@ -54,6 +55,7 @@ var (
 		{name: "cgroup", title: "make the zone's cgroup", limit: quickLimit, plan: planCgroup, do: doCgroup, undo: undoCgroup},
 		{name: stepCollector, title: "begin to watch processes", limit: quickLimit, plan: planCollector, do: doCollector, undo: undoCollector},
 		{name: stepContracts, title: "make the zone's contracts", limit: quickLimit, do: doContracts, undo: undoContracts},
+		{name: stepMnttab, title: "make the zone's table of mounts", limit: quickLimit, do: doMnttab, undo: undoMnttab},
 		{name: "platform", title: "build the virtual platform", limit: platformLimit, plan: planCgroup, do: doPlatform, undo: undoPlatform},
 		{name: "events", title: "watch the zone's contracts", limit: quickLimit, do: doEvents},
 	}
@@ -214,6 +216,7 @@ func doPlatform(ctx context.Context, w *worker, d *stepData) error {
 	if err != nil {
 		return err
 	}
+	z.watchMounts(w.inc)
 	z.slots.put(slotBoot, fds[2])
 	z.slots.put(keeper.SlotPty, fds[0])
 	fds[0], fds[2] = nil, nil
@@ -234,7 +237,7 @@ func undoPlatform(ctx context.Context, w *worker, d *stepData) error {
 		}
 		z.slots.put(slot, nil)
 	}
-	for _, name := range []string{"oci", "plan.json", "mnttab"} {
+	for _, name := range []string{"oci", "plan.json"} {
 		if err := os.RemoveAll(filepath.Join(z.stateDir(), name)); err != nil {
 			return err
 		}
@@ -291,7 +294,7 @@ func (w *worker) endProcesses() error {
 		if l.Data.Cgroup == "" || l.Name != "cgroup" {
 			continue
 		}
-		if err := killAll(ctx, w.z.cgroupDir(l.Data.Cgroup), w.z.endContracts); err != nil {
+		if err := killAll(ctx, w.z.cgroupDir(l.Data.Cgroup), w.z.endServed); err != nil {
 			return err
 		}
 	}

@@ -49,6 +49,7 @@ type Zone struct {
 	slots   *slots // descriptors that the keeper holds too
 
 	contracts atomic.Pointer[contracts] // nil when there are none
+	mounts    atomic.Pointer[mounts]    // nil when there is no table of mounts
 	lookers   atomic.Int32              // callers who look at them
 	strays    chan struct{}             // closed when a predecessor's are taken care of
 

@@ -23,9 +23,8 @@ import (
 
 // Names below a zone's state directory.
 const (
-	ociDir     = "oci" // libcontainer's own state
-	planFile   = "plan.json"
-	mnttabFile = "mnttab"
+	ociDir   = "oci" // libcontainer's own state
+	planFile = "plan.json"
 )
 
 // InitMain is `zrun init`: libcontainer's part inside the new namespaces. It does not return.
@@ -59,9 +58,6 @@ func Create(p *vplat.Plan, r *helper.Request, mounts Mounts) (*Created, error) {
 		return nil, err
 	}
 	defer ns.close()
-	if err := prepareMnttab(r); err != nil {
-		return nil, err
-	}
 	s, err := newScratch(ns, p)
 	if err != nil {
 		return nil, err
@@ -81,10 +77,6 @@ func Create(p *vplat.Plan, r *helper.Request, mounts Mounts) (*Created, error) {
 		return nil, err
 	}
 	if err := retarget(r); err != nil {
-		c.Close()
-		return nil, err
-	}
-	if err := writeMnttab(r, c.Pid); err != nil {
 		c.Close()
 		return nil, err
 	}
