@@ -11,7 +11,8 @@ import (
 // open opens a file. The kernel has compared the mode with who asks; what a mode cannot say
 // is said here, also to root, whom no mode stops.
 func (f *FS) open(r *fuse.Request, k kind, id contract.ID) Answer {
-	mode := r.OpenIn().Flags & unix.O_ACCMODE
+	flags := r.OpenIn().Flags
+	mode := flags & unix.O_ACCMODE
 	switch k {
 	case templateFile:
 	case ctlFile:
@@ -20,7 +21,7 @@ func (f *FS) open(r *fuse.Request, k kind, id contract.ID) Answer {
 			return fail(unix.EACCES)
 		}
 	default:
-		if mode != unix.O_RDONLY {
+		if mode != unix.O_RDONLY || flags&unix.O_TRUNC != 0 {
 			return fail(unix.EACCES)
 		}
 	}

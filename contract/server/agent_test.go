@@ -52,6 +52,7 @@ func agentMain(args []string) error {
 	a := &agentState{fs: fs, dir: args[0], out: json.NewEncoder(os.Stdout), children: map[int]*os.Process{}}
 	signal.Notify(make(chan os.Signal, 1), unix.SIGUSR1) // handled: it interrupts
 	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(nil, 4<<20)
 	for in.Scan() {
 		var q ask
 		if err := json.Unmarshal(in.Bytes(), &q); err != nil {
@@ -398,4 +399,16 @@ func (r *rig) status(ct int, key string) string {
 func (r *rig) await(ct int, key, want string) {
 	r.t.Helper()
 	testenv.Eventually(r.t, func() bool { return r.status(ct, key) == want }, fmt.Sprintf("contract %d's %s to be %q", ct, key, want))
+}
+
+// memberOf is an agent in a contract of the zone's.
+func (r *rig) memberOf(ct, uid int) *agent {
+	r.t.Helper()
+	c := r.client(uid, "agent")
+	dir := fmt.Sprintf("%s/ct/%d/d", r.root, ct)
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	check(r.t, err)
+	r.t.Cleanup(func() { unix.Close(fd) })
+	c.SysProcAttr.CgroupFD = fd
+	return r.agentOf(c)
 }

@@ -45,6 +45,9 @@ func (h *host) Activate(r *fuse.Request, fh uint64) (unix.Errno, bool) {
 		}
 		return s.place(fh, b), false // a predecessor came as far as this
 	}
+	if _, nascent, _ := s.table.Template(fh); nascent != 0 {
+		return unix.EBUSY, false // its turn would not come before its own birth is over
+	}
 	if s.window != nil || len(s.waits.births) > 0 && s.waits.births[0].r.Unique() != r.Unique() {
 		return 0, true
 	}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -16,12 +19,14 @@ import (
 
 // clients are what the test's program does in a zone: the path of the file system comes first.
 var clients = map[string]func(args []string) error{
-	"start": startClient,
-	"birth": birthClient,
-	"poll":  pollClient,
-	"read":  readClient,
-	"agent": agentMain,
-	"list":  listClient,
+	"start":       startClient,
+	"birth":       birthClient,
+	"poll":        pollClient,
+	"read":        readClient,
+	"agent":       agentMain,
+	"list":        listClient,
+	"interrupted": interruptedClient,
+	"passon":      passonClient,
 }
 
 // birthClient makes contracts, one after the other, until a file is there: STOP SEED. Of each it
@@ -209,4 +214,41 @@ func listClient(args []string) error {
 			_, _ = os.Stdin.Read(make([]byte, 1))
 		}
 	}
+}
+
+// interruptedClient reads, is interrupted by SIGUSR1, and reads again: FILE.
+func interruptedClient(args []string) error {
+	fd, err := unix.Open(args[0]+"/process/"+args[1], unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	runtime.LockOSThread()
+	signal.Notify(make(chan os.Signal, 1), unix.SIGUSR1)
+	fmt.Println("ready", unix.Getpid(), unix.Gettid())
+	for {
+		_, err := unix.Read(fd, make([]byte, 100))
+		fmt.Println(err)
+		fmt.Println("again")
+	}
+}
+
+// passonClient leaves its pbundle to a child that waits in read, and ends.
+func passonClient(args []string) error {
+	if len(args) > 1 {
+		_, err := unix.Read(3, make([]byte, 100))
+		fmt.Println(err)
+		return nil
+	}
+	fd, err := unix.Open(args[0]+"/process/pbundle", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	c := exec.Command("/proc/self/exe", args[0], "child")
+	c.Env = append(os.Environ(), roleVariable+"=passon")
+	c.Stdout, c.Stderr, c.ExtraFiles = os.Stdout, os.Stderr, []*os.File{os.NewFile(uintptr(fd), "pbundle")}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	_, _ = unix.Poll(nil, 50)
+	return nil
 }

@@ -314,3 +314,5 @@ func (r *rig) run(c *exec.Cmd) (out []byte, code int) {
 	}
 	return out, bounded.ProcessState.ExitCode()
 }
+
+func exists(path string) bool { _, err := os.Lstat(path); return err == nil }
