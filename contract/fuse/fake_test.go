@@ -169,6 +169,25 @@ func TestPollsMax(t *testing.T) {
 	}
 }
 
+// TestWokenByNext: who waits in poll is woken by the next process, once.
+func TestWokenByNext(t *testing.T) {
+	k := newFake(t, newMem(t))
+	for fh := range uint64(3) {
+		p := PollIn{FH: fh, KH: 100 + fh, Flags: uint32(fh)} // only the second one waits
+		k.ask(request(OpPoll, 2+2*fh, bytesOf(&p)))
+		r, err := k.s.Next()
+		must(t, err)
+		must(t, k.s.ReplyPoll(r, 0))
+	}
+	k.answers()
+	for _, want := range []int{1, 0} {
+		k.start()
+		if got := k.answers(); len(got) != want {
+			t.Errorf("%d were woken, want %d", len(got), want)
+		}
+	}
+}
+
 // TestEmptyIdle: a session that nothing waits in costs a few pages.
 func TestEmptyIdle(t *testing.T) {
 	k := newFake(t, newMem(t))

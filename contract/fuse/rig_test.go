@@ -41,8 +41,21 @@ func newRig(t testing.TB) *rig {
 	r.connection, err = Connection(mount)
 	must(t, err)
 	mem.SetConnection(r.connection)
-	t.Cleanup(r.end)
+	watchdog := abortBeforeDeadline(t, r.connection)
+	t.Cleanup(func() { watchdog.Stop(); r.end() })
 	return r
+}
+
+// abortBeforeDeadline ends the connection shortly before the test binary gives up: a thread that
+// waits for a server that never comes would outlive it, and with it this very connection.
+func abortBeforeDeadline(t testing.TB, connection uint32) *time.Timer {
+	left := time.Hour
+	if limited, ok := t.(interface{ Deadline() (time.Time, bool) }); ok {
+		if at, known := limited.Deadline(); known {
+			left = max(time.Until(at)-5*time.Second, time.Second)
+		}
+	}
+	return time.AfterFunc(left, func() { _ = Abort(connection) })
 }
 
 // end aborts the connection first: whoever still waits would wait for ever.

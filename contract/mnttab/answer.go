@@ -181,7 +181,7 @@ func (s *Server) follow(h *handle, of reader) error {
 	if err != nil {
 		return err
 	}
-	if err := s.pollers.follow(fd, h.fh.Load()); err != nil {
+	if err := s.poller.addTable(fd, h.fh.Load()); err != nil {
 		fd.Close()
 		return err
 	}

@@ -15,6 +15,7 @@ type handle struct {
 
 	// While somebody polls.
 	watch   *sys.FD // mountinfo of the handle's namespace
+	told    bool    // among the changes that were not looked at yet
 	dirty   bool    // the mounts changed since differs was found
 	differs bool    // the table is another one than the snapshot
 }

@@ -57,10 +57,10 @@ func number(b []byte) (n uint64, ok bool) {
 	return n, len(b) > 0
 }
 
-// key names a mount for as long as it lasts, wherever it is moved: its id, which may be used
-// again, and what it is of.
-func (m *mount) key() uint64 {
-	h := uint64(fnvOffset)
+// key names a mount for as long as it lasts, wherever in its namespace it is moved: its id,
+// which may be used again, and what it is of.
+func (m *mount) key(ns uint64) uint64 {
+	h := uint64(fnvOffset) ^ ns
 	for _, f := range [][]byte{m.id, m.device, m.root, m.fstype, m.special} {
 		h = hash(h, f)
 		h = (h ^ 0xff) * fnvPrime // no byte of a field that is text

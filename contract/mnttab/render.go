@@ -18,6 +18,7 @@ const (
 type renderer struct {
 	// zone is whose table it is; empty for a reader on the host, who is told everything.
 	zone string
+	ns   uint64 // the reader's mount namespace
 	// firstSeen dates a mount.
 	firstSeen func(key uint64) int64
 }
@@ -47,7 +48,7 @@ func (r *renderer) line(out []byte, m *mount) ([]byte, error) {
 	out = append(out, ",dev="...)
 	out = strconv.AppendUint(out, device, 16)
 	out = append(out, '\t')
-	out = strconv.AppendInt(out, r.firstSeen(m.key()), 10)
+	out = strconv.AppendInt(out, r.firstSeen(m.key(r.ns)), 10)
 	return append(out, '\n'), nil
 }
 

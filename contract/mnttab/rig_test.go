@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,22 +78,35 @@ func newRig(t testing.TB) *rig {
 	var err error
 	r.dev, r.mount, r.mem, err = Mount()
 	must(t, err)
-	t.Cleanup(r.end)
+	watchdog := time.AfterFunc(r.patience(), r.abort)
+	t.Cleanup(func() { watchdog.Stop(); r.end() })
 	return r
+}
+
+// patience ends shortly before the test binary gives up: a thread that waits for a server that
+// never comes would outlive it, and with it the connection.
+func (r *rig) patience() time.Duration {
+	if limited, ok := r.t.(interface{ Deadline() (time.Time, bool) }); ok {
+		if at, known := limited.Deadline(); known {
+			return max(time.Until(at)-5*time.Second, time.Second)
+		}
+	}
+	return time.Hour
+}
+
+func (r *rig) abort() {
+	number, err := fuse.Connection(r.mount)
+	if err == nil {
+		err = fuse.Abort(number)
+	}
+	if err != nil {
+		r.t.Errorf("abort: %v", err)
+	}
 }
 
 // end aborts the connection first: whoever still waits would wait for ever.
 func (r *rig) end() {
-	m, err := fuse.OpenMemory(r.mem.Int())
-	if err != nil {
-		r.t.Error(err)
-	} else {
-		number, known := m.Connection()
-		m.Close()
-		if err := fuse.Abort(number); err != nil || !known {
-			r.t.Errorf("abort: %v", err)
-		}
-	}
+	r.abort()
 	r.mount.Close()
 	r.dev.Close()
 	r.mem.Close()
@@ -166,15 +180,14 @@ type shell struct {
 	dir string // a directory of its own, a tmpfs in its namespace
 }
 
-func (r *rig) shell(more ...uintptr) *shell {
+func (r *rig) shell(clone ...uintptr) *shell {
 	r.t.Helper()
 	s := &shell{t: r.t, cmd: exec.Command("sh"), dir: r.t.TempDir()}
-	flags := uintptr(unix.CLONE_NEWNS)
-	for _, f := range more {
-		flags |= f
-	}
 	// Unshareflags makes the new namespace's mounts private.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: flags, Pdeathsig: syscall.SIGKILL}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS, Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	for _, flag := range clone {
+		s.cmd.SysProcAttr.Cloneflags |= flag
+	}
 	mount := dupFile(r.t, r.mount.Int())
 	defer mount.Close()
 	s.cmd.ExtraFiles = []*os.File{mount}
@@ -193,7 +206,7 @@ func (r *rig) shell(more ...uintptr) *shell {
 
 func (s *shell) end() {
 	if s.cmd.ProcessState == nil {
-		_ = s.cmd.Process.Kill()
+		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // with what runs in its background
 		_ = s.cmd.Wait()
 	}
 }
@@ -250,4 +263,71 @@ func at(lines [][]string, point string) []string {
 	return nil
 }
 
+// start runs a line in the shell's background, with its output in a file of the shell's.
+func (s *shell) start(line, output string) {
+	s.t.Helper()
+	s.do("{ " + line + "; } >" + s.path(output) + " 2>&1 &")
+}
+
 func (s *shell) path(name string) string { return filepath.Join(s.dir, name) }
+
+// inNamespace runs f on a thread that has a mount namespace, a root and a working directory of
+// its own, and waits for it. The thread is not used again.
+func inNamespace(t testing.TB, f func()) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		err := unix.Unshare(unix.CLONE_NEWNS)
+		if err == nil {
+			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		}
+		if err == nil {
+			f()
+		}
+		done <- err
+	}()
+	must(t, <-done)
+}
+
+// openTable opens the table as the calling thread.
+func (r *rig) openTable() int {
+	r.t.Helper()
+	var n int
+	err := sys.Retry(func() (e error) {
+		n, e = unix.Open("/proc/self/fd/"+strconv.Itoa(r.mount.Int()), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		return e
+	})
+	if err != nil {
+		r.t.Errorf("open the table: %v", err)
+	}
+	return n
+}
+
+// readAll reads on to the end, in pieces.
+func readAll(fd, piece int) (string, error) {
+	var text []byte
+	b := make([]byte, piece)
+	for {
+		n, err := unix.Read(fd, b)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return string(text), err
+		}
+		text = append(text, b[:n]...)
+	}
+}
+
+// readTable reads the table as the calling thread.
+func (r *rig) readTable() string {
+	r.t.Helper()
+	fd := r.openTable()
+	defer unix.Close(fd)
+	text, err := readAll(fd, 100_000)
+	if err != nil {
+		r.t.Errorf("read the table: %v", err)
+	}
+	return text
+}

@@ -43,7 +43,9 @@ type Server struct {
 	recent   recent
 	input    []byte // of mountinfo, used again and again
 
-	pollers  pollers
+	poller   poller
+	changed  changes
+	about    []uint64 // of events, used again and again
 	stop     atomic.Bool
 	watchPid atomic.Int32 // of whom Watch told
 	init     watched
@@ -104,7 +106,7 @@ func (s *Server) open(c Config) (err error) {
 		return err
 	}
 	s.seen, s.handles = newSeenTimes(s.store), newHandles(s.store)
-	if err := s.pollers.open(c.Dev); err != nil {
+	if err := s.poller.open(c.Dev); err != nil {
 		return err
 	}
 	s.session, err = fuse.New(c.Dev, s.mem)
@@ -129,7 +131,7 @@ func (s *Server) Close() error {
 	if s.mem != nil {
 		s.mem.Close()
 	}
-	s.pollers.close()
+	s.poller.close()
 	return nil
 }
 
@@ -143,7 +145,7 @@ func (s *Server) Watch(pid int) {
 
 func (s *Server) wakeLoop() {
 	one := [8]byte{1}
-	_ = sys.Retry(func() error { _, err := unix.Write(s.pollers.kick.Int(), one[:]); return err })
+	_ = sys.Retry(func() error { _, err := unix.Write(s.poller.kick.Int(), one[:]); return err })
 }
 
 // Run answers readers until ctx is done (nil) or the file is gone (ErrGone).

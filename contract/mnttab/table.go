@@ -66,7 +66,7 @@ func (s *Server) renderOnce(fd *sys.FD, of *reader) ([]byte, error) {
 	if _, err := unix.Seek(fd.Int(), 0, 0); err != nil {
 		return nil, &sys.Error{Op: "seek", What: "mountinfo", Errno: err}
 	}
-	r := renderer{zone: s.zone, firstSeen: s.seen.at}
+	r := renderer{zone: s.zone, ns: of.ns, firstSeen: s.seen.at}
 	if of.ns == s.hostNS {
 		r.zone = "" // the host is told of its own mounts
 	}

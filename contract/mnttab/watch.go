@@ -10,148 +10,156 @@ import (
 const (
 	eventDevice = ^uint64(iota)
 	eventKick
-	eventWatches
 	eventInit
 	eventInitGone
 )
 
-// calmNs is how long changes of mounts are not looked at after a look: a zone that mounts in
-// a loop costs the host a look each time, not one a change.
+// calmNs is how long changes of mounts are not acted upon after others were: a zone that mounts
+// in a loop costs the host a look at its table each time, not one a change.
 const calmNs = int64(20e6)
 
-// pollers are what the loop waits in. Mount tables have a poller of their own, which is left
-// out for a while after each look at it.
-type pollers struct {
-	loop, tables *sys.FD // epoll
-	kick         *sys.FD // eventfd: look at what other goroutines ask for
-	calmUntil    int64   // monotonic; 0: tables is waited for
+// poller is what the loop waits in. A mount table tells of a change to who looks first, so
+// its descriptor is in no other poller.
+type poller struct {
+	epoll *sys.FD
+	kick  *sys.FD // eventfd: look at what other goroutines ask for
 }
 
-func (p *pollers) open(dev *sys.FD) error {
-	for _, fd := range []**sys.FD{&p.loop, &p.tables} {
-		n, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-		if err != nil {
-			return &sys.Error{Op: "epoll_create", Errno: err}
-		}
-		*fd = sys.Own(n)
-	}
-	n, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+func (p *poller) open(dev *sys.FD) error {
+	n, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
+		return &sys.Error{Op: "epoll_create", Errno: err}
+	}
+	p.epoll = sys.Own(n)
+	if n, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		return &sys.Error{Op: "eventfd", Errno: err}
 	}
 	p.kick = sys.Own(n)
-	if err := poll(p.loop, unix.EPOLL_CTL_ADD, dev, unix.EPOLLIN, eventDevice); err != nil {
+	if err := p.add(dev, unix.EPOLLIN, eventDevice); err != nil {
 		return err
 	}
-	if err := poll(p.loop, unix.EPOLL_CTL_ADD, p.kick, unix.EPOLLIN, eventKick); err != nil {
-		return err
-	}
-	return poll(p.loop, unix.EPOLL_CTL_ADD, p.tables, unix.EPOLLIN|unix.EPOLLONESHOT, eventWatches)
+	return p.add(p.kick, unix.EPOLLIN, eventKick)
 }
 
-func (p *pollers) close() {
+func (p *poller) close() {
 	p.kick.Close()
-	p.tables.Close()
-	p.loop.Close()
+	p.epoll.Close()
 }
 
-// follow waits for changes of a mount table. It ends when fd is closed.
-func (p *pollers) follow(fd *sys.FD, what uint64) error {
-	return poll(p.tables, unix.EPOLL_CTL_ADD, fd, unix.EPOLLPRI|unix.EPOLLET, what)
-}
-
-func poll(poller *sys.FD, op int, fd *sys.FD, events uint32, what uint64) error {
+// add waits for events of fd, until it is closed.
+func (p *poller) add(fd *sys.FD, events uint32, what uint64) error {
 	ev := unix.EpollEvent{Events: events, Fd: int32(uint32(what)), Pad: int32(uint32(what >> 32))}
-	if err := unix.EpollCtl(poller.Int(), op, fd.Int(), &ev); err != nil {
+	if err := unix.EpollCtl(p.epoll.Int(), unix.EPOLL_CTL_ADD, fd.Int(), &ev); err != nil {
 		return &sys.Error{Op: "epoll_ctl", Errno: err}
 	}
 	return nil
 }
 
-// wait gives the events of a poller, after at most so many milliseconds.
-func wait(poller *sys.FD, ms int, events []unix.EpollEvent) ([]unix.EpollEvent, error) {
-	n, err := unix.EpollWait(poller.Int(), events, ms)
+// addTable waits for changes of a mount table.
+func (p *poller) addTable(fd *sys.FD, what uint64) error {
+	return p.add(fd, unix.EPOLLPRI|unix.EPOLLET, what)
+}
+
+// wait gives what there are events about, after at most so many milliseconds.
+func (p *poller) wait(ms int, about []uint64) ([]uint64, error) {
+	var events [64]unix.EpollEvent
+	n, err := unix.EpollWait(p.epoll.Int(), events[:], ms)
 	if err == unix.EINTR {
-		return nil, nil
+		return about[:0], nil
 	}
 	if err != nil {
 		return nil, &sys.Error{Op: "epoll_wait", Errno: err}
 	}
-	return events[:n], nil
+	about = about[:0]
+	for _, ev := range events[:n] {
+		about = append(about, uint64(uint32(ev.Fd))|uint64(uint32(ev.Pad))<<32)
+	}
+	return about, nil
 }
 
-func about(ev *unix.EpollEvent) uint64 {
-	return uint64(uint32(ev.Fd)) | uint64(uint32(ev.Pad))<<32
+// changes are tables that changed and were not looked at yet.
+type changes struct {
+	handles []uint64
+	init    bool
+	calm    int64 // monotonic: when they are
 }
 
-// patience is how long to wait for anything, in milliseconds, -1 for ever; and does what was
-// due meanwhile.
-func (s *Server) patience() (int, error) {
-	now, until := sys.Monotonic(), int64(0)
+func (c *changes) any() bool { return c.init || len(c.handles) > 0 }
+
+// patience is how long to wait for anything, in milliseconds, -1 for ever.
+func (s *Server) patience(now int64) int {
+	until := int64(0)
 	if s.recent.fd.Valid() {
-		if until = s.recent.until; until <= now {
-			s.dropRecent()
-			until = 0
-		}
+		until = s.recent.until
 	}
-	if calm := s.pollers.calmUntil; calm != 0 {
-		if calm <= now {
-			s.pollers.calmUntil = 0
-			err := poll(s.pollers.loop, unix.EPOLL_CTL_MOD, s.pollers.tables, unix.EPOLLIN|unix.EPOLLONESHOT, eventWatches)
-			if err != nil {
-				return 0, err
-			}
-		} else if until == 0 || calm < until {
-			until = calm
-		}
+	if s.changed.any() && (until == 0 || s.changed.calm < until) {
+		until = s.changed.calm
 	}
-	if until == 0 {
-		return -1, nil
+	switch {
+	case until == 0:
+		return -1
+	case until <= now:
+		return 0
 	}
-	return int((until-now)/1e6) + 1, nil
+	return int((until-now)/1e6) + 1
 }
 
 // lookAround does what is not a request. Without patience it only looks.
 func (s *Server) lookAround(patient bool) error {
-	ms, err := s.patience()
+	ms := 0
+	if patient {
+		ms = s.patience(sys.Monotonic())
+	}
+	about, err := s.poller.wait(ms, s.about)
 	if err != nil {
 		return err
 	}
-	if !patient {
-		ms = 0
-	}
-	var room [4]unix.EpollEvent
-	events, err := wait(s.pollers.loop, ms, room[:])
-	for i := range events {
-		switch about(&events[i]) {
+	s.about = about
+	for _, what := range about {
+		switch what {
+		case eventDevice:
 		case eventKick:
 			s.kicked()
-		case eventWatches:
-			err = s.lookAtTables()
-		}
-	}
-	return err
-}
-
-// lookAtTables deals with all mount tables that changed.
-func (s *Server) lookAtTables() error {
-	s.pollers.calmUntil = sys.Monotonic() + calmNs
-	var room [64]unix.EpollEvent
-	events, err := wait(s.pollers.tables, 0, room[:])
-	for i := range events {
-		switch what := about(&events[i]); what {
 		case eventInit:
-			s.lookAtInit()
+			s.changed.init = true
 		case eventInitGone:
 			s.watchPid.CompareAndSwap(s.init.pid, 0)
 			s.init.close()
 		default:
-			if h := s.handles.byFH[what]; h != nil && err == nil {
-				h.dirty = true
-				err = s.session.WakePoll(what)
+			if h := s.handles.byFH[what]; h != nil && !h.told {
+				h.told = true
+				s.changed.handles = append(s.changed.handles, what)
 			}
 		}
 	}
+	return s.due(sys.Monotonic())
+}
+
+// due does what its time has come for.
+func (s *Server) due(now int64) error {
+	if s.recent.fd.Valid() && s.recent.until <= now {
+		s.dropRecent()
+	}
+	if !s.changed.any() || now < s.changed.calm {
+		return nil
+	}
+	if s.changed.init && s.init.info.Valid() {
+		s.lookAtInit()
+	}
+	s.changed.init = false
+	var err error
+	for _, fh := range s.changed.handles {
+		h := s.handles.byFH[fh]
+		if h == nil {
+			continue
+		}
+		h.told, h.dirty = false, true
+		if err == nil {
+			err = s.session.WakePoll(fh)
+		}
+	}
+	s.changed.handles = s.changed.handles[:0]
+	s.changed.calm = sys.Monotonic() + calmNs
 	return err
 }
 
@@ -172,7 +180,7 @@ func (w *watched) close() {
 // kicked deals with what other goroutines asked for.
 func (s *Server) kicked() {
 	var b [8]byte
-	_, _ = unix.Read(s.pollers.kick.Int(), b[:])
+	_, _ = unix.Read(s.poller.kick.Int(), b[:])
 	if pid := s.watchPid.Load(); pid != s.init.pid {
 		s.watchInit(pid)
 	}
@@ -192,10 +200,10 @@ func (s *Server) watchInit(pid int32) {
 		s.init.info, err = openMountinfo(pid)
 	}
 	if err == nil {
-		err = s.pollers.follow(s.init.info, eventInit)
+		err = s.poller.addTable(s.init.info, eventInit)
 	}
 	if err == nil {
-		err = poll(s.pollers.tables, unix.EPOLL_CTL_ADD, s.init.pidfd, unix.EPOLLIN|unix.EPOLLONESHOT, eventInitGone)
+		err = s.poller.add(s.init.pidfd, unix.EPOLLIN|unix.EPOLLONESHOT, eventInitGone)
 	}
 	if err != nil {
 		s.init.info.Close()
