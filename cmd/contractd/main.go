@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -17,14 +18,23 @@ import (
 // exitTaken tells zsched that another server is in charge.
 const exitTaken = 17
 
+// The first thread is main's until the mount namespace is the right one.
+func init() { runtime.LockOSThread() }
+
 func main() {
 	if len(os.Args) != 3 || os.Args[1] != "-z" || os.Args[2] != global.Name {
 		usage()
 	}
+	lay := layout.FromEnv()
+	if err := global.EnterHostMounts(lay.Run); err != nil {
+		fmt.Fprintln(os.Stderr, "contractd:", err)
+		os.Exit(1)
+	}
+	runtime.UnlockOSThread()
 	if _, err := unix.FcntlInt(keeper.SocketFD, unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
 		usage()
 	}
-	err := run(layout.FromEnv())
+	err := run(lay)
 	if errors.Is(err, global.ErrTaken) {
 		os.Exit(exitTaken)
 	}

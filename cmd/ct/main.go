@@ -59,6 +59,9 @@ func serve() error {
 		}
 		<-time.After(servePause)
 	}
+	if err == nil {
+		err = errors.New("it is there, and its file system is not: this mount namespace does not follow the host's")
+	}
 	return fmt.Errorf("start the server of the host's contracts: %w", err)
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/internal/cgroup2"
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/internal/testenv"
 )
 
@@ -35,7 +36,7 @@ func TestOnDemand(t *testing.T) {
 	}
 	// Many at once, and all of them find it.
 	var group sync.WaitGroup
-	for i := range 8 {
+	for i := range 5 {
 		group.Go(func() {
 			out, errs, code, err := r.Try("", "ctrun", "sh", "-c", fmt.Sprintf("exit %d", i))
 			if code != i || out+errs != "" || err != nil {
@@ -193,5 +194,23 @@ func TestKeeperKilled(t *testing.T) {
 	}
 	if out, errs, code := r.ctrun("sh", "-c", "exit 3"); code != 3 || out+errs != "" {
 		t.Errorf("with a new server: %d, %q, %q", code, out, errs)
+	}
+}
+
+// The server is killed again and again with nothing to do, on its way out too: it always goes.
+func TestKilledWhileLeaving(t *testing.T) {
+	r := newRig(t)
+	must(t, r.fs.Close())
+	for i := range 5 {
+		if _, errs, code := r.ctrun("sh", "-c", "exit 3"); code != 3 {
+			t.Errorf("%d: %d, %q", i, code, errs)
+		}
+		pid := r.PID("global", "contractd")
+		if fd, err := sys.PidfdOpen(pid); err == nil && pid != 0 {
+			// Idle for 100 ms it begins to leave; it is killed a little earlier or later.
+			sys.PidfdWait(fd.Int(), 100+15*i)
+			_ = sys.PidfdSignal(fd.Int(), unix.SIGKILL)
+			fd.Close()
+		}
 	}
 }

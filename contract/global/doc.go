@@ -13,6 +13,8 @@
 // It leaves in an order in which it can be killed at any point, and in which nobody who comes
 // meanwhile is lost: unmount, look again whether there is a contract (then mount again), end.
 //
+// It lives in the mount namespace of the host, whoever has started it.
+//
 // When its keeper is killed it goes on, without a safety net, until it is not needed. When
 // both are, the processes of its contracts live on without a contract: they are the host's,
 // and nobody else's business. Their directories go with the next server, when they are empty.
