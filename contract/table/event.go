@@ -94,7 +94,9 @@ func (t *Table) happened(op *Op) Result {
 // occurs says whether a fact is one of those that events are made of. There is one EMPTY,
 // whoever tells it again. A signal is one only if a process of another contract sent it: what
 // the kernel, a terminal, or the contract's own terms send are its members' own affairs, and
-// so are signals among them (sigtoproc of sig.c). A sender that is not known passes.
+// so are signals among them (sigtoproc of sig.c). A sender that is not known passes, and so
+// does the out-of-memory killer, which the original has not: who asks for what killed a
+// member must not find nothing.
 func (c *ct) occurs(f *Fact) bool {
 	switch f.Event {
 	case contract.Empty:
@@ -103,7 +105,7 @@ func (c *ct) occurs(f *Fact) bool {
 		switch f.Sender.Kind {
 		case contract.FromProcess:
 			return f.Sender.CT != c.id
-		case contract.FromKernel, contract.FromOOM, contract.FromContract:
+		case contract.FromKernel, contract.FromContract:
 			return false
 		}
 	}

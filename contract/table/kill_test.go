@@ -29,7 +29,7 @@ func TestFatalEvents(t *testing.T) {
 		{"an exit never is", "fatal core,hwerr,signal", Fact{Event: contract.Exit}, nil},
 		{"a signal of its own", "fatal signal", Fact{Event: contract.Signal, Sender: Sender{Kind: contract.FromProcess, CT: 1}}, nil},
 		{"a signal of the kernel", "fatal signal", Fact{Event: contract.Signal, Sender: Sender{Kind: contract.FromKernel}}, nil},
-		{"the kernel's out of memory", "fatal signal", Fact{Event: contract.Signal, Sender: Sender{Kind: contract.FromOOM}}, nil},
+		{"the kernel's out of memory", "fatal signal", Fact{Event: contract.Signal, Sender: Sender{Kind: contract.FromOOM}}, []Kill{{Except: victim, Checked: true, Author: alice}}},
 		{"a kill that a contract asked for", "fatal signal", Fact{Event: contract.Signal, Sender: Sender{Kind: contract.FromContract}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -59,14 +59,15 @@ func TestSignalsThatAreEvents(t *testing.T) {
 	w := newWorld(t, Config{})
 	id := w.contract(maker, alice, 0, "informative signal")
 	b := w.open(OpenBundle, maker, alice)
-	for _, kind := range []contract.SenderKind{contract.FromKernel, contract.FromOOM, contract.FromContract} {
+	for _, kind := range []contract.SenderKind{contract.FromKernel, contract.FromContract} {
 		w.fact(id, Fact{Event: contract.Signal, Sig: 9, Sender: Sender{Kind: kind}})
 	}
 	w.fact(id, Fact{Event: contract.Signal, Sig: 9, Sender: Sender{Kind: contract.FromProcess, CT: id}})
 	w.reads(b)
 	w.fact(id, Fact{Event: contract.Signal, Sig: 9, Sender: Sender{Kind: contract.FromProcess, Proc: maker, UID: 100010}})
 	w.fact(id, Fact{Event: contract.Signal, Sig: 9})
-	w.reads(b, "1 5 info noack process signal pid=500 signal=9 sender=100 uid=10", "1 6 info noack process signal pid=500 signal=9")
+	w.fact(id, Fact{Event: contract.Signal, Sig: 9, Sender: Sender{Kind: contract.FromOOM}})
+	w.reads(b, "1 4 info noack process signal pid=500 signal=9 sender=100 uid=10", "1 5 info noack process signal pid=500 signal=9", "1 6 info noack process signal pid=500 signal=9 sender=oom")
 }
 
 func TestNoOrphan(t *testing.T) {
@@ -122,6 +123,12 @@ func TestKillsMeanwhile(t *testing.T) {
 	w.ok(Op{Kind: Killed, CT: id, EV: 4})
 	w.restart()
 	told()
+	// One that was told is not told again with another.
+	w.fact(id, Fact{Event: contract.Hwerr, Member: b})
+	told(Kill{CT: id, Seq: 5, Except: b, Author: alice})
+	w.fact(id, Fact{Event: contract.Core, Member: b})
+	told(Kill{CT: id, Seq: 6, Except: b, Checked: true, Author: alice})
+	w.ok(Op{Kind: Killed, CT: id, EV: 6})
 	// The same one again is one.
 	for range 100 {
 		w.fact(id, Fact{Event: contract.Hwerr, Member: a})
@@ -129,7 +136,7 @@ func TestKillsMeanwhile(t *testing.T) {
 	if n := len(w.tab.contracts[id].kills); n != 1 {
 		t.Errorf("%d kills of the same members", n)
 	}
-	told(Kill{CT: id, Seq: 104, Except: a, Author: alice})
+	told(Kill{CT: id, Seq: 106, Except: a, Author: alice})
 	// Nobody is left to be killed.
 	w.empty(id)
 	w.fact(id, Fact{Event: contract.Hwerr, Member: a})

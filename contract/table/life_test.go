@@ -316,6 +316,37 @@ func TestMayControl(t *testing.T) {
 	}
 }
 
+// TestListsForARestart: what a supervisor that comes back asks the table for.
+func TestListsForARestart(t *testing.T) {
+	w := newWorld(t, Config{})
+	full := w.contract(maker, root, 0, "critical exit\nfatal core\ninformative fork")
+	done := w.contract(maker, root, 0, "")
+	w.empty(done)
+	fh := w.template(maker, root, "")
+	nascent := w.activate(fh, maker, root, 0)
+	if got := w.tab.Populated(); !slices.Equal(got, []contract.ID{full}) {
+		t.Errorf("populated are %v, want %d", got, full)
+	}
+	if got := w.tab.Handles(); !slices.Equal(got, []uint64{fh}) {
+		t.Errorf("handles are %v, want %d", got, fh)
+	}
+	for id, want := range map[contract.ID]contract.Events{
+		full: contract.Exit | contract.Core | contract.Empty, nascent: contract.Empty | contract.Hwerr | contract.Fork, 99: 0,
+	} {
+		if got := w.tab.Critical(id); got != want {
+			t.Errorf("critical of %d are %v, want %v", id, got, want)
+		}
+	}
+	w.ct = 1<<31 - 2
+	if id := w.contract(maker, root, 0, ""); id != 1<<31-1 {
+		t.Errorf("the last contract is %d", id)
+	}
+	if got := w.tab.IDs(); !slices.Equal(got, []contract.ID{full, done, 1<<31 - 1}) {
+		t.Errorf("contracts are %v", got)
+	}
+	w.restart()
+}
+
 func TestContractLimit(t *testing.T) {
 	w := newWorld(t, Config{ContractsMax: 3})
 	for range 3 {

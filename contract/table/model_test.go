@@ -242,6 +242,11 @@ func (m *model) shed(queue string) {
 			oldest = i
 		}
 	}
+	for _, h := range m.readers(queue) {
+		if h.reliable {
+			return // bounded by what all queues hold together, which no run of the model comes to
+		}
+	}
 	if soft < m.cfg.QueueMax {
 		return
 	}

@@ -219,7 +219,11 @@ func (t *Table) soften(q *queue, e *event) {
 // makeRoom drops the oldest soft event when there are too many, and counts it for each reader
 // that has not read it.
 func (t *Table) makeRoom(q *queue) {
-	if q.soft == 0 || q.soft < t.cfg.QueueMax && t.soft < EventsMax {
+	most := t.cfg.QueueMax
+	if q.reliable > 0 {
+		most = ReliableMax
+	}
+	if q.soft == 0 || q.soft < most && t.soft < EventsMax {
 		return
 	}
 	e := q.softHead

@@ -373,6 +373,25 @@ func TestSlowReader(t *testing.T) {
 	w.reads(slow, lostLine(1, 2), exitLine(15), exitLine(16), exitLine(17), exitLine(18))
 }
 
+// TestSlowReliableReader has its events kept where another one loses them, up to a limit of
+// its own.
+func TestSlowReliableReader(t *testing.T) {
+	w := newWorld(t, Config{QueueMax: 4})
+	id := w.contract(maker, root, 0, "informative exit")
+	slow := w.openContract(id, root)
+	w.ok(Op{Kind: Reliable, FH: slow, Cred: root})
+	for range ReliableMax + 3 {
+		w.ev++
+		w.tab.Apply(&Op{Kind: Happened, CT: id, EV: w.ev, Fact: exited})
+	}
+	if w.tab.soft != ReliableMax {
+		t.Errorf("%d events are kept, want %d", w.tab.soft, ReliableMax)
+	}
+	if r := w.apply(Op{Kind: Read, FH: slow, Max: 1 << 30}); !strings.HasPrefix(string(r.Data), "1 0 info noack process lost count=3 time=0.000000000\n1 4 info noack process exit ") {
+		t.Errorf("it begins %.90q", r.Data)
+	}
+}
+
 // TestSlowReaderOfAcknowledged: what was acknowledged is kept for a reader within the same
 // limit.
 func TestSlowReaderOfAcknowledged(t *testing.T) {

@@ -14,6 +14,8 @@ const (
 	HandlesMax = 4096
 	// QueueMax is how many events, which nobody must acknowledge, a reader may be behind.
 	QueueMax = 1024
+	// ReliableMax is QueueMax for a queue that has a reliable reader.
+	ReliableMax = EventsMax / 2
 	// EventsMax is the same for all queues together, about 4 megabytes. What an owner must
 	// acknowledge is never dropped and so has no limit but the life of the zone's processes.
 	EventsMax = 16384

@@ -126,6 +126,7 @@ func TestTransferKeepsTheNumber(t *testing.T) {
 	w.ok(Op{Kind: Removed, CT: old})
 	w.is(old, "dead")
 	w.ok(Op{Kind: Set, FH: fh, Proc: maker, Cred: alice, Text: []byte("transfer 0")})
+	w.ok(Op{Kind: Set, FH: fh, Proc: maker, Cred: alice, Text: []byte("transfer 0")})
 	w.is(old, "dead") // the birth's
 	w.restart()
 	w.ok(Op{Kind: Born, FH: fh, Proc: maker})
