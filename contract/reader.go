@@ -128,8 +128,9 @@ func (r *Reader) Skip() error {
 	return r.ioctl("skip an event of", ioctlNext)
 }
 
-// Reliable has all events kept for this reader until it has read them. EPERM: the caller is
-// not privileged.
+// Reliable has events kept for this reader until it has read them, 8,192 at most (without it,
+// 1,024 of those that need no acknowledgement); older ones are then lost, which is told.
+// EPERM: the caller is not privileged.
 func (r *Reader) Reliable() error { return r.ioctl("watch reliably", ioctlReliable) }
 
 // Critical has this reader skip what is informative, or acknowledged already.

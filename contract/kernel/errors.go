@@ -34,12 +34,6 @@ var (
 	ErrClosed = errors.New("closed")
 )
 
-// Kills.
-var (
-	// ErrStorm: members were born for as long as it was tried, though their contract was frozen.
-	ErrStorm = errors.New("new members without end")
-)
-
 // Sources of events.
 var (
 	// ErrSource: the host or the configuration lacks it.

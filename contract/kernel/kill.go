@@ -27,7 +27,7 @@ func (z *Zone) Kill(k table.Kill) {
 	}
 	z.kills[k] = true
 	dir := p.Path
-	if everybody(k) {
+	if z.everybody(k) {
 		p.killed = true
 		z.jobs.start(func(ctx context.Context) (Report, bool) {
 			again, err := killAll(ctx, dir, z.jobs.crowded)
@@ -37,12 +37,31 @@ func (z *Zone) Kill(k table.Kill) {
 	}
 	c := &cull{dir: dir, rel: z.tree.relOf(p), kill: k, zoneRoot: z.c.RootUID}
 	z.jobs.start(func(ctx context.Context) (Report, bool) {
-		return Report{What: Killed, CT: k.CT, Kill: k, Err: c.run(ctx)}, false
+		again, err := c.run(ctx)
+		return Report{What: Killed, CT: k.CT, Kill: k, Err: err}, again
 	})
 }
 
-// everybody says whether a kill spares nobody, so that cgroup.kill serves.
-func everybody(k table.Kill) bool { return !k.Checked && k.Pgrp == 0 && k.Except == (table.Proc{}) }
+// everybody says whether a kill spares nobody, so that cgroup.kill serves, which no storm of
+// births escapes. It does when the author may signal all that can live there, and when the one
+// who is to be spared is dead already, as a member is by the time its end is told.
+func (z *Zone) everybody(k table.Kill) bool {
+	if k.Pgrp != 0 {
+		return false
+	}
+	// Privilege in the zone reaches all that the zone gave birth to; in a login's directory
+	// processes of the host may be at work.
+	if k.Checked && !(k.Author.Privileged && (k.Author.UID < z.c.RootUID || !z.tree.places[k.CT].taken)) {
+		return false
+	}
+	return k.Except == (table.Proc{}) || !lives(k.Except)
+}
+
+// lives says whether a process has not begun to end.
+func lives(p table.Proc) bool {
+	s, err := readStat(p.Pid)
+	return err == nil && (p.Start == 0 || s.start == p.Start) && s.state != 'Z' && s.state != 'X'
+}
 
 // Times of a kill.
 const (
@@ -83,8 +102,8 @@ const (
 	// freezeWait is how long a contract may take to freeze: 500 processes take 2 ms; one that
 	// waits in the kernel for a file system does not freeze before it is answered.
 	freezeWait = 30 * time.Millisecond
-	// cullPasses bounds how often members are read again because there were new ones. Frozen
-	// members have none, so that a second pass is the rule and a third the exception.
+	// cullPasses bounds how often members are read while they are frozen. The second pass finds
+	// who was being born when the first began; a storm on a busy machine takes a few more.
 	cullPasses = 50
 )
 
@@ -98,31 +117,30 @@ type cull struct {
 
 // run freezes the contract, so that nobody is born while it reads who lives there, kills those
 // concerned, and thaws it. SIGKILL reaches who is frozen. It is done when a pass finds nobody
-// new.
-func (c *cull) run(ctx context.Context) error {
+// new, and the contract stays frozen until then: survivors would give birth meanwhile, while
+// who is born into a frozen contract is born frozen. again: there were new ones to the last.
+func (c *cull) run(ctx context.Context) (again bool, err error) {
 	c.hit = map[table.Proc]bool{}
 	t := time.NewTimer(0)
 	defer t.Stop()
-	for range cullPasses {
-		if ctx.Err() != nil {
-			return ErrClosed
-		}
-		err := c.freeze(ctx, t)
-		fresh := 0
-		if err == nil {
+	fresh := 1
+	for pass := 0; pass < cullPasses && fresh > 0 && err == nil && ctx.Err() == nil; pass++ {
+		if err = c.freeze(ctx, t); err == nil {
 			fresh, err = c.pass()
 		}
-		if thaw := c.write("cgroup.freeze", "0"); err == nil {
-			err = thaw
-		}
-		if gone(err) {
-			return nil
-		}
-		if err != nil || fresh == 0 {
-			return err
-		}
 	}
-	return ErrStorm
+	if thaw := c.write("cgroup.freeze", "0"); err == nil {
+		err = thaw
+	}
+	switch {
+	case gone(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	case ctx.Err() != nil:
+		return false, ErrClosed
+	}
+	return fresh > 0, nil
 }
 
 func gone(err error) bool { return isAny(err, unix.ENOENT, unix.ENODEV) }
