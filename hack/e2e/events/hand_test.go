@@ -108,6 +108,7 @@ func (h *hand) newGate() error {
 //	release               released
 //	reap N                reaped PID:STATUS ...
 //	fork N SEED           forked N: storms of lives, one after the other
+//	quit                  the end, before that of its input
 func (h *hand) obey(words []string) (string, error) {
 	if len(words) == 0 {
 		return "", errors.New("no command")
@@ -131,6 +132,8 @@ func (h *hand) obey(words []string) (string, error) {
 		return h.reap(args)
 	case "fork":
 		return h.storm(args)
+	case "quit":
+		os.Exit(0)
 	}
 	return "", errors.New("no command " + words[0])
 }

@@ -161,7 +161,9 @@ func (w *world) members(ct uint64) string {
 
 func sortedNumbers(words []string) string {
 	list := append([]string(nil), words...)
-	sort.Slice(list, func(i, j int) bool { return len(list[i]) < len(list[j]) || len(list[i]) == len(list[j]) && list[i] < list[j] })
+	sort.Slice(list, func(i, j int) bool {
+		return len(list[i]) < len(list[j]) || len(list[i]) == len(list[j]) && list[i] < list[j]
+	})
 	return strings.Join(list, " ")
 }
 
