@@ -51,11 +51,15 @@ struct {
 	TYPE(value, struct user);
 } users SEC(".maps");
 
-/* A member: the contract in which it was counted. Whoever deletes the note tells of the end,
- * so that it is told once, though two threads may both see that no thread is left. */
+/* A member: the contract in which it was counted. The state, with the start of the process
+ * beside it, decides between threads that both see that no thread is left, and between the
+ * end and a move: who changes it tells. An entry may have become another process's between
+ * its look-up and the change: then the start is another, and the change fails. */
+enum { LIVE = 1, MOVING, ENDED };
+
 struct proc {
+	u64 state; /* start_boottime << 2 | LIVE, MOVING or ENDED */
 	u64 contract;
-	u64 start;
 	u32 signalled; /* it has an entry in senders */
 	u32 pad;
 };
@@ -343,28 +347,46 @@ INLINE void tell_fork(struct contract *c, struct task_struct *leader, u8 flags)
 	submit(c, r, critical);
 }
 
-/* enter notes and counts a new member. It does nothing for one that is noted: it was moved
- * between its birth and our look at it. */
-INLINE int enter(struct contract *c, u64 key, struct task_struct *leader, u8 flags,
-		 u32 signalled)
+/* state_of is what the state of a process's note is when it is this. */
+INLINE u64 state_of(struct task_struct *leader, u32 what)
 {
-	u64 signal = (u64)signal_of(leader);
-	struct proc p = { .contract = key, .start = READ(leader, start_boottime), .signalled = signalled };
-	long err = map_update(&procs, &signal, &p, BPF_NOEXIST);
+	return READ(leader, start_boottime) << 2 | what;
+}
 
-	if (err) {
-		struct proc *old = map_lookup(&procs, &signal);
+/* change is whether a note was this process's and in one state, and is in another now. */
+INLINE int change(struct proc *p, struct task_struct *leader, u32 from, u32 to)
+{
+	u64 was = state_of(leader, from);
 
-		if (old && old->start == p.start)
-			return 0;
-		/* A note of another process at the same address: its end was not seen. */
-		if (!old || map_update(&procs, &signal, &p, BPF_ANY))
-			mark_unsure(c);
-	}
+	return __sync_val_compare_and_swap(&p->state, was, state_of(leader, to)) == was;
+}
+
+INLINE void count_in(struct contract *c, struct task_struct *leader, u8 flags)
+{
 	if (__sync_fetch_and_add(&c->members, 1) == 0)
 		flags |= FIRST;
 	__sync_fetch_and_add(&c->forks, 1);
 	tell_fork(c, leader, flags);
+}
+
+/* enter notes and counts a new member. It does nothing for one that is noted: it was moved
+ * between its birth and our look at it. */
+INLINE int enter(struct contract *c, u64 key, struct task_struct *leader, u8 flags)
+{
+	u64 signal = (u64)signal_of(leader);
+	struct proc p = { .contract = key, .state = state_of(leader, LIVE) };
+
+	if (map_update(&procs, &signal, &p, BPF_NOEXIST)) {
+		struct proc *old = map_lookup(&procs, &signal);
+
+		if (old && old->state >> 2 == p.state >> 2)
+			return 0;
+		/* There is no place; or it is the note of a process that had this address
+		 * before, and whose end was not seen. */
+		if (!old || map_update(&procs, &signal, &p, BPF_ANY))
+			mark_unsure(c);
+	}
+	count_in(c, leader, flags);
 	return 1;
 }
 
@@ -403,7 +425,7 @@ int forked(u64 *ctx)
 		return 0;
 	c = find(cgroup_of(child), &key);
 	if (c)
-		enter(c, key, child, 0, 0);
+		enter(c, key, child, 0);
 	return 0;
 }
 
@@ -529,42 +551,51 @@ INLINE int stranger(struct task_struct *task, struct task_struct *leader)
 	return 0;
 }
 
-/* join is enter for a process that may be ending: either its end sees the note and takes it,
- * or it is seen here that no thread is left. Who deletes the note decides. */
-INLINE void join(struct contract *c, u64 key, struct task_struct *leader, u8 flags, u32 signalled)
+/* finish tells of the end of a process that has no thread left, if nobody else does. */
+APART int finish(struct task_struct *task, struct task_struct *leader)
 {
-	u64 signal = (u64)signal_of(leader);
+	u64 key = (u64)signal_of(leader), contract;
+	struct contract *c;
+	struct proc *p;
+	u32 signalled;
+	int tries;
 
-	if (!enter(c, key, leader, flags, signalled))
-		return;
-	if (!alive(leader) && !map_delete(&procs, &signal))
+	p = map_lookup(&procs, &key);
+	if (!p)
+		return unsure ? stranger(task, leader) : 0;
+	/* Who moves it sees that it has ended, and tells; unless that is just done. */
+	for (tries = 0; tries < 4 && !change(p, leader, LIVE, ENDED); tries++)
+		if (change(p, leader, MOVING, ENDED))
+			return 0;
+	if (tries == 4)
+		return 0; /* another thread was first */
+	contract = p->contract;
+	signalled = p->signalled;
+	map_delete(&procs, &key);
+	c = map_lookup(&contracts, &contract);
+	if (c)
 		died(c, leader, signalled);
+	else if (signalled)
+		map_delete(&senders, &key);
+	return 0;
+}
+
+/* join is enter for a process that may be ending: either its end sees the note, or it is seen
+ * here that no thread is left. */
+INLINE void join(struct contract *c, u64 key, struct task_struct *leader, u8 flags)
+{
+	if (enter(c, key, leader, flags) && !alive(leader))
+		finish(leader, leader);
 }
 
 SEC("tp_btf/sched_process_exit")
 int ended(u64 *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
-	struct task_struct *leader;
-	u64 key = (u64)signal_of(task);
-	struct contract *c;
-	struct proc *p, was;
 
 	/* Several threads may see 0 here. */
-	if (alive(task))
-		return 0;
-	leader = READ(task, group_leader);
-	p = map_lookup(&procs, &key);
-	if (!p)
-		return unsure ? stranger(task, leader) : 0;
-	was = *p;
-	if (map_delete(&procs, &key))
-		return 0;
-	c = map_lookup(&contracts, &was.contract);
-	if (c)
-		died(c, leader, was.signalled);
-	else if (was.signalled)
-		map_delete(&senders, &key);
+	if (!alive(task))
+		finish(task, READ(task, group_leader));
 	return 0;
 }
 
@@ -675,16 +706,45 @@ INLINE void tell_left(struct contract *c, struct task_struct *leader, u64 dest)
 	submit(c, &r->head, 1);
 }
 
-/* No process of the group forks meanwhile (cgroup_threadgroup_rwsem), but it may end. */
+/* pass is the move of a noted process, out of its contract and into c, if that is one. */
+INLINE void pass(struct proc *p, struct contract *c, u64 key, struct task_struct *leader, u64 dest)
+{
+	u64 signal = (u64)signal_of(leader), old;
+	struct contract *from;
+
+	if (!change(p, leader, LIVE, MOVING))
+		return; /* it has just ended, and was counted */
+	old = p->contract;
+	from = map_lookup(&contracts, &old);
+	if (from) {
+		tell_left(from, leader, dest);
+		leave(from, leader);
+	}
+	if (c) {
+		p->contract = key;
+		count_in(c, leader, MOVED);
+		if (change(p, leader, MOVING, LIVE))
+			return;
+		/* It has ended meanwhile. */
+		old = p->signalled;
+		map_delete(&procs, &signal);
+		died(c, leader, old);
+		return;
+	}
+	map_delete(&procs, &signal);
+	map_delete(&senders, &signal);
+}
+
+/* Moves come one after the other (cgroup_mutex), and no process of the group forks meanwhile
+ * (cgroup_threadgroup_rwsem), but it may end. */
 SEC("tp_btf/cgroup_attach_task")
 int moved(u64 *ctx)
 {
 	struct cgroup *to = (struct cgroup *)ctx[0];
 	struct task_struct *leader = (struct task_struct *)ctx[2];
-	u64 signal, key = 0, old = 0, dest;
-	struct contract *c, *from;
-	u32 signalled = 0;
 	struct cgroup_root *root = READ(to, root);
+	u64 signal, key = 0;
+	struct contract *c;
 	struct proc *p;
 
 	/* The old hierarchies pass by here too. */
@@ -697,27 +757,12 @@ int moved(u64 *ctx)
 	if (!(READ(leader, flags) & PF_EXITING) && cgroup_of(leader) != to)
 		return 0;
 	signal = (u64)signal_of(leader);
-	dest = id_of(to);
 	c = find(to, &key);
 	p = map_lookup(&procs, &signal);
-	if (p)
-		old = p->contract;
-	if (c && old == key)
-		return 0;
-	if (p) {
-		signalled = p->signalled;
-		if (map_delete(&procs, &signal))
-			return 0; /* it has just ended, and was counted */
-		from = map_lookup(&contracts, &old);
-		if (from) {
-			tell_left(from, leader, dest);
-			leave(from, leader);
-		}
-	}
-	if (c)
-		join(c, key, leader, MOVED, signalled);
-	else if (signalled)
-		map_delete(&senders, &signal);
+	if (!p && c)
+		join(c, key, leader, MOVED);
+	else if (p && (!c || p->contract != key))
+		pass(p, c, key, leader, id_of(to));
 	return 0;
 }
 
@@ -733,7 +778,7 @@ int adopt(struct bpf_iter__task *ctx)
 		return 0;
 	c = find(cgroup_of(task), &key);
 	if (c)
-		join(c, key, task, ADOPTED, 0);
+		join(c, key, task, ADOPTED);
 	return 0;
 }
 
