@@ -50,6 +50,7 @@ func TestLines(t *testing.T) {
 		{"backslash that is none", "web", `1 2 0:5 / /a\9\777\04 rw - tmpfs t rw`, "t\t" + `/a\1349\134777\13404` + "\ttmpfs\trw,zone=web,dev=5"},
 		{"comment", "web", `1 2 0:5 / /x rw - tmpfs \043swap rw`, `\043swap` + "\t/x\ttmpfs\trw,zone=web,dev=5"},
 		{"raw comment", "web", `1 2 0:5 / /x rw - tmpfs #s#wap rw`, `\043s#wap` + "\t/x\ttmpfs\trw,zone=web,dev=5"},
+		{"two number signs", "web", `1 2 0:5 / /x rw - tmpfs ##\040#\043 rw`, `\043#\040##` + "\t/x\ttmpfs\trw,zone=web,dev=5"},
 		{"no source", "web", "1 2 0:5 / /x rw - tmpfs  rw", "-\t/x\ttmpfs\trw,zone=web,dev=5"},
 		{"source with a space", "web", "1 2 0:5 / /x rw - fuse my files rw", `my\040files` + "\t/x\tfuse\trw,zone=web,dev=5"},
 		{"hyphen as a name", "web", "1 2 0:5 / /- rw - tmpfs - rw", "-\t/-\ttmpfs\trw,zone=web,dev=5"},

@@ -72,7 +72,7 @@ func appendField(out, field []byte, begins bool) []byte {
 		return append(out, '-')
 	}
 	if begins && field[0] == '#' {
-		out, field = append(out, `\043`...), field[1:]
+		out, field, begins = append(out, `\043`...), field[1:], false
 	}
 	if bytes.IndexByte(field, '\\') < 0 && bytes.IndexByte(field, ' ') < 0 && bytes.IndexByte(field, '\t') < 0 {
 		return append(out, field...)

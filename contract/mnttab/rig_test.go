@@ -200,6 +200,8 @@ func (r *rig) shell(clone ...uintptr) *shell {
 	s.out = bufio.NewReader(out)
 	must(r.t, s.cmd.Start())
 	r.t.Cleanup(s.end)
+	// Mounts of other tests go when the directories below them do, here too.
+	s.do(`awk '$5 ~ "^/(var/)?tmp/" {print $5}' /proc/self/mountinfo | while read m; do umount -l "$m" || true; done`)
 	s.do("mount -t tmpfs base '" + s.dir + "'")
 	return s
 }
@@ -283,11 +285,27 @@ func inNamespace(t testing.TB, f func()) {
 			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 		}
 		if err == nil {
+			err = leaveOthersMounts()
+		}
+		if err == nil {
 			f()
 		}
 		done <- err
 	}()
 	must(t, <-done)
+}
+
+// leaveOthersMounts takes mounts of other tests out of the thread's namespace: they go when the
+// directories below them do, here too.
+func leaveOthersMounts() error {
+	info, err := os.ReadFile("/proc/thread-self/mountinfo")
+	for l := range strings.Lines(string(info)) {
+		point := strings.Fields(l)[4]
+		if strings.HasPrefix(point, "/tmp/") || strings.HasPrefix(point, "/var/tmp/") {
+			_ = unix.Unmount(point, unix.MNT_DETACH)
+		}
+	}
+	return err
 }
 
 // openTable opens the table as the calling thread.

@@ -151,7 +151,13 @@ func (s *Server) wakeLoop() {
 // Run answers readers until ctx is done (nil) or the file is gone (ErrGone).
 func (s *Server) Run(ctx context.Context) error {
 	s.stop.Store(false)
-	defer context.AfterFunc(ctx, func() { s.stop.Store(true); s.wakeLoop() })()
+	told := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() { s.stop.Store(true); s.wakeLoop(); close(told) })
+	defer func() {
+		if !cancel() {
+			<-told // it uses what Close takes away
+		}
+	}()
 	for served := 1; !s.stop.Load(); served++ {
 		r, err := s.session.Next()
 		switch {
