@@ -128,7 +128,7 @@ func (s *Server) takeRequests() error {
 
 // unmounted goes on without a file system: nobody can see it any more.
 func (s *Server) unmounted() {
-	s.cfg.Log.Warnf("the file system of contracts is mounted nowhere any more")
+	s.cfg.Log.Infof("the file system of contracts is mounted nowhere any more")
 	_ = unix.EpollCtl(s.epoll.Int(), unix.EPOLL_CTL_DEL, s.session.FD(), nil)
 	s.waits = newWaits()
 	_ = s.session.Close()
