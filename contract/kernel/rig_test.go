@@ -62,7 +62,10 @@ type rig struct {
 // newRig makes gN with the init's contract, delegated as zoned does it.
 func newRig(t testing.TB, c Config) *rig {
 	t.Helper()
-	r := &rig{t: t, root: testenv.Cgroup(t) + "/web.1"}
+	above := testenv.Cgroup(t)
+	// Before Linux 6.16 who mounts cgroup2 in a cgroup namespace must get through to its root.
+	check(t, os.Chmod(above, 0o755))
+	r := &rig{t: t, root: above + "/web.1"}
 	check(t, cgroup2.Make(r.root+"/ct/1/d"))
 	check(t, cgroup2.Make(r.root+"/admin"))
 	check(t, cgroup2.Delegate(r.root+"/ct/1/d", zoneUID, zoneUID))
@@ -242,7 +245,9 @@ func newZone(t testing.TB, r *rig) *zone {
 	check(t, cgroup2.Enter(r.root+"/ct/1/d", cmd.Process.Pid))
 	z := &zone{t: t, cmd: cmd, in: json.NewEncoder(in), out: bufio.NewScanner(out)}
 	z.out.Buffer(nil, 1<<20)
-	z.ask(order{Do: "mount"})
+	if a := z.ask(order{Do: "mount"}); a.Errno != 0 {
+		t.Fatalf("the zone's mount of cgroup2: %v", unix.Errno(a.Errno))
+	}
 	z.proc = procOf(t, cmd.Process.Pid)
 	r.z.c.CgroupNS = namespace(z.proc.Pid, "cgroup")
 	return z
