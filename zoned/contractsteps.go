@@ -8,7 +8,6 @@ import (
 	"github.com/linuxzones/zones/contract/server"
 	"github.com/linuxzones/zones/internal/cgroup2"
 	"github.com/linuxzones/zones/internal/sys"
-	"github.com/linuxzones/zones/zoned/api"
 )
 
 // initDir is the cgroup in which init is born, absolute.
@@ -107,7 +106,7 @@ func doEvents(ctx context.Context, w *worker, _ *stepData) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	w.say(api.LevelWarning, keyWarning, "the zone's contracts are watched without BPF, and tell less: "+err.Error())
+	w.log.WithError(err).Warn("the zone's contracts are watched without BPF, and tell less")
 	return c.Attach(nil)
 }
 
