@@ -152,6 +152,7 @@ var links = []struct {
 }{
 	{"cmd/zsched", append([]string{"github.com/opencontainers/runc"}, keeperRefuses...)},
 	{"cmd/zoned", []string{"github.com/opencontainers/runc", "github.com/vishvananda/netlink", "github.com/cilium/ebpf", "net", "net/http"}},
+	{"contract/tool", []string{"encoding/json", "fmt", "log", "net", "os/exec"}}, // it is in every zone
 	{"cmd/init", []string{"github.com/opencontainers/runc", "github.com/vishvananda/netlink", "github.com/cilium/ebpf", "net", "net/http"}},
 }
 
