@@ -23,6 +23,15 @@ var object []byte
 // Into loads the collector and pins it below dir, which is in a bpffs, unless it is there
 // already.
 func Into(dir string) error {
+	procs, err := procsMax()
+	if err != nil {
+		return err
+	}
+	return into(dir, procs)
+}
+
+// into is Into with room for so many members.
+func into(dir string, procs uint32) error {
 	release, err := lock(dir)
 	if err != nil {
 		return err
@@ -43,7 +52,7 @@ func Into(dir string) error {
 	if err := os.Mkdir(in, 0o700); err != nil {
 		return err
 	}
-	if err := load(in); err != nil {
+	if err := load(in, procs); err != nil {
 		_ = os.RemoveAll(in)
 		return err
 	}
@@ -86,15 +95,12 @@ func procsMax() (uint32, error) {
 	return uint32(min(max(fit, procsFewest), procsMost)), nil
 }
 
-func load(in string) error {
+func load(in string, procs uint32) error {
 	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
 	if err != nil {
 		return fmt.Errorf("read the collector's object: %w", err)
 	}
-	spec.Maps["procs"].MaxEntries, err = procsMax()
-	if err != nil {
-		return err
-	}
+	spec.Maps["procs"].MaxEntries = procs
 	all, err := ebpf.NewCollection(spec)
 	if err != nil {
 		return fmt.Errorf("load the collector: %w", err)

@@ -3,11 +3,14 @@ package load
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -128,5 +131,71 @@ func TestProcsMax(t *testing.T) {
 	n, err := procsMax()
 	if err != nil || n < procsFewest || n > procsMost {
 		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// More members than there is room for: each is told of all the same, once, and the counts say
+// that they are not sure.
+func TestNoRoomForMembers(t *testing.T) {
+	testenv.Need(t, testenv.Cgroup2)
+	dir := bpffs(t)
+	check(t, into(dir, 4))
+	c, err := collector.Open(dir)
+	check(t, err)
+	defer c.Close()
+	cgroup := testenv.Cgroup(t)
+	check(t, c.AddLevel(1))
+	var st unix.Stat_t
+	check(t, unix.Stat(cgroup, &st))
+	ring, err := collector.NewRing(collector.RingBytes)
+	check(t, err)
+	defer ring.Close()
+	const zone = 1 << 50
+	check(t, c.AddZone(zone, ring))
+	all := collector.WantFork | collector.WantExit
+	check(t, c.AddContract(collector.Contract{Cgroup: st.Ino, Zone: zone, CT: 1, Want: all}))
+	reader, err := collector.OpenRing(ring)
+	check(t, err)
+	defer reader.Close()
+
+	fd, err := os.Open(cgroup)
+	check(t, err)
+	defer fd.Close()
+	const children = 40
+	cmd := exec.Command("sh", "-c", fmt.Sprintf("for i in $(seq %d); do sleep 0.2 & done; wait", children))
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(fd.Fd())}
+	check(t, cmd.Run())
+
+	born, ended := map[int32]int{}, map[int32]int{}
+	empty := 0
+	testenv.Eventually(t, func() bool {
+		rec, at, ok, err := reader.Next()
+		check(t, err)
+		reader.Advance(at)
+		if ok {
+			switch rec.Kind {
+			case collector.Fork:
+				born[rec.Pid]++
+			case collector.Exit:
+				ended[rec.Pid]++
+			case collector.Empty:
+				empty++
+			}
+		}
+		return empty > 0
+	}, "the contract to be empty")
+	// The shell, what it forks to count, and the children.
+	if len(born) < children+1 || !maps.Equal(born, ended) {
+		t.Errorf("born %v\nended %v", born, ended)
+	}
+	for pid, n := range ended {
+		if n != 1 {
+			t.Errorf("%d ended %d times", pid, n)
+		}
+	}
+	n, err := c.Counts(st.Ino)
+	check(t, err)
+	if !n.Unsure || n.Members != 0 || int(n.Forks) != len(born) || int(n.Exits) != len(born) {
+		t.Errorf("%+v", n)
 	}
 }
