@@ -15,8 +15,9 @@
 //
 // Source of behaviour: contract(4) and process(4), contract.c and process.c of the original.
 // Where the manual and the code differ, on which events stay critical when the fatal set
-// shrinks, this is the manual's; where a regent lets go of what it inherited, and whose
-// signals are events, this is the code's.
+// shrinks, this is the manual's; where a regent lets go of what it inherited, and that an
+// owner's signals are events, this is the code's. What the out-of-memory killer does is an
+// event, which it is in neither.
 //
 // One goroutine has a table. No clock, no kernel, no locks, nothing to close.
 package table

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -411,4 +412,34 @@ func (m *model) ownerExit(op *Op) unix.Errno {
 	m.ended[keyOf(op.Proc)] = true
 	m.sweep()
 	return 0
+}
+
+// read gives whole lines, or a piece of the first.
+func (m *model) read(h *mHandle, room int) (string, unix.Errno) {
+	if room == 0 {
+		return "", 0
+	}
+	out := h.rest[:min(room, len(h.rest))]
+	h.rest = h.rest[len(out):]
+	for h.rest == "" && len(out) < room && m.unread(h) {
+		line := fmt.Sprintf("%d 0 info noack process lost count=%d time=%d.%09d\n", h.ct, h.lost, h.lostAt/1e9, h.lostAt%1e9)
+		if h.lost == 0 {
+			line = m.queue(h.queue).entries[h.pos].e.line()
+		}
+		if len(out) > 0 && len(out)+len(line) > room {
+			break
+		}
+		n := min(room, len(out)+len(line)) - len(out)
+		out, h.rest = out+line[:n], line[n:]
+		if h.lost > 0 {
+			h.lost = 0
+			continue
+		}
+		m.seek(h, h.pos+1)
+		m.settle(h.queue)
+	}
+	if out == "" && !m.finished(h) {
+		return "", unix.EAGAIN
+	}
+	return out, 0
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/linuxzones/zones/contract"
 )
 
@@ -468,34 +466,4 @@ func (m *model) unread(h *mHandle) bool { return h.rest != "" || h.lost > 0 || h
 
 func (m *model) finished(h *mHandle) bool {
 	return h.kind == contractHandle && m.ct(h.ct).state == contract.Dead && !m.unread(h)
-}
-
-// read gives whole lines, or a piece of the first.
-func (m *model) read(h *mHandle, room int) (string, unix.Errno) {
-	if room == 0 {
-		return "", 0
-	}
-	out := h.rest[:min(room, len(h.rest))]
-	h.rest = h.rest[len(out):]
-	for h.rest == "" && len(out) < room && m.unread(h) {
-		line := fmt.Sprintf("%d 0 info noack process lost count=%d time=%d.%09d\n", h.ct, h.lost, h.lostAt/1e9, h.lostAt%1e9)
-		if h.lost == 0 {
-			line = m.queue(h.queue).entries[h.pos].e.line()
-		}
-		if len(out) > 0 && len(out)+len(line) > room {
-			break
-		}
-		n := min(room, len(out)+len(line)) - len(out)
-		out, h.rest = out+line[:n], line[n:]
-		if h.lost > 0 {
-			h.lost = 0
-			continue
-		}
-		m.seek(h, h.pos+1)
-		m.settle(h.queue)
-	}
-	if out == "" && !m.finished(h) {
-		return "", unix.EAGAIN
-	}
-	return out, 0
 }
