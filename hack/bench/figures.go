@@ -91,6 +91,9 @@ func (b *bench) login() error {
 // memory gives private and proportional memory of the resident programs, at one zone and at
 // many, each zone idle.
 func (b *bench) memory() error {
+	if !b.wants("memory.p") {
+		return nil
+	}
 	for _, n := range []int{1, b.zones} {
 		var names []string
 		for i := 0; i < n; i++ {
