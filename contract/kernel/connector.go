@@ -254,7 +254,9 @@ func (z *Zone) forked(ppid, pid int32, now int64) {
 }
 
 // contractAtBirth is the contract that a process was born in, by its cgroup or, when it is
-// gone already, by its parent.
+// gone already, by its parent's. That its parent has a window open proves nothing: programs
+// have children of their own for other reasons (Go's package os has one to try pidfds), and who
+// is born in the window stays a zombie until its parent has named it.
 func (z *Zone) contractAtBirth(ppid, pid int32) (contract.ID, table.Proc) {
 	proc := table.Proc{Pid: pid}
 	cgroup, err := cgroupOf(pid)
@@ -268,9 +270,6 @@ func (z *Zone) contractAtBirth(ppid, pid int32) (contract.ID, table.Proc) {
 			fd.Close()
 		}
 		return id, proc
-	}
-	if w := z.window; w != nil && w.caller.Pid == ppid && !w.place.watch.populated {
-		return w.place.CT, proc
 	}
 	if m := z.connector.members[ppid]; m != nil {
 		return m.ct, proc

@@ -132,6 +132,7 @@ func (z *Zone) look(p *place, noticed bool) {
 	p.watch.populated = true
 	if !slices.ContainsFunc(z.empties.candidates, func(c candidate) bool { return c.ct == p.CT }) {
 		z.empties.candidates = append(z.empties.candidates, candidate{p.CT, time.Now().Add(emptyGrace)})
+		z.jobs.poke() // it is Next that tells
 	}
 }
 

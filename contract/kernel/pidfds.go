@@ -170,6 +170,8 @@ func (z *Zone) Born(id contract.ID, first table.Proc) error {
 		return nil
 	}
 	p.watch.last = first
+	// Nobody knew of a member when it was found empty, if it was: now that is told.
+	p.watch.told = false
 	z.happened(p, table.Fact{Event: contract.Fork, Member: first}, time.Now().UnixNano())
 	if z.c.Off&SourcePidfd == 0 && len(z.pidfds.byFD) < PidfdsMax && z.pidfds.firsts[id] == nil {
 		if w, err := z.watchPidfd(first, id); err == nil {

@@ -398,6 +398,12 @@ func (r *rig) status(ct int, key string) string {
 // await waits for a line of a status.
 func (r *rig) await(ct int, key, want string) {
 	r.t.Helper()
+	defer func() {
+		if r.t.Failed() {
+			out, _ := r.sh(0, "ls -l process; cat process/*/status")
+			r.t.Log(out)
+		}
+	}()
 	testenv.Eventually(r.t, func() bool { return r.status(ct, key) == want }, fmt.Sprintf("contract %d's %s to be %q", ct, key, want))
 }
 

@@ -176,15 +176,14 @@ func (s *Server) sweepBirths(now int64) {
 	}
 }
 
-// Born takes the first member of a template's birth.
+// Born takes the first member of a template's birth. The kernel may have told of a member
+// already: usually this one, whose maker then only confirms it. It may also be a stranger's, who
+// has used the window; then who is named comes in besides.
 func (h *host) Born(r *fuse.Request, fh uint64, pid int32) (unix.Errno, bool) {
 	s := (*Server)(h)
 	b := s.kept.births[fh]
 	if b == nil {
 		return h.Do(&table.Op{Kind: table.Born, FH: fh}).Errno, false
-	}
-	if b.forked {
-		return s.confirm(r, fh), false
 	}
 	who, errno := h.Caller(r)
 	if errno != 0 {
@@ -192,19 +191,20 @@ func (h *host) Born(r *fuse.Request, fh uint64, pid int32) (unix.Errno, bool) {
 	}
 	caller := kernel.Caller{Proc: who.Proc, UID: who.Cred.UID, CT: who.CT, InZone: !who.Host}
 	p, member, err := s.kernel.Find(b.ct, caller, pid)
+	if err != nil && b.forked { // it has ended and was waited for
+		return s.confirm(r, fh), false
+	}
 	if err != nil {
 		return errnoOf(err, unix.ESRCH), false
 	}
 	s.closeWindowOf(b.ct)
 	if !member {
-		if err, moved := s.moved[b.ct]; moved {
-			delete(s.moved, b.ct)
-			return errnoOf(err, unix.ESRCH), false
-		}
-		s.kernel.Move(b.ct, caller, p)
-		return 0, true
+		return s.moveIn(b.ct, caller, p)
 	}
 	delete(s.moved, b.ct)
+	if b.forked {
+		return s.confirm(r, fh), false
+	}
 	res := h.Do(&table.Op{Kind: table.Born, FH: fh, Proc: who.Proc, Cred: who.Cred, ProcCT: who.CT})
 	if res.Errno == 0 {
 		if err := s.kernel.Born(b.ct, p); err != nil {
@@ -212,6 +212,17 @@ func (h *host) Born(r *fuse.Request, fh uint64, pid int32) (unix.Errno, bool) {
 		}
 	}
 	return res.Errno, false
+}
+
+// moveIn has a gate moved into its contract. What becomes of it is told later, and the request
+// served again.
+func (s *Server) moveIn(ct contract.ID, caller kernel.Caller, p table.Proc) (unix.Errno, bool) {
+	if err, moved := s.moved[ct]; moved {
+		delete(s.moved, ct)
+		return errnoOf(err, unix.ESRCH), false
+	}
+	s.kernel.Move(ct, caller, p)
+	return 0, true
 }
 
 // confirm ends a birth that the kernel has told of.

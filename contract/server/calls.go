@@ -67,8 +67,8 @@ func (s *Server) forgetEmpty(id contract.ID) {
 func (s *Server) Abandon(id contract.ID) error {
 	var failure error
 	err := s.inbox.run(func() {
-		if populated, err := s.kernel.Populated(id); err == nil && !populated {
-			s.forgetEmpty(id) // it may never have had one
+		if populated, err := s.kernel.Populated(id); err == nil && !populated && s.kept.unborn[id] {
+			s.forgetEmpty(id)
 		}
 		res, err := s.do(0, 0, &table.Op{Kind: table.Abandon, CT: id})
 		switch {

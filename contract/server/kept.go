@@ -23,6 +23,7 @@ type kept struct {
 	since   int64                  // when the first server began, for the times of files
 	at      kernel.Position        // facts up to here are in the table
 	taken   map[contract.ID]string // directories outside of ct/ that are contracts'
+	unborn  map[contract.ID]bool   // the supervisor's contracts that nobody was born into yet
 	handles map[uint64]handle      // open handles of the table
 	births  map[uint64]*birth      // by template
 }
@@ -50,7 +51,7 @@ type birth struct {
 }
 
 func newKept() *kept {
-	return &kept{held: map[uint32]bool{}, taken: map[contract.ID]string{}, handles: map[uint64]handle{}, births: map[uint64]*birth{}}
+	return &kept{held: map[uint32]bool{}, taken: map[contract.ID]string{}, unborn: map[contract.ID]bool{}, handles: map[uint64]handle{}, births: map[uint64]*birth{}}
 }
 
 // Kinds of records.
@@ -179,6 +180,9 @@ func (k *kept) followed(r *record, res table.Result) {
 	case table.Happened:
 		k.nextEV = max(k.nextEV, op.EV+1)
 		k.forked(&op.Fact, op.CT)
+		if op.Fact.Event != contract.Lost {
+			delete(k.unborn, op.CT)
+		}
 	case table.OpenTemplate, table.OpenContract, table.OpenBundle, table.OpenPBundle:
 		k.fh = max(k.fh, op.FH)
 	}
@@ -202,8 +206,11 @@ func (k *kept) followed(r *record, res table.Result) {
 				delete(k.births, fh)
 			}
 		}
+	case table.Make:
+		k.unborn[op.CT] = true
 	case table.Removed:
 		delete(k.taken, op.CT)
+		delete(k.unborn, op.CT)
 	}
 }
 
@@ -257,6 +264,10 @@ func (k *kept) encode(t *table.Table) []byte {
 	for _, ct := range sortedKeys(k.taken) {
 		b = appendString(binary.AppendUvarint(b, uint64(ct)), k.taken[ct])
 	}
+	b = binary.AppendUvarint(b, uint64(len(k.unborn)))
+	for _, ct := range sortedKeys(k.unborn) {
+		b = binary.AppendUvarint(b, uint64(ct))
+	}
 	b = binary.AppendUvarint(b, uint64(len(k.handles)))
 	for _, fh := range sortedKeys(k.handles) {
 		h := k.handles[fh]
@@ -286,6 +297,9 @@ func decodeKept(b []byte) (*kept, *table.Table, error) {
 	for range d.count() {
 		ct := contract.ID(d.uint32())
 		k.taken[ct] = d.string()
+	}
+	for range d.count() {
+		k.unborn[contract.ID(d.uint32())] = true
 	}
 	for range d.count() {
 		fh := d.uint()

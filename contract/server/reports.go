@@ -59,9 +59,13 @@ func (s *Server) happened(r *kernel.Report) error {
 	if err != nil {
 		return err
 	}
+	first := s.kept.unborn[r.CT]
 	_, err = s.do(0, r.At, &table.Op{Kind: table.Happened, Now: r.Time, CT: r.CT, EV: ev, Fact: r.Fact})
 	if err == nil && r.Fact.Event == contract.Fork {
 		s.closeWindowOf(r.CT)
+		if first {
+			_ = s.watch(r.CT) // its terms may want less
+		}
 	}
 	return err
 }

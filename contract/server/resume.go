@@ -48,10 +48,25 @@ func (s *Server) reconcile() error {
 		}
 	}
 	s.removeStrays(known)
-	if err := s.kernel.Resync(s.table.Populated()); err != nil {
+	if err := s.kernel.Resync(s.populated()); err != nil {
 		s.trouble("compare contracts with the kernel", err)
 	}
 	return nil
+}
+
+// populated are the contracts that have members as far as is known. One that was made for a
+// process which was not started yet has none, and is not empty for that.
+func (s *Server) populated() []contract.ID {
+	var ids []contract.ID
+	for _, id := range s.table.Populated() {
+		if s.kept.unborn[id] {
+			if lives, err := s.kernel.Populated(id); err != nil || !lives {
+				continue
+			}
+		}
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 // removeStrays takes away directories that no contract has. None should be there: it is

@@ -50,6 +50,9 @@ func (s *Server) workOff(w *table.Work) {
 // directory has nothing to tell.
 func (s *Server) watch(id contract.ID) error {
 	wants := s.table.Wants(id)
+	if s.kept.unborn[id] && wants != 0 {
+		wants |= contract.Fork // so that it is known, also after a restart, whether it had a member
+	}
 	if _, ok := s.kernel.Dir(id); !ok || wants == 0 {
 		return nil
 	}
