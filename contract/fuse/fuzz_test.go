@@ -170,7 +170,11 @@ func resumeGarbage(t testing.TB, garbage *Memory) {
 // TestGarbage throws random bytes at every part, many more than a fuzzer's seeds.
 func TestGarbage(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
-	for range 2000 {
+	rounds := 2000
+	if testing.Short() {
+		rounds = 100
+	}
+	for range rounds {
 		mem, err := NewMemory(tokenExtra)
 		must(t, err)
 		populate(t, mem)

@@ -61,8 +61,11 @@ func (s *Session) ReplyOK(r *Request) error { return s.finish(r, 0, 0) }
 // asked for; the request still waits.
 func (s *Session) ReplyData(r *Request, data []byte) error {
 	most := ReadMax
-	if op := r.Op(); op == OpRead || op == OpReaddir {
+	switch r.Op() {
+	case OpRead, OpReaddir:
 		most = min(most, int(r.Read().Size))
+	case OpReadlink:
+		most = pageBytes - 1
 	}
 	if len(data) > most {
 		return ErrTooLarge

@@ -13,8 +13,9 @@ const (
 	// limit for a namespace, of ordinary paths; ten thousand of the longest.
 	TableBytesMax = 64 << 20
 
-	// readBytes is how much of mountinfo is asked for at a time; the kernel gives less.
-	readBytes = 64 << 10
+	// readBytes is how much of mountinfo is asked for at a time; the kernel gives a page, or
+	// a line that is longer.
+	readBytes = 16 << 10
 
 	// tornMax is how often a table that changed while it was read is read again. One that
 	// changes all the time is shown as it was met.
