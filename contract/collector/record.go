@@ -47,6 +47,8 @@ type Record struct {
 	PPid, ZPPid int32
 	// Pgrp is the process group's number where the supervisor lives; not of Fork.
 	Pgrp int32
+	// EUID is the member's effective user as the host counts; not of Fork.
+	EUID uint32
 	// Status is as wait(2) gives it; of Exit, Signal, Core, Hwerr.
 	Status uint32
 	// Sig is the signal that killed it; of Signal, Core, Hwerr.
@@ -104,8 +106,13 @@ func decode(b []byte) (Record, error) {
 	r := Record{
 		Kind: Kind(b[0]), Flags: Flags(b[1]), Sig: int32(le.Uint16(b[2:])), CT: le.Uint32(b[4:]),
 		Time: le.Uint64(b[8:]), Start: ticks(le.Uint64(b[16:])),
-		Pid: number(b[24:]), ZPid: number(b[28:]), PPid: number(b[32:]), ZPPid: number(b[36:]),
+		Pid: number(b[24:]), ZPid: number(b[28:]), ZPPid: number(b[36:]),
 		Pgrp: number(b[40:]), Status: le.Uint32(b[44:]), Dest: le.Uint64(b[48:]),
+	}
+	if r.Kind == Fork {
+		r.PPid = number(b[32:])
+	} else {
+		r.EUID = le.Uint32(b[32:])
 	}
 	long := r.Kind == Signal || r.Kind == Core || r.Kind == Hwerr || r.Kind == Left
 	if r.Kind < Fork || r.Kind > Left || long != (len(b) == longBytes) {

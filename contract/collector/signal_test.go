@@ -305,7 +305,7 @@ func TestSenderNames(t *testing.T) {
 	why := told(t, r.zone.empty(k), victim, victim.wait())
 	killer.release()
 	killer.wait()
-	if why == nil || why.Sender.Comm != "a\n\x01é\xff b)c(defg" || why.Sender.UID != uid {
+	if why == nil || why.Sender.Comm != "a\n\x01é\xff b)c(defg" || why.Sender.UID != uid || why.EUID != uid {
 		t.Errorf("%+v, %q", why, why.Sender.Comm)
 	}
 }

@@ -100,7 +100,9 @@ func load(in string, procs uint32) error {
 	if err != nil {
 		return fmt.Errorf("read the collector's object: %w", err)
 	}
-	spec.Maps["procs"].MaxEntries = procs
+	for _, name := range []string{"procs", "senders"} {
+		spec.Maps[name].MaxEntries = procs
+	}
 	all, err := ebpf.NewCollection(spec)
 	if err != nil {
 		return fmt.Errorf("load the collector: %w", err)

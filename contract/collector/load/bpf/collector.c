@@ -17,8 +17,9 @@ enum { ZONES_MAX = 8192 };
 /* How many members there may be on a host, by its memory (load.go): beyond, counts are no
  * longer sure (UNSURE). */
 enum { PROCS_MAX = 4096 };
-/* Members that were sent a signal that can kill and live on: beyond, senders are not known. */
-enum { SENDERS_MAX = 32768 };
+/* Members that were sent a signal that can kill: all of them may be (load.go), or one zone's
+ * could take the place of another's. */
+enum { SENDERS_MAX = PROCS_MAX };
 /* Ends of processes that no note was made of, to tell of each once. */
 enum { DEAD_MAX = 1024 };
 
@@ -278,11 +279,15 @@ APART void fill(struct shortrec *r, struct contract *c, struct task_struct *lead
 	r->pid = n.host;
 	r->zpid = n.zone;
 	r->pgrp = 0;
-	if (kind != FORK) { /* who was just born is in its parent's group */
+	r->ppid = 0;
+	if (kind != FORK) { /* who was just born is as its parent is */
+		struct cred *cred = READ(leader, cred);
+
+		r->euid = READ(cred, euid.val);
 		numbers_of(READ(signal, pids[PIDTYPE_PGID]), level, inum, &n);
 		r->pgrp = n.host;
 	}
-	r->ppid = r->zppid = 0;
+	r->zppid = 0;
 	r->status = 0;
 	r->dest = 0;
 }

@@ -47,7 +47,10 @@ struct shortrec {
 	u64 start;
 	s32 pid;
 	s32 zpid;
-	s32 ppid;
+	union {
+		s32 ppid; /* of FORK */
+		u32 euid; /* of all others */
+	};
 	s32 zppid;
 	s32 pgrp;
 	u32 status;
