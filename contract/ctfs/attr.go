@@ -18,16 +18,13 @@ func (f *FS) attr(k kind, id contract.ID) fuse.Attr {
 		Mode: l.mode, Nlink: l.links,
 		UID: f.cfg.UIDBase, GID: f.cfg.UIDBase, Blksize: blockBytes,
 	}
-	born, last := f.cfg.Since, f.cfg.Since
+	born, last := f.cfg.Since.UnixNano(), f.cfg.Since.UnixNano()
 	if id == 0 {
 		a.Ino = uint64(fixed(k))
 	} else {
 		a.Ino = uint64(ofCT(k, id))
-		if st, author, _, _, ok := f.host.Table().Status(id); ok {
-			born, last = st.Born, st.LastEvent
-			if last.Before(born) {
-				last = born
-			}
+		if author, b, e, ok := f.host.Table().Look(id); ok {
+			born, last = b, max(b, e)
 			if !k.isDir() {
 				a.UID = author.UID
 			}
@@ -35,7 +32,7 @@ func (f *FS) attr(k kind, id contract.ID) fuse.Attr {
 	}
 	switch k {
 	case processDir:
-		a.Nlink += uint32(len(f.host.Table().IDs()))
+		a.Nlink += uint32(f.host.Table().Len())
 	case allLink:
 		a.Size = uint64(len(linkTarget(id)))
 	}
@@ -45,8 +42,9 @@ func (f *FS) attr(k kind, id contract.ID) fuse.Attr {
 	return a
 }
 
-func stamp(t time.Time) (sec uint64, nsec uint32) {
-	return uint64(t.Unix()), uint32(t.Nanosecond())
+func stamp(ns int64) (sec uint64, nsec uint32) {
+	const second = int64(time.Second)
+	return uint64(ns / second), uint32(ns % second)
 }
 
 // lookup finds a name. Neither the name nor the attributes are valid for longer than this

@@ -3,6 +3,7 @@ package ctfs
 import (
 	"sort"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -52,8 +53,15 @@ func (f *FS) list(l *list, k kind, id contract.ID) {
 	}
 }
 
+// listedFor is how long a list that was begun is gone on with. Whoever begins sees what is
+// there now; what has gone since is found to be gone when it is looked up.
+const listedFor = 100 * time.Millisecond
+
 func (f *FS) listContracts(l *list, k kind) {
-	ids := f.host.Table().IDs()
+	if now := time.Now(); l.from < placeContract || now.Sub(f.listedAt) > listedFor {
+		f.listed, f.listedAt = f.host.Table().IDs(), now
+	}
+	ids := f.listed
 	first := sort.Search(len(ids), func(i int) bool { return uint64(ids[i])+placeContract > l.from })
 	for _, id := range ids[first:] {
 		if l.full {

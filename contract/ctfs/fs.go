@@ -57,6 +57,10 @@ type FS struct {
 	cfg   Config
 	host  Host
 	texts texts
+	// listed are the contracts as they were at a moment: a list that is read in many pieces is
+	// made once.
+	listed   []contract.ID
+	listedAt time.Time
 }
 
 // New makes the file system.
@@ -116,7 +120,7 @@ func (f *FS) exists(k kind, id contract.ID) bool {
 	if id == 0 {
 		return true
 	}
-	_, _, _, _, ok := f.host.Table().Status(id)
+	_, _, _, ok := f.host.Table().Look(id)
 	return ok
 }
 
@@ -128,7 +132,7 @@ func (f *FS) onHost(uid uint32) bool {
 
 func (f *FS) statfs() Answer {
 	return Answer{What: Statfs, Statfs: fuse.StatfsOut{
-		Files: uint64(len(f.host.Table().IDs())), Bsize: blockBytes, Frsize: blockBytes, Namelen: nameMax,
+		Files: uint64(f.host.Table().Len()), Bsize: blockBytes, Frsize: blockBytes, Namelen: nameMax,
 	}}
 }
 

@@ -27,6 +27,8 @@ var clients = map[string]func(args []string) error{
 	"list":        listClient,
 	"interrupted": interruptedClient,
 	"passon":      passonClient,
+	"hoard":       hoardClient,
+	"flood":       floodClient,
 }
 
 // birthClient makes contracts, one after the other, until a file is there: STOP SEED. Of each it

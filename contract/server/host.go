@@ -52,7 +52,7 @@ func (h *host) Caller(r *fuse.Request) (ctfs.Caller, unix.Errno) {
 
 // NewHandle is a number for a handle, unless its user has too many.
 func (h *host) NewHandle(uid uint32) (uint64, unix.Errno) {
-	if !h.fs.Cred(uid).Privileged && h.kept.handlesOf(uid) >= handlesPerUser {
+	if !h.fs.Cred(uid).Privileged && h.kept.perUser[uid] >= handlesPerUser {
 		return 0, unix.EMFILE
 	}
 	return h.kept.fh + 1, 0

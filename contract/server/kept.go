@@ -25,6 +25,7 @@ type kept struct {
 	taken   map[contract.ID]string // directories outside of ct/ that are contracts'
 	unborn  map[contract.ID]bool   // the supervisor's contracts that nobody was born into yet
 	handles map[uint64]handle      // open handles of the table
+	perUser map[uint32]int         // how many of them each user has, the supervisor\'s own left out
 	births  map[uint64]*birth      // by template
 }
 
@@ -51,7 +52,10 @@ type birth struct {
 }
 
 func newKept() *kept {
-	return &kept{held: map[uint32]bool{}, taken: map[contract.ID]string{}, unborn: map[contract.ID]bool{}, handles: map[uint64]handle{}, births: map[uint64]*birth{}}
+	return &kept{
+		held: map[uint32]bool{}, taken: map[contract.ID]string{}, unborn: map[contract.ID]bool{},
+		handles: map[uint64]handle{}, perUser: map[uint32]int{}, births: map[uint64]*birth{},
+	}
 }
 
 // Kinds of records.
@@ -191,9 +195,9 @@ func (k *kept) followed(r *record, res table.Result) {
 	}
 	switch op.Kind {
 	case table.OpenTemplate, table.OpenContract, table.OpenBundle, table.OpenPBundle:
-		k.handles[op.FH] = handle{uid: op.Cred.UID, host: op.Proc.Pid == 0}
+		k.opened(op.FH, handle{uid: op.Cred.UID, host: op.Proc.Pid == 0})
 	case table.Close:
-		delete(k.handles, op.FH)
+		k.closed(op.FH)
 		delete(k.births, op.FH)
 	case table.Activate:
 		by := kernel.Caller{Proc: op.Proc, UID: op.Cred.UID, CT: op.ProcCT, InZone: op.Proc.ZPid != 0}
@@ -211,6 +215,24 @@ func (k *kept) followed(r *record, res table.Result) {
 	case table.Removed:
 		delete(k.taken, op.CT)
 		delete(k.unborn, op.CT)
+	}
+}
+
+func (k *kept) opened(fh uint64, h handle) {
+	k.handles[fh] = h
+	if !h.host {
+		k.perUser[h.uid]++
+	}
+}
+
+func (k *kept) closed(fh uint64) {
+	h, open := k.handles[fh]
+	delete(k.handles, fh)
+	if !open || h.host {
+		return
+	}
+	if k.perUser[h.uid]--; k.perUser[h.uid] <= 0 {
+		delete(k.perUser, h.uid)
 	}
 }
 
@@ -234,17 +256,6 @@ func (k *kept) birthOf(ct contract.ID) (fh uint64, b *birth) {
 		}
 	}
 	return 0, nil
-}
-
-// handlesOf counts a user's open handles.
-func (k *kept) handlesOf(uid uint32) int {
-	n := 0
-	for _, h := range k.handles {
-		if h.uid == uid && !h.host {
-			n++
-		}
-	}
-	return n
 }
 
 // keptVersion is of the snapshot's form. Another one is refused.
@@ -305,7 +316,7 @@ func decodeKept(b []byte) (*kept, *table.Table, error) {
 		fh := d.uint()
 		h := handle{uid: d.uint32()}
 		d.bools(&h.host)
-		k.handles[fh] = h
+		k.opened(fh, h)
 	}
 	for range d.count() {
 		fh := d.uint()

@@ -82,6 +82,19 @@ func (t *Table) Status(id contract.ID) (st contract.Status, author Cred, owner P
 	return st, c.author, owner, regent, true
 }
 
+// Look is what the files of a contract show of it: its author, when it was born and when it had
+// its last event, in nanoseconds since 1970. Its cost does not depend on what the contract has.
+func (t *Table) Look(id contract.ID) (author Cred, born, lastEvent int64, ok bool) {
+	c := t.seen(id)
+	if c == nil {
+		return Cred{}, 0, 0, false
+	}
+	return c.author, c.born, c.event, true
+}
+
+// Len is how many contracts there are, those that can not be seen among them.
+func (t *Table) Len() int { return len(t.contracts) }
+
 // IDs are the contracts that can be seen, in order.
 func (t *Table) IDs() []contract.ID {
 	ids := make([]contract.ID, 0, len(t.contracts))
