@@ -265,7 +265,10 @@ func TestHaltUninterruptible(t *testing.T) {
 	wantState(t, z, "a", "down")
 	server.abort()
 	_ = stuck.Wait()
-	silent(t, z, "a", "halt")
+	// The supervisor may have found by itself that nobody is left: then it says so.
+	if s := zoneadm(t, z, "a", "halt"); s.exit != 0 || s.err != "" && !strings.Contains(s.err, "zone is already halted") {
+		t.Errorf("halt of a zone that can end now: %v", s)
+	}
 	wantState(t, z, "a", "installed")
 	nothingRuns(t, z)
 	silent(t, z, "a", "boot")
