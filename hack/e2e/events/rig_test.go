@@ -63,7 +63,19 @@ func newWorld(t *testing.T, commands ...string) *world {
 	if out, errs, exit := z.Zoneadm("-z", w.zone, "boot"); exit != 0 || out+errs != "" {
 		t.Fatalf("boot: exit %d %s%s", exit, out, errs)
 	}
+	w.wantSources()
 	return w
+}
+
+// wantSources fails where events do not come from the collector: the others tell less.
+func (w *world) wantSources() {
+	w.t.Helper()
+	a := w.inside("sources", "within", "--", "hand", w.logsAt+"/x.notes", w.logsAt+"/x.kills")
+	ct := a.answer("in")[0]
+	if text := w.sh("grep sources " + w.ctfs + "/process/" + ct + "/status"); !strings.Contains(text, "bpf") {
+		w.t.Fatalf("the collector does not serve: %s", text)
+	}
+	a.end()
 }
 
 // global is the host's name among zones.
@@ -77,6 +89,7 @@ func newHost(t *testing.T) *world {
 	must(t, os.Mkdir(logs, 0o777))
 	w := &world{Zones: z, t: t, zone: global, logsAt: logs, logs: logs}
 	w.ctfs = z.ServeContracts()
+	w.wantSources()
 	return w
 }
 

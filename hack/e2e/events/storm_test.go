@@ -29,6 +29,22 @@ func (w *world) supervisor() int {
 	return w.PID(w.zone, "zoned")
 }
 
+// awaitSuccessor waits for the next supervisor, and until it serves, and says how long that
+// took since began.
+func (w *world) awaitSuccessor(old int, began time.Time) (pid, serving time.Duration) {
+	w.t.Helper()
+	now := 0
+	testenv.Eventually(w.t, func() bool { now = w.supervisor(); return now != 0 && now != old }, "a successor of supervisor "+strconv.Itoa(old))
+	pid = time.Since(began)
+	if w.isHost() {
+		w.sh("cat " + w.ctfs + "/process/template >/dev/null")
+	} else {
+		testenv.EventuallyWithin(w.t, answerDeadline, func() bool { return w.Status(w.zone).Zoned.Pid == now }, "supervisor "+strconv.Itoa(now)+" to serve")
+		w.sh("cat " + w.ctfs + "/process/template >/dev/null")
+	}
+	return pid, time.Since(began)
+}
+
 // killPause is between two kills: a keeper whose supervisor dies more than ten times in ten
 // seconds waits before it starts the next, which is not what is looked at here.
 const killPause = 1050 * time.Millisecond
@@ -43,9 +59,11 @@ type gale struct {
 	mother   *actor
 	others   []*actor
 	kills    int
-	stall    time.Duration // from a kill to the next one's pid
+	early    int              // of them, how many had begun just then
+	stall    [2]time.Duration // from a kill to the next one's pid, and until it serves
 	accounts map[uint64]*account
 	started  time.Time
+	last     time.Time // when a supervisor was killed last
 }
 
 // TestStorm kills the supervisor again and again while thousands of processes are born and
@@ -57,8 +75,8 @@ func theStorm(t *testing.T, w *world) {
 	g := &gale{world: w, Rand: rand.New(rand.NewPCG(10, 11)), accounts: map[uint64]*account{}}
 	g.prepare()
 	kills, lives := amount(500, 20, 5), amount(50_000, 6_000, 1_000)
-	for i := range kills {
-		g.blast(i, max(4, lives/kills/3))
+	for range kills {
+		g.blast(max(4, lives/kills/3))
 	}
 	took := time.Since(g.started)
 	for _, a := range g.others {
@@ -67,7 +85,8 @@ func theStorm(t *testing.T, w *world) {
 	mother := g.endMother()
 	w.mark(g.rs, false)
 	total := g.settle()
-	t.Logf("%d kills in %v, %d processes; longest from a kill to the next supervisor %v; %s", g.kills, took.Round(time.Second), total, g.stall.Round(time.Millisecond), mother)
+	t.Logf("%d kills in %v, %d processes, %d more kills of supervisors that had just begun; from a kill to the next supervisor %v at most, until it serves %v; %s",
+		g.kills, took.Round(time.Second), total, g.early, g.stall[0].Round(time.Millisecond), g.stall[1].Round(time.Millisecond), mother)
 	g.judge()
 }
 
@@ -99,24 +118,24 @@ func (g *gale) prepare() {
 }
 
 // blast has both hands fork, and kills the supervisor amid that.
-func (g *gale) blast(i, n int) {
+func (g *gale) blast(n int) {
 	w := g.world
-	time.Sleep(time.Until(g.started.Add(time.Duration(i) * killPause)))
+	time.Sleep(time.Until(g.last.Add(killPause)))
 	g.hands[0].tell("fork %d %d", n, g.Uint64()>>1)
 	g.hands[1].tell("fork %d %d", max(1, n/8), g.Uint64()>>1)
 	time.Sleep(time.Duration(g.IntN(20_000)) * time.Microsecond)
 	old := w.killSupervisor()
-	began := time.Now()
-	testenv.Eventually(w.t, func() bool { now := w.supervisor(); return now != 0 && now != old }, "a successor of supervisor "+strconv.Itoa(old))
-	g.stall = max(g.stall, time.Since(began))
-	g.kills++
+	g.last = time.Now()
 	if *full && g.IntN(20) == 0 {
-		// The next one, as it begins: the keeper may wait ten seconds then.
+		// The next one too, as it begins: the keeper may wait ten seconds then.
+		testenv.Eventually(w.t, func() bool { now := w.supervisor(); return now != 0 && now != old }, "a successor of supervisor "+strconv.Itoa(old))
 		time.Sleep(time.Duration(g.IntN(8_000)) * time.Microsecond)
 		old = w.killSupervisor()
-		testenv.Eventually(w.t, func() bool { now := w.supervisor(); return now != 0 && now != old }, "a successor of supervisor "+strconv.Itoa(old))
-		g.kills++
+		g.early++
 	}
+	pid, serving := w.awaitSuccessor(old, g.last)
+	g.stall[0], g.stall[1] = max(g.stall[0], pid), max(g.stall[1], serving)
+	g.kills++
 	for _, a := range g.hands {
 		a.answer("forked")
 	}
