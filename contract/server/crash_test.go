@@ -171,6 +171,9 @@ type crowd struct {
 	makers  []*follower
 	stop    string // a file whose presence ends the makers
 	readers sync.WaitGroup
+
+	mu    sync.Mutex
+	owned []*ledger // what owners read of their own contracts
 }
 
 // newCrowd starts a workload.
@@ -189,16 +192,34 @@ func (r *rig) newCrowd(makers int) *crowd {
 		}()
 	}
 	for i := range makers {
-		f := r.following(r.client(0, "birth", c.stop, strconv.Itoa(i)))
-		c.makers = append(c.makers, f)
-		c.readers.Go(func() {
-			for line := range f.lines {
-				c.bundle.take(line)
-				c.polled.take(line)
-			}
-		})
+		c.work(0, "birth", c.stop, strconv.Itoa(i))
+		c.work([]int{0, 1001}[i%2], "owner", c.stop, strconv.Itoa(50+i))
 	}
+	c.work(1002, "look", c.stop)
 	return c
+}
+
+// work starts a client that makes contracts, or only looks at them.
+func (c *crowd) work(uid int, role string, args ...string) {
+	f := c.r.following(c.r.client(uid, role, args...))
+	c.makers = append(c.makers, f)
+	c.readers.Go(func() {
+		own := newLedger()
+		for line := range f.lines {
+			if event, ok := strings.CutPrefix(line, "own "); ok {
+				own.tell(event)
+				continue
+			}
+			for _, l := range []*ledger{c.bundle, c.polled, own} {
+				l.take(line)
+			}
+		}
+		if role == "owner" {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.owned = append(c.owned, own)
+		}
+	})
 }
 
 // finish ends the makers and waits until all they made was told, then judges.
@@ -229,15 +250,23 @@ func (c *crowd) finish() {
 		}
 		l.verdict(t)
 	}
+	for _, own := range c.owned {
+		own.verdict(t)
+	}
+	for _, m := range c.makers {
+		if code := m.cmd.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("a client ended with %d", code)
+		}
+	}
 	t.Logf("%d contracts", c.bundle.count())
 }
 
 // The server is killed at each crash point in turn, the points counted from its start, while
 // contracts are made and read of. Nobody notices: no event is lost or told twice, no request
-// fails, no number is given twice.
+// fails, no number is given twice. Its successor is killed too, while it takes over.
 func TestKilledAtEveryPoint(t *testing.T) {
 	r, c := startChild(t, withBPF)
-	crowd := r.newCrowd(3)
+	crowd := r.newCrowd(2)
 	c.kill()
 	last := 150
 	if testing.Short() {
@@ -245,13 +274,15 @@ func TestKilledAtEveryPoint(t *testing.T) {
 	}
 	died := map[string]int{}
 	for n := 1; n <= last; n++ {
-		c = r.spawn(n)
-		select {
-		case <-c.ended:
-		case <-time.After(testenv.Deadline(20 * time.Second)):
-			t.Fatalf("the server never came to crash point %d", n)
+		for _, point := range []int{n, 1 + n%9} {
+			c = r.spawn(point)
+			select {
+			case <-c.ended:
+			case <-time.After(testenv.Deadline(20 * time.Second)):
+				t.Fatalf("the server never came to crash point %d", point)
+			}
+			died[c.died()]++
 		}
-		died[c.died()]++
 	}
 	c = r.spawn(0)
 	crowd.finish()
@@ -276,7 +307,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 // The server is killed at random moments.
 func TestKilledAtRandom(t *testing.T) {
 	r, c := startChild(t, withBPF)
-	crowd := r.newCrowd(3)
+	crowd := r.newCrowd(2)
 	kills := 100
 	if testing.Short() {
 		kills = 20

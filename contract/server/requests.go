@@ -23,29 +23,35 @@ func (s *Server) request(r *fuse.Request) {
 	s.answer(r, a)
 }
 
-// serve says what to answer. A request that the dead predecessor has taken, and whose Op is in
-// the journal, is not served again: it is answered from that Op's outcome. Commands of births
-// are of several steps and find out themselves how far they were.
+// serve says what to answer.
 func (s *Server) serve(r *fuse.Request) ctfs.Answer {
 	s.serving = r
 	defer func() { s.serving = nil }()
-	if d := &s.doubt; d.unique != 0 && d.unique == r.Unique() {
-		op, res := d.op, d.res
-		*d = doubt{}
-		if op == nil {
-			return s.fs.Confirmed(r)
-		}
-		switch op.Kind {
-		case table.Activate, table.Cancel, table.Close, table.Abandon:
-			if r.Op() == fuse.OpRelease || s.fs.IsTemplate(r) {
-				break
-			}
-			return s.fs.Outcome(r, op, res)
-		default:
-			return s.fs.Outcome(r, op, res)
-		}
+	if a, known := s.outcome(r); known {
+		return a
 	}
 	return s.fs.Serve(r)
+}
+
+// outcome is the answer to a request that the dead predecessor has taken, and whose Op is in
+// the journal: it must not happen again. Commands of births are of several steps and find out
+// themselves how far they were.
+func (s *Server) outcome(r *fuse.Request) (a ctfs.Answer, known bool) {
+	d := s.doubt
+	if d.unique == 0 || d.unique != r.Unique() {
+		return a, false
+	}
+	s.doubt = doubt{}
+	if d.op == nil {
+		return s.fs.Confirmed(r), true
+	}
+	switch d.op.Kind {
+	case table.Activate, table.Cancel, table.Close, table.Abandon:
+		if r.Op() == fuse.OpRelease || s.fs.IsTemplate(r) {
+			return a, false
+		}
+	}
+	return s.fs.Outcome(r, d.op, d.res), true
 }
 
 // answer tells the kernel. What can not be told was answered already or is told as EIO.

@@ -12,6 +12,45 @@ import (
 	"github.com/linuxzones/zones/internal/sys"
 )
 
+// settleDoubt answers the request whose Op is the last in the journal, if it was not answered.
+// It comes before anything is written down: a successor, or a snapshot, knows the outcome of
+// the last Op alone, and a supervisor may be killed again while it takes over.
+func (s *Server) settleDoubt() error {
+	if !s.resumed || s.session == nil || s.doubt.unique == 0 {
+		return nil
+	}
+	var r *fuse.Request
+	for _, p := range s.session.Parked() {
+		if p.Unique() == s.doubt.unique {
+			r = p
+		}
+	}
+	if r == nil {
+		// If a request was taken it is the first that Next gives; any other is served in its turn.
+		first, err := s.session.Next()
+		if errors.Is(err, fuse.ErrGone) || err == unix.EAGAIN {
+			return nil // the loop will find out
+		}
+		if err != nil {
+			return err
+		}
+		s.first = first
+		if first.Unique() != s.doubt.unique {
+			return nil
+		}
+		r = first
+	}
+	a, known := s.outcome(r)
+	if !known {
+		return nil
+	}
+	if r == s.first {
+		s.first = nil
+	}
+	s.answer(r, a)
+	return nil
+}
+
 // reconcile makes what is kept and what the kernel has agree, after a predecessor's death: what
 // it had begun is finished or undone, and what happened meanwhile is found.
 func (s *Server) reconcile() error {
@@ -95,7 +134,11 @@ func (s *Server) takeUp() error {
 	}
 	s.reopenWindows()
 	// If a request was taken it is the first that Next gives; any other does no harm here.
-	r, err := s.session.Next()
+	r, err := s.first, error(nil)
+	if r == nil {
+		r, err = s.session.Next()
+	}
+	s.first = nil
 	switch {
 	case err == nil:
 		s.request(r)

@@ -31,6 +31,7 @@ type Server struct {
 	mount   *sys.FD // of a fresh file system, until it is asked for
 	fs      *ctfs.FS
 	serving *fuse.Request // the one that an Op belongs to
+	first   *fuse.Request // one that a predecessor had taken, until the loop begins
 
 	waits    waits
 	window   *window
@@ -48,7 +49,7 @@ type Server struct {
 }
 
 // Open begins to serve a zone's contracts, or goes on where a killed predecessor stopped.
-// Nothing is answered before Serve.
+// Nothing is answered before Serve, but what is in doubt.
 func Open(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, waits: newWaits(), retries: map[contract.ID]*retry{}, moved: map[contract.ID]error{}, readers: map[uint64]*Reader{},
@@ -96,16 +97,19 @@ func (s *Server) open() (err error) {
 	if err = s.ids.claim(sortedKeys(s.kept.held), s.kept.endEV); err != nil {
 		return err
 	}
-	if err = s.note(&record{kind: recEpoch}); err != nil {
-		return err
-	}
 	if err = s.openSession(); err != nil {
 		return err
 	}
 	s.fs = ctfs.New(ctfs.Config{
 		UIDBase: s.cfg.UIDBase, UIDCount: s.cfg.UIDCount,
-		Epoch: s.kept.epoch, Since: time.Unix(0, s.kept.since),
+		Epoch: s.kept.epoch + 1, Since: time.Unix(0, s.kept.since),
 	}, (*host)(s))
+	if err = s.settleDoubt(); err != nil {
+		return err
+	}
+	if err = s.note(&record{kind: recEpoch}); err != nil {
+		return err
+	}
 	if err = s.openLoop(); err != nil {
 		return err
 	}
