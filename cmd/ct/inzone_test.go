@@ -54,31 +54,26 @@ func TestInZone(t *testing.T) {
 // killerInZone: a killer from outside is outside for the zone, and named on the host.
 func killerInZone(t *testing.T, r *rig) {
 	inside, outside := &sink{}, &sink{}
-	cmd := r.Cmd("zlogin", "web", "ctwatch -v")
+	cmd := r.Cmd("zlogin", "web", "ctwatch -rv")
 	cmd.Stdout = inside
 	w := r.start(cmd)
-	onHost := r.Cmd("ctwatch", "-v", "-z", "web")
+	onHost := r.Cmd("ctwatch", "-rv", "-z", "web")
 	onHost.Stdout = outside
 	r.start(onHost)
 	for _, s := range []*sink{inside, outside} {
 		testenv.Eventually(t, func() bool { return strings.Contains(s.String(), "SUMMARY") }, "who watches")
 	}
-	b := r.start(r.Cmd("zlogin", "web", "ctrun -i signal sleep 98765"))
-	var pid int
-	testenv.Eventually(t, func() bool {
-		for _, s := range r.ctstat("-z", "web") {
-			if len(s.Members) == 1 && commandLine(s.Members[0]) == "sleep 98765" {
-				pid = s.Members[0]
-			}
-		}
-		return pid != 0
-	}, "the command")
+	// The contract lives until both have told: what is left of its events goes with it.
+	b := r.start(r.Cmd("zlogin", "web", "ctrun -i signal sh -c 'sleep 98765; sleep 98764'"))
+	pid := r.inZone("sleep 98765")
 	kill(t, pid, unix.SIGKILL)
-	if code := b.exit(); code != 123 {
+	for _, s := range []*sink{inside, outside} {
+		testenv.Eventually(t, func() bool { return strings.Contains(s.String(), "\ttime: ") }, "the event")
+	}
+	kill(t, r.inZone("sleep 98764"), unix.SIGTERM)
+	if code := b.exit(); code != 128+15 {
 		t.Errorf("%d, %s", code, b.err.String())
 	}
-	testenv.Eventually(t, func() bool { return strings.Contains(inside.String(), "contract empty") }, "the end, inside")
-	testenv.Eventually(t, func() bool { return strings.Contains(outside.String(), "contract empty") }, "the end, outside")
 	if text := inside.String(); !strings.Contains(text, "\tsender:                outside of the zone\n") || strings.Contains(text, "sender pid") || strings.Contains(text, fmt.Sprint(pid)) {
 		t.Errorf("inside:\n%s", text)
 	}
@@ -88,20 +83,40 @@ func killerInZone(t *testing.T, r *rig) {
 	_ = w.Process.Kill()
 }
 
+// inZone waits for the process with this command line in a contract of the zone.
+func (r *rig) inZone(command string) (pid int) {
+	r.t.Helper()
+	testenv.Eventually(r.t, func() bool {
+		for _, s := range r.ctstat("-z", "web") {
+			for _, m := range s.Members {
+				if commandLine(m) == command {
+					pid = m
+				}
+			}
+		}
+		return pid != 0
+	}, command)
+	return pid
+}
+
 // ownerInZone: a ctrun in the zone that is killed leaves what its terms say, also when its
 // supervisor is killed first.
 func ownerInZone(t *testing.T, r *rig) {
 	for terms, lives := range map[string]bool{"": true, "-o noorphan": false} {
-		b := r.start(r.Cmd("zlogin", "web", "exec ctrun "+terms+" sleep 87654 >/dev/null 2>&1"))
+		command := fmt.Sprintf("sleep 8765%d", len(terms)) // each its own
+		b := r.start(r.Cmd("zlogin", "web", "exec ctrun "+terms+" "+command+" >/dev/null 2>&1"))
 		var st status
 		testenv.Eventually(t, func() bool {
 			for _, s := range r.ctstat("-z", "web") {
-				if len(s.Members) == 1 && commandLine(s.Members[0]) == "sleep 87654" {
+				if len(s.Members) == 1 && commandLine(s.Members[0]) == command {
 					st = s
 				}
 			}
 			return st.CTID != 0
 		}, "the command")
+		if st.State != "owned" || st.Holder == 0 {
+			t.Fatalf("%+v", st)
+		}
 		r.KillZoned("web")
 		kill(t, st.Holder, unix.SIGKILL)
 		b.exit()

@@ -150,8 +150,8 @@ func TestWatchTells(t *testing.T) {
 // Who killed is told: pid, command, user and zone.
 func TestWatchNamesTheKiller(t *testing.T) {
 	r := newRig(t)
-	_, jsonOut := r.watch("-o", "json")
-	_, out := r.watch("-v")
+	_, jsonOut := r.watch("-r", "-o", "json")
+	_, out := r.watch("-rv")
 	file := filepath.Join(t.TempDir(), "pid")
 	b := r.start(r.Cmd("ctrun", "-i", "signal", "sh", "-c", "echo $$ >$0; exec sleep 1000", file))
 	pid := number(t, file)
