@@ -5,6 +5,7 @@ import (
 	"os/signal"
 	"sort"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -181,7 +182,7 @@ func (env *Env) statuses(o *statOrder) (list []contract.Status, ok bool) {
 	for _, s := range sources {
 		all, err := s.Statuses(o.ids)
 		if err != nil {
-			env.say("ctstat", inZone(s)+explain(err))
+			env.say("ctstat", inZone(s, err))
 			ok = false
 		}
 		for _, st := range all {
@@ -202,11 +203,13 @@ func (env *Env) statuses(o *statOrder) (list []contract.Status, ok bool) {
 	return list, ok
 }
 
-func inZone(s Source) string {
-	if name := s.Zone(); name != "" {
-		return "zone '" + printable(name) + "': "
+// inZone is explain of what went wrong with a source, with its zone's name once.
+func inZone(s Source, err error) string {
+	text, name := explain(err), printable(s.Zone())
+	if prefix := "zone '" + name + "': "; name != "" && !strings.HasPrefix(text, prefix) {
+		return prefix + text
 	}
-	return ""
+	return text
 }
 
 func formatID(id contract.ID) string { return strconv.FormatUint(uint64(id), 10) }

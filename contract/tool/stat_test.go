@@ -61,6 +61,11 @@ func TestStatErrors(t *testing.T) {
 	if want := "ctstat: zone 'mail': ask zone mail: input/output error\n"; errs.String() != want {
 		t.Errorf("%q", errs)
 	}
+	broken.err = errors.New("zone 'mail': gone")
+	env, _, errs = host(broken)
+	if code := Main(env, "ctstat", nil); code != 1 || errs.String() != "ctstat: zone 'mail': gone\n" {
+		t.Errorf("%d, %q", code, errs)
+	}
 	env, out, errs = host(&fake{zone: "web", statuses: webStatuses()})
 	if code := Main(env, "ctstat", []string{"-i", "12 99"}); code != 1 || !strings.Contains(out.String(), "\n12 ") || errs.String() != "ctstat: contract 99: no such contract\n" {
 		t.Errorf("%d, %s, %q", code, out, errs)

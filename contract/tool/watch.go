@@ -124,7 +124,7 @@ func (env *Env) openAll(o *watchOrder, list []Source) (streams []*watched, ok bo
 			}
 			found = true
 			if err != nil {
-				env.say("ctwatch", inZone(s)+explain(err))
+				env.say("ctwatch", inZone(s, err))
 				ok = false
 				continue
 			}
@@ -165,7 +165,7 @@ func (env *Env) follow(o *watchOrder, streams []*watched) (ok bool) {
 			}
 			continue
 		case !errors.Is(s.err, io.EOF):
-			env.say("ctwatch", inZone(s.from.source)+explain(s.err))
+			env.say("ctwatch", inZone(s.from.source, s.err))
 			ok = false
 		}
 		s.from.Close()
