@@ -74,7 +74,8 @@ func oddName(i int) string {
 	return string(name)
 }
 
-// TestChroot: paths begin at the reader's root, and what it does not reach is not told.
+// TestChroot: paths begin at the reader's root, and what it does not reach is not told,
+// not by a file either that was opened before.
 func TestChroot(t *testing.T) {
 	r := newRig(t)
 	r.serve()
@@ -93,8 +94,14 @@ func TestChroot(t *testing.T) {
 		if err := unix.Mount("proc", filepath.Join(base, "jail/proc"), "proc", 0, ""); err != nil {
 			t.Error(err)
 		}
+		outside := r.openTable()
+		defer unix.Close(outside)
+		_, _ = unix.Pread(outside, make([]byte, 100), 0)
 		if err := unix.Chroot(filepath.Join(base, "jail")); err != nil {
 			t.Error(err)
+		}
+		if _, err := unix.Pread(outside, make([]byte, 100), 0); err != unix.ESTALE {
+			t.Errorf("a file opened outside, from the beginning: %v", err)
 		}
 		lines := fields(t, r.readTable())
 		if len(lines) != 3 || at(lines, "/") == nil || at(lines, "/in") == nil || at(lines, "/proc") == nil {
@@ -131,6 +138,33 @@ func TestForeignDescriptor(t *testing.T) {
 	}
 	if n, err := unix.Pread(fd, b, 10); err != nil || string(b[:max(n, 0)]) != theirs[10:] {
 		t.Errorf("%v: %.100q, want %.100q", err, b[:max(n, 0)], theirs[10:])
+	}
+}
+
+// TestIdentity: a number that is another thread's by now is not the reader.
+func TestIdentity(t *testing.T) {
+	me, err := identify(os.Getpid())
+	must(t, err)
+	if !me.same(me) || me.pid != int32(os.Getpid()) {
+		t.Errorf("%+v", me)
+	}
+	later, elsewhere, jailed, child := me, me, me, me
+	later.start++
+	elsewhere.ns++
+	jailed.root++
+	child.pid, child.start = me.pid+1, me.start+5
+	for i, other := range []reader{later, elsewhere, jailed} {
+		if me.same(other) {
+			t.Errorf("%d: %+v", i, other)
+		}
+	}
+	if !me.same(child) {
+		t.Error("another thread with the same view")
+	}
+	for _, pid := range []int{-1, 0, 1 << 30} {
+		if r, err := identify(pid); err == nil {
+			t.Errorf("%d: %+v", pid, r)
+		}
 	}
 }
 

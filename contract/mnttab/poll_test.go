@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // TestPoll: a change of the reader's own table wakes it, one of another's does not.
@@ -24,6 +26,21 @@ func TestPoll(t *testing.T) {
 			t.Errorf("%s: revents %q", line, got)
 		}
 	}
+}
+
+// TestPollTwice: who has read the new table hears of the next change too, on the same open file.
+func TestPollTwice(t *testing.T) {
+	r := newRig(t)
+	r.serve()
+	s := r.shell()
+	s.do("d=" + s.dir + "; mkdir $d/x")
+	p := s.waiter()
+	s.do("mount -t tmpfs x $d/x")
+	first := p.result()
+	p.waits("waiting\n" + strings.TrimSuffix(first, "waiting\n"))
+	p.still()
+	s.do("umount $d/x")
+	testenv.Eventually(t, func() bool { return strings.Count(p.said(), "c3 ") == 2 }, "the second change to be told")
 }
 
 // TestPollManyReaders: one change wakes all.

@@ -119,7 +119,7 @@ func TestServerKilledAnywhere(t *testing.T) {
 				done <- kills
 				kill(server)
 				return
-			case <-time.After(time.Duration(1 + random.IntN(10_000_000))):
+			case <-time.After(testenv.Deadline(time.Duration(1 + random.IntN(10_000_000)))):
 			}
 			kill(server)
 			kills++
@@ -224,8 +224,14 @@ func (s *shell) waiter() *waiter {
 	waiters++
 	p := &waiter{s, fmt.Sprint("waiter", waiters)}
 	s.start(role+"=waiter "+exe, p.name)
-	testenv.Eventually(s.t, func() bool { return strings.HasPrefix(p.said(), "waiting\n") }, "a waiter to wait")
+	p.waits("")
 	return p
+}
+
+// waits waits until it waits, after it said something before.
+func (p *waiter) waits(before string) {
+	p.s.t.Helper()
+	testenv.Eventually(p.s.t, func() bool { return p.said() == before+"waiting\n" }, "a waiter to wait")
 }
 
 func (p *waiter) said() string { return p.s.do("cat 2>/dev/null " + p.s.path(p.name) + " || true") }
@@ -233,19 +239,27 @@ func (p *waiter) said() string { return p.s.do("cat 2>/dev/null " + p.s.path(p.n
 func (p *waiter) still() {
 	p.s.t.Helper()
 	<-time.After(30 * time.Millisecond)
-	if got := p.said(); got != "waiting\n" {
+	if got := p.said(); !strings.HasSuffix(got, "waiting\n") {
 		p.s.t.Fatalf("poll came back: %q", got)
 	}
 }
 
-// result is what poll told.
+// result is what poll told, the first or the second time.
 func (p *waiter) result() string {
 	p.s.t.Helper()
-	testenv.Eventually(p.s.t, func() bool { return strings.Count(p.said(), "\n") == 2 }, "poll to come back")
-	return strings.TrimPrefix(p.said(), "waiting\n")
+	var told string
+	testenv.Eventually(p.s.t, func() bool {
+		said := p.said()
+		_, told, _ = strings.Cut(said, "waiting\n")
+		if _, second, found := strings.Cut(told, "waiting\n"); found && second != "" {
+			told = second
+		}
+		return told != "" && strings.HasSuffix(told, "\n")
+	}, "poll to come back")
+	return told
 }
 
-// waiterMain opens the table, reads it, waits for a change and tells what poll told.
+// waiterMain opens the table and, twice, reads it, waits for a change and tells what poll told.
 func waiterMain() int {
 	fd, err := unix.Open("/dev/fd/3", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -253,22 +267,27 @@ func waiterMain() int {
 		return 1
 	}
 	b := make([]byte, 1<<20)
-	if _, err := unix.Read(fd, b); err != nil {
-		fmt.Println(err)
-		return 1
-	}
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLPRI | unix.EPOLLRDNORM | unix.EPOLLRDBAND}}
-	if n, err := unix.Poll(fds, 0); n != 0 {
-		fmt.Println("no change, but", fds[0].Revents, err)
-		return 1
-	}
-	fmt.Println("waiting")
-	for {
-		_, err := unix.Poll(fds, -1)
-		if err == syscall.EINTR {
-			continue
+	wait := func(ms int) error {
+		for {
+			_, err := unix.Poll(fds, ms)
+			if err != syscall.EINTR {
+				return err
+			}
 		}
-		fmt.Printf("%x %v\n", fds[0].Revents, err)
-		return 0
 	}
+	for range 2 {
+		if _, err := unix.Pread(fd, b, 0); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		if err := wait(0); err != nil || fds[0].Revents != 0 {
+			fmt.Println("no change, but", fds[0].Revents, err)
+			return 1
+		}
+		fmt.Println("waiting")
+		err := wait(-1)
+		fmt.Printf("%x %v\n", fds[0].Revents, err)
+	}
+	return 0
 }

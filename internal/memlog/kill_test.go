@@ -192,8 +192,9 @@ func TestKilledAnywhere(t *testing.T) {
 func TestKilledAtEachPoint(t *testing.T) {
 	for _, point := range []string{"append", "state", "flip", "release"} {
 		l := create(t, 4<<20)
-		for passes := range 8 {
-			acked := runWriter(t, l, 0, "MEMLOG_TEST_POINT="+point, fmt.Sprint("MEMLOG_TEST_PASSES=", passes+1))
+		// Mostly the first pass of each process: what its predecessor left undone shows there.
+		for _, passes := range []int{1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 3, 5, 8} {
+			acked := runWriter(t, l, 0, "MEMLOG_TEST_POINT="+point, fmt.Sprint("MEMLOG_TEST_PASSES=", passes))
 			if acked == 0 { // killed before the first acknowledgement
 				continue
 			}
