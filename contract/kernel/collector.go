@@ -89,7 +89,9 @@ func (b *bpf) Start(level int, kept Position) (gap bool, err error) {
 	if err := b.c.AddLevel(level + deep - levelOf(own)); err != nil {
 		return false, err
 	}
-	if kept == 0 {
+	// The ring may have been advanced further than what was kept, past records of which nobody
+	// is told (skip): nothing is missing then.
+	if uint64(kept) <= b.ring.Position() {
 		return false, nil
 	}
 	// A position that the ring does not have is of another ring, and nothing of this one was

@@ -27,6 +27,8 @@ var clients = map[string]func(args []string) error{
 	"list":        listClient,
 	"interrupted": interruptedClient,
 	"passon":      passonClient,
+	"owner":       ownerClient,
+	"look":        lookClient,
 	"hoard":       hoardClient,
 	"flood":       floodClient,
 }
@@ -53,18 +55,23 @@ func birthClient(args []string) error {
 		if _, err := os.Stat(args[1]); err == nil {
 			return nil
 		}
-		if err := oneBirth(t, round); err != nil {
+		ct, err := oneBirth(t, round)
+		if err != nil {
 			return err
+		}
+		if err := ct.Abandon(); err != nil {
+			return fmt.Errorf("abandon contract %d: %w", ct.ID, err)
 		}
 	}
 }
 
 const birthScript = `for i in 1 2 3; do sh -c "exit $(($0 + i))" & p=$!; wait $p; echo $p $?; done`
 
-func oneBirth(t *contract.Template, round int) error {
+// oneBirth makes a contract and waits for its first process, which waits for all others.
+func oneBirth(t *contract.Template, round int) (*contract.Contract, error) {
 	out, w, err := os.Pipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer out.Close()
 	ct, p, err := t.Start("/bin/sh", []string{"sh", "-c", birthScript, strconv.Itoa(round % 100)}, &os.ProcAttr{
@@ -72,21 +79,18 @@ func oneBirth(t *contract.Template, round int) error {
 	})
 	w.Close()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	words, err := io.ReadAll(out)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	st, err := p.Wait()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	fmt.Printf("made %d %d %d %s\n", ct.ID, p.Pid, st.ExitCode(), strings.Join(strings.Fields(string(words)), " "))
-	if err := ct.Abandon(); err != nil {
-		return fmt.Errorf("abandon contract %d: %w", ct.ID, err)
-	}
-	return nil
+	return ct, nil
 }
 
 // Readers that must not miss what becomes of contracts that are abandoned at once say so.
