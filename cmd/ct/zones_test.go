@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -59,19 +58,14 @@ func TestContractsOfZones(t *testing.T) {
 		t.Fatalf("killed %d; the zone said %q", zombie, inside)
 	}
 	watch.Expect(`exited, code 7`)
-	m := watch.Expect(`received a fatal signal`)
-	if len(m) == 0 {
-		t.Fatal("no signal")
-	}
-	for _, want := range []string{`signal: +9 \(SIGKILL\)`, `sender pid: +\d+`, `sender ctid: +\d+`, `sender command: +pkill`, `sender zone: +a`} {
+	for _, want := range []string{`received a fatal signal`, `signal: +9 \(SIGKILL\)`, `sender pid: +\d+`, `sender ctid: +\d+`, `sender command: +pkill`, `sender zone: +a`} {
 		watch.Expect(want)
 	}
 	watch.Send("\x03")
 	watch.Wait()
-	if text := watch.Output(); regexp.MustCompile(`(?i)lost`).MatchString(text) {
+	if text := watch.Output(); strings.Contains(strings.ToLower(text), "lost") {
 		t.Errorf("events were lost:\n%s", text)
 	}
-
 	_, stderr, exit := z.RunInput("", "ctwatch", "2147483000")
 	if exit == 0 || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("a contract that is not there: exit %d, %q", exit, stderr)

@@ -133,12 +133,11 @@ func TestMoveRace(t *testing.T) {
 				}
 				procs, _ := os.ReadFile(way[0].dir + "/d/cgroup.procs")
 				for word := range bytes.FieldsSeq(procs) {
-					// Of who is just being buried the kernel says 0, which would move us.
-					if string(word) == "0" {
-						continue
+					// Of who is just being buried the kernel says 0, which would move us. Others may
+					// have ended.
+					if string(word) != "0" {
+						_ = os.WriteFile(way[1].dir+"/d/cgroup.procs", word, 0)
 					}
-					// It may have ended.
-					_ = os.WriteFile(way[1].dir+"/d/cgroup.procs", word, 0)
 				}
 			}
 		})
