@@ -148,8 +148,7 @@ func TestMoveRace(t *testing.T) {
 	wg.Wait()
 	// Who had ended but was not yet buried may have been looked at; now nobody is there.
 	born, ended := map[int32]int{}, map[int32]int{}
-	moved, inside := 0, map[uint32]int{}
-	total := l.n + l2.n
+	moved, total, inside := 0, l.n+l2.n, map[uint32]int{}
 	z.until("all ends", func(rec collector.Record) bool {
 		switch rec.Kind {
 		case collector.Fork:
