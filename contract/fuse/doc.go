@@ -14,10 +14,9 @@
 // was written already, any other outcome if not, and what interrupted it is told again. So
 // a request is given to a caller until it was answered once, and never after. What a caller
 // did for it before it was killed, the caller must find out by Unique, which names a request
-// for as long as the connection lasts. The request in the reading slot is the first that Next
-// gives, before any new one: a caller that notes only the outcome of its last change must
-// answer it before it changes anything else, for parked requests too.
-// FUSE_NOTIFY_RESEND (Linux 6.9) is not needed.
+// for as long as the connection lasts: a caller that notes only the outcome of its last change
+// answers that one (Waiting) before it changes anything else. The request in the reading slot
+// is then the first that Next gives. FUSE_NOTIFY_RESEND (Linux 6.9) is not needed.
 //
 // The copying must not fault: the kernel gives up a fault of a process that was sent SIGKILL,
 // and the request with it (its client is told EIO; seen within milliseconds when tried). So

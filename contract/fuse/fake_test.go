@@ -238,6 +238,41 @@ func TestMisuse(t *testing.T) {
 	k.s.Done(r)
 }
 
+// TestWaiting finds what a predecessor had taken, once, and what it had parked, until it is
+// answered.
+func TestWaiting(t *testing.T) {
+	k := newFake(t, newMem(t))
+	read := ReadIn{Size: 4}
+	for _, unique := range []uint64{2, 4} {
+		k.ask(request(OpRead, unique, bytesOf(&read)))
+		r, err := k.s.Next()
+		must(t, err)
+		if unique == 2 {
+			_, err := k.s.Park(r)
+			must(t, err)
+		}
+	}
+	k.start()
+	if k.s.Waiting(6) != nil || k.s.Waiting(0) != nil {
+		t.Error("a request that was never made waits")
+	}
+	parked, taken := k.s.Waiting(2), k.s.Waiting(4)
+	if parked == nil || taken == nil || k.s.Waiting(4) != nil {
+		t.Fatalf("parked %v, taken %v", parked, taken)
+	}
+	if _, err := k.s.Next(); err != ErrBusy {
+		t.Errorf("next before an answer: %v", err)
+	}
+	must(t, k.s.ReplyData(taken, nil))
+	must(t, k.s.ReplyData(parked, nil))
+	if k.s.Waiting(2) != nil || k.s.Waiting(4) != nil {
+		t.Error("an answered request waits")
+	}
+	if _, err := k.s.Next(); err != unix.EAGAIN {
+		t.Errorf("next: %v", err)
+	}
+}
+
 func TestOldKernel(t *testing.T) {
 	for _, in := range []initIn{{major: 6, minor: 40}, {major: 8}, {major: 7, minor: 20}} {
 		k := newFake(t, newMem(t))

@@ -110,6 +110,12 @@ func (s *Session) ReplyPoll(r *Request, revents uint32) error {
 	return reply(s, r, &pollOut{revents: revents})
 }
 
+// ReplyPollAlways answers OpPoll of a file for which the same events hold at all times: nobody
+// is ever to be woken, and no place among PollsMax is taken.
+func (s *Session) ReplyPollAlways(r *Request, revents uint32) error {
+	return reply(s, r, &pollOut{revents: revents})
+}
+
 // ReplyIoctl answers OpIoctl with what ioctl(2) returns and the bytes that it gives out.
 // ErrTooLarge: more than the command's number says; the request still waits.
 func (s *Session) ReplyIoctl(r *Request, result int32, data []byte) error {

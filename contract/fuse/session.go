@@ -151,6 +151,21 @@ func (s *Session) Next() (*Request, error) {
 	}
 }
 
+// Waiting gives the request of that number if a predecessor had taken or parked it and it was
+// not answered yet, nil otherwise. Next does not give it again. So a caller that knows the
+// outcome of its last change asks for that one first, before it changes anything else.
+func (s *Session) Waiting(unique uint64) *Request {
+	if p := s.parked.find(unique); p != nil {
+		return p
+	}
+	r := &s.current
+	if !s.resumed || r.Unique() != unique || r.check() != formGood || !r.Op().waits() {
+		return nil
+	}
+	s.resumed = false
+	return r
+}
+
 // take reads one request into the reading slot.
 func (s *Session) take() error {
 	if s.current.open {

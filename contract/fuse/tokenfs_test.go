@@ -259,18 +259,21 @@ func (f *tokenFS) ioctl(r *Request) error {
 // serve runs the file system until its connection is gone or stop becomes readable.
 func (f *tokenFS) serve(stop int) error {
 	fds := []unix.PollFd{{Fd: int32(f.s.FD()), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
-	// What was taken by a predecessor comes first: the outcome of its request is known only as
-	// long as nothing else was done.
-	settled := false
+	// The outcome of a predecessor's last request is known as long as nothing else was done.
+	if r := f.s.Waiting(f.state().LastUnique); r != nil {
+		if err := f.handle(r); err != nil {
+			return err
+		}
+	}
+	if err := f.settle(); err != nil {
+		return err
+	}
 	for {
 		r, err := f.s.Next()
-		switch {
-		case err == nil:
+		switch err {
+		case nil:
 			err = f.handle(r)
-		case err == unix.EAGAIN && !settled:
-			settled = true
-			err = f.settle()
-		case err == unix.EAGAIN:
+		case unix.EAGAIN:
 			err = sys.Retry(func() error { _, err := unix.Poll(fds, -1); return err })
 			if fds[1].Revents != 0 {
 				return nil
