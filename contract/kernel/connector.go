@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -52,6 +53,9 @@ type connector struct {
 	members map[int32]*member
 	perCT   map[contract.ID]int
 	overrun bool
+	// unplaced are births that were told before the child was where it belongs.
+	unplaced []birth
+	lookedAt int64
 }
 
 // openConnector listens. rcvBytes bounds what the kernel keeps for us.
@@ -222,22 +226,74 @@ func (z *Zone) readConnector() bool {
 	case connFork:
 		ptgid, pid, tgid := int32(le.Uint32(m.data[4:])), int32(le.Uint32(m.data[8:])), int32(le.Uint32(m.data[12:]))
 		if pid == tgid {
-			z.forked(ptgid, tgid, now)
+			z.forked(birth{ppid: ptgid, pid: tgid, at: now})
 		}
 	case connExit:
 		pid, tgid, code := int32(le.Uint32(m.data)), int32(le.Uint32(m.data[4:])), le.Uint32(m.data[8:])
+		z.placeOne(tgid)
 		z.threadExited(pid, tgid, code, now)
 	}
 	return true
 }
 
+// birth is one that the connector told of.
+type birth struct {
+	ppid, pid int32
+	at        int64
+}
+
+// The connector tells of a birth a moment before the child is put into its cgroup: until then
+// it is seen in the root. Where the root is not where it belongs it is looked at again.
+const (
+	placeWithin = 30 * time.Millisecond
+	placeEvery  = 2 * time.Millisecond
+	unplacedMax = 1024 // more are taken at their word at once
+)
+
 // forked tells of a birth, if it was one in a contract.
-func (z *Zone) forked(ppid, pid int32, now int64) {
-	c := z.connector
-	id, proc := z.contractAtBirth(ppid, pid)
+func (z *Zone) forked(b birth) {
+	z.placeOne(b.ppid) // its parent was born before it
+	if !z.placed(b, len(z.connector.unplaced) >= unplacedMax) {
+		z.connector.unplaced = append(z.connector.unplaced, b)
+	}
+}
+
+// placeOne decides about a birth of which more was heard.
+func (z *Zone) placeOne(pid int32) {
+	list := z.connector.unplaced
+	if i := slices.IndexFunc(list, func(b birth) bool { return b.pid == pid }); i >= 0 {
+		b := list[i]
+		z.connector.unplaced = slices.Delete(list, i, i+1)
+		z.placed(b, true)
+	}
+}
+
+// placeAll looks again at births that were told too early.
+func (z *Zone) placeAll() {
+	list, now := z.connector.unplaced, time.Now().UnixNano()
+	if len(list) == 0 || now-z.connector.lookedAt < int64(placeEvery) {
+		return
+	}
+	z.connector.unplaced, z.connector.lookedAt = nil, now
+	late := now - int64(placeWithin)
+	for _, b := range list {
+		if !z.placed(b, b.at < late) {
+			z.connector.unplaced = append(z.connector.unplaced, b)
+		}
+	}
+}
+
+// placed finds where a process was born and tells of it; false when it has to be looked at
+// again, unless that is final.
+func (z *Zone) placed(b birth, final bool) bool {
+	c, ppid, pid, now := z.connector, b.ppid, b.pid, b.at
+	id, proc, sure := z.contractAtBirth(ppid, pid)
+	if !sure && !final {
+		return false
+	}
 	p := z.tree.places[id]
 	if p == nil {
-		return
+		return true
 	}
 	p.watch.populated = true
 	p.watch.last = proc
@@ -251,30 +307,33 @@ func (z *Zone) forked(ppid, pid int32, now int64) {
 		parent = z.window.caller.Proc
 	}
 	z.happened(p, table.Fact{Event: contract.Fork, Member: proc, Parent: parent}, now)
+	return true
 }
 
 // contractAtBirth is the contract that a process was born in, by its cgroup or, when it is
 // gone already, by its parent's. That its parent has a window open proves nothing: programs
 // have children of their own for other reasons (Go's package os has one to try pidfds), and who
 // is born in the window stays a zombie until its parent has named it.
-func (z *Zone) contractAtBirth(ppid, pid int32) (contract.ID, table.Proc) {
-	proc := table.Proc{Pid: pid}
+// sure is false where the kernel may not have put it there yet.
+func (z *Zone) contractAtBirth(ppid, pid int32) (id contract.ID, proc table.Proc, sure bool) {
+	proc = table.Proc{Pid: pid}
 	cgroup, err := cgroupOf(pid)
-	if err == nil {
-		id := z.tree.contractOf(cgroup)
-		if id == 0 {
-			return 0, proc
+	unplaced := err == nil && cgroup == "/"
+	if err == nil && !unplaced {
+		if id = z.tree.contractOf(cgroup); id == 0 {
+			return 0, proc, true
 		}
-		if p, fd, err := identify(pid); err == nil {
-			proc = p
-			fd.Close()
-		}
-		return id, proc
+	} else if m := z.connector.members[ppid]; m != nil {
+		id = m.ct
 	}
-	if m := z.connector.members[ppid]; m != nil {
-		return m.ct, proc
+	if id == 0 {
+		return 0, proc, !unplaced
 	}
-	return 0, proc
+	if p, fd, err := identify(pid); err == nil {
+		proc = p
+		fd.Close()
+	}
+	return id, proc, !unplaced
 }
 
 // threadExited tells of a member's exit when its last thread has ended.

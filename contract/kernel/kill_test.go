@@ -23,7 +23,7 @@ import (
 
 // bomb forks without end, some 150 at a time, the longer each the slower the machine is.
 var bomb = fmt.Sprintf(`while :; do for i in 1 2 3 4 5 6 7 8 9 10; do sleep %f & done; sleep 0.02; done`,
-	min(testenv.Deadline(300*time.Millisecond), 5*time.Second).Seconds())
+	min(testenv.Deadline(300*time.Millisecond), 20*time.Second).Seconds())
 
 // daemon leaves every trace of its parent behind: session, group, parent.
 const daemon = `setsid sh -c '(setsid sleep 1000 </dev/null >/dev/null 2>&1 &) &' & wait; sleep 0.1`

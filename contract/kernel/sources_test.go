@@ -115,6 +115,9 @@ func TestFirstThreadEndsFirst(t *testing.T) {
 		end()
 		r.awaitEmpty(5)
 		last := r.got[len(r.got)-2].Fact
+		if last.Event == contract.Lost && r.z.Sources()&SourcePidfd != 0 && !testenv.Has(testenv.PidfdInfo) {
+			continue // its parent was faster
+		}
 		if last.Event != contract.Exit || last.Status != 5<<8 || last.Member.Pid != p.Pid {
 			t.Errorf("%v: told was %+v", r.z.Sources(), last)
 		}
@@ -152,7 +155,12 @@ func TestPoorSources(t *testing.T) {
 						t.Errorf("%q: the status is %#x, told was %#x", death, want, p.Fact.Status)
 					}
 				}
-				if r.count(id, contract.Fork) != c.fork || r.count(id, contract.Exit) != c.exit || r.count(id, contract.Empty) != 1 {
+				// Who reaps at once leaves nothing to older kernels: that is told as lost.
+				exits := r.count(id, contract.Exit)
+				if !testenv.Has(testenv.PidfdInfo) {
+					exits += r.count(id, contract.Lost)
+				}
+				if r.count(id, contract.Fork) != c.fork || exits != c.exit || r.count(id, contract.Empty) != 1 {
 					t.Errorf("%q: told was %+v", death, r.got)
 				}
 				r.got = nil

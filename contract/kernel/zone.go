@@ -208,6 +208,9 @@ func (z *Zone) Next(into []Report) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if dry && z.connector != nil {
+		z.placeAll()
+	}
 	if dry {
 		if z.c.Collector != nil && z.read > 0 {
 			z.read = 0
@@ -305,7 +308,8 @@ const tickEvery = 20 * time.Millisecond
 
 // rearm has the timer go off if something is held back or not watched.
 func (z *Zone) rearm() {
-	needed := len(z.empties.candidates) > 0 || len(z.empties.blind) > 0 || len(z.pidfds.blind) > 0
+	needed := len(z.empties.candidates) > 0 || len(z.empties.blind) > 0 || len(z.pidfds.blind) > 0 ||
+		z.connector != nil && len(z.connector.unplaced) > 0
 	now := time.Now()
 	if !needed || now.Before(z.armed) {
 		return
