@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -77,7 +79,7 @@ func lock(dir string) (release func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// A member's entry takes 80 bytes, set aside when the collector is loaded: to allocate each at
+// A member's note takes 24 bytes, set aside when the collector is loaded: to allocate each at
 // its birth would double what the collector costs. A process takes 64 kilobytes at the least.
 const (
 	procsMost         = 128 << 10
@@ -85,14 +87,27 @@ const (
 	processBytesLeast = 64 << 10
 )
 
-// procsMax is for how many members there is to be room on this host.
+// procsMax is for how many members there is to be room on this host, a power of two: for all
+// the numbers of processes there are, as far as memory could hold so many.
 func procsMax() (uint32, error) {
 	var host unix.Sysinfo_t
 	if err := unix.Sysinfo(&host); err != nil {
 		return 0, fmt.Errorf("sysinfo: %w", err)
 	}
-	fit := host.Totalram * uint64(host.Unit) / processBytesLeast
-	return uint32(min(max(fit, procsFewest), procsMost)), nil
+	b, err := os.ReadFile("/proc/sys/kernel/pid_max")
+	if err != nil {
+		return 0, err
+	}
+	numbers, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("read pid_max: %w", err)
+	}
+	fit := min(host.Totalram*uint64(host.Unit)/processBytesLeast, numbers, procsMost)
+	n := uint32(procsFewest)
+	for uint64(n) < fit {
+		n *= 2
+	}
+	return n, nil
 }
 
 func load(in string, procs uint32) error {
@@ -100,8 +115,11 @@ func load(in string, procs uint32) error {
 	if err != nil {
 		return fmt.Errorf("read the collector's object: %w", err)
 	}
-	for _, name := range []string{"procs", "senders"} {
+	for _, name := range []string{"notes", "crowd", "senders"} {
 		spec.Maps[name].MaxEntries = procs
+	}
+	if err := spec.Variables["places_mask"].Set(procs - 1); err != nil {
+		return err
 	}
 	all, err := ebpf.NewCollection(spec)
 	if err != nil {

@@ -289,10 +289,17 @@ static void blocked(int sig)
 /* handled SIG: takes a signal in a handler, then ends by raising it. */
 static void handled(int sig)
 {
+	sigset_t set, none;
+
+	sigemptyset(&none);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(sig, handler);
 	say("ready");
-	pause();
+	sigsuspend(&none);
 	signal(sig, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	raise(sig);
 	exit(0);
 }
