@@ -59,9 +59,6 @@ func Find() (*FS, error) {
 	return nil, &sys.Error{Op: "look for contracts", What: "at " + places[0] + " and " + places[1], Errno: ErrNoFS}
 }
 
-// fuseMagic is FUSE's, of statfs(2).
-const fuseMagic = 0x65735546
-
 // OpenAt is the file system of contracts that is mounted at dir. ErrNoFS: none is.
 func OpenAt(dir string) (*FS, error) {
 	var n int
@@ -90,7 +87,7 @@ func (f *FS) check(root int) error {
 	if err := sys.Retry(func() error { return unix.Fstatfs(root, &fs) }); err != nil {
 		return err
 	}
-	if fs.Type != fuseMagic {
+	if fs.Type != unix.FUSE_SUPER_MAGIC {
 		return ErrNoFS
 	}
 	var st unix.Stat_t

@@ -57,7 +57,7 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
-// run runs a shell in a contract with these terms, to its end.
+// run runs a shell in a contract with these terms, until the system knows of its end too.
 func run(t *testing.T, fs *contract.FS, terms contract.Terms, script string) *contract.Contract {
 	t.Helper()
 	template, err := fs.Template()
@@ -67,7 +67,17 @@ func run(t *testing.T, fs *contract.FS, terms contract.Terms, script string) *co
 	ct, cmd, err := command.Start(template, func() *exec.Cmd { return exec.Command("sh", "-c", script) })
 	must(t, err)
 	_ = cmd.Wait()
-	return ct
+	r, err := ct.Events()
+	must(t, err)
+	defer r.Close()
+	must(t, r.Reset())
+	for {
+		e, err := r.Next(soon(t))
+		must(t, err)
+		if e.Kind == contract.Empty {
+			return ct
+		}
+	}
 }
 
 func exits() contract.Terms {
