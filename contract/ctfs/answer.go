@@ -11,19 +11,20 @@ type What uint8
 
 // What an Answer is.
 const (
-	Fail    What = iota // Errno, 0 for a request that was done and has nothing to tell
-	Silence             // nothing is answered
-	Wait                // the request has to wait, and is to be served again
-	Parked              // it waits
-	Entry               // Entry
-	Attr                // Attr
-	Open                // FH, Flags
-	Data                // Data: of a read, or a link's target
-	Names               // Names, which is called once with what takes them until it is full
-	Written             // Size
-	Statfs              // Statfs
-	Polled              // Events
-	Ioctl               // done
+	Fail         What = iota // Errno, 0 for a request that was done and has nothing to tell
+	Silence                  // nothing is answered
+	Wait                     // the request has to wait, and is to be served again
+	Parked                   // it waits
+	Entry                    // Entry
+	Attr                     // Attr
+	Open                     // FH, Flags
+	Data                     // Data: of a read, or a link's target
+	Names                    // Names, which is called once with what takes them until it is full
+	Written                  // Size
+	Statfs                   // Statfs
+	Polled                   // Events
+	PolledAlways             // Events, which never change
+	Ioctl                    // done
 )
 
 // Answer is what the kernel is to be told.

@@ -171,12 +171,12 @@ const (
 
 // poll says what can be done at once. The end of a queue can be read.
 func (f *FS) poll(r *fuse.Request, k kind) Answer {
-	a := Answer{What: Polled, Events: readable | writeable}
-	if k.isEvents() {
-		a.Events = 0
-		if f.host.Table().Readable(r.Poll().FH) {
-			a.Events = readable
-		}
+	if !k.isEvents() {
+		return Answer{What: PolledAlways, Events: readable | writeable}
+	}
+	a := Answer{What: Polled}
+	if f.host.Table().Readable(r.Poll().FH) {
+		a.Events = readable
 	}
 	return a
 }

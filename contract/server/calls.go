@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
@@ -144,7 +146,17 @@ func (s *Server) Sources() (kernel.Source, error) {
 // ENODEV, whoever comes later ENOTCONN, and the keeper holds nothing of it any more. The
 // contracts' directories are the caller's to remove, with the zone's. Serve returns.
 func (s *Server) Stop() error {
-	return s.inbox.run(s.stop)
+	err := s.inbox.run(s.stop)
+	if !errors.Is(err, ErrStopped) {
+		return err
+	}
+	// The loop has ended of itself, and clients wait for nobody.
+	<-s.ended
+	if s.stopped || s.closed {
+		return err
+	}
+	s.stop()
+	return nil
 }
 
 func (s *Server) stop() {

@@ -20,6 +20,9 @@ var (
 	ErrSlow = errors.New("the contracts' server gave no answer")
 	// ErrBusyCalls: too many calls wait already.
 	ErrBusyCalls = errors.New("too many calls wait for the contracts' server")
+	// ErrFull: contracts and events that nobody has acknowledged take all the memory there is for
+	// them.
+	ErrFull = errors.New("the zone's contracts have no room for more")
 	// ErrNoContract: there is no such contract.
 	ErrNoContract = errors.New("no such contract")
 )

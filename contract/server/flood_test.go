@@ -23,9 +23,13 @@ func hoardClient(args []string) error {
 	held := 0
 	var why error
 	for range times {
-		if _, err := unix.Open(args[0]+"/"+args[1], unix.O_RDONLY, 0); err != nil {
+		fd, err := unix.Open(args[0]+"/"+args[1], unix.O_RDONLY, 0)
+		if err != nil {
 			why = err
 			break
+		}
+		if len(args) > 3 {
+			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}, 0)
 		}
 		held++
 	}

@@ -25,6 +25,10 @@ func (h *host) Do(op *table.Op) table.Result {
 	if s.serving != nil {
 		unique = s.serving.Unique()
 	}
+	if s.refuses(op) {
+		s.trouble("take a request", ErrFull)
+		return table.Result{Errno: unix.ENOSPC}
+	}
 	res, err := s.do(unique, 0, op)
 	if err != nil {
 		s.trouble("write down a request", err)

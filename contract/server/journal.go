@@ -27,6 +27,7 @@ type journal struct {
 	kept  *kept
 	doubt doubt
 	buf   []byte
+	state int // bytes of the state at the last checkpoint
 }
 
 // newJournal makes an empty one.
@@ -50,7 +51,7 @@ func openJournal(fd int) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrState, err)
 	}
-	j := &journal{log: log}
+	j := &journal{log: log, state: len(state)}
 	j.kept, j.table, err = decodeKept(state)
 	if err == nil {
 		for b := range records {
@@ -123,7 +124,58 @@ func (j *journal) do(unique uint64, at kernel.Position, op *table.Op) (table.Res
 }
 
 func (j *journal) checkpoint() error {
-	return j.log.Checkpoint(j.kept.encode(j.table))
+	state := j.kept.encode(j.table)
+	err := j.log.Checkpoint(state)
+	if err == nil {
+		j.state = len(state)
+	}
+	return err
+}
+
+// holds says whether the state is larger than limit, give or take an eighth. What lies in the
+// journal is at least about as much, so that it need not be measured as long as that is less,
+// and is measured so rarely that it costs little of what the records cost.
+func (j *journal) holds(limit int) bool {
+	bytes := j.log.Bytes()
+	switch {
+	case j.state > limit:
+		// It may have become smaller since.
+	case bytes <= limit:
+		return false
+	}
+	if bytes-j.state > max(j.state/8, journalBytes/64) && j.checkpoint() != nil {
+		return true
+	}
+	return j.state > limit
+}
+
+// grows says which Ops of clients make the state larger.
+var grows = map[table.Kind]bool{
+	table.OpenTemplate: true, table.OpenContract: true, table.OpenBundle: true, table.OpenPBundle: true,
+	table.Set: true, table.Activate: true,
+}
+
+// refuses says whether there is no room for an Op of a client's.
+func (j *journal) refuses(op *table.Op) bool {
+	if !grows[op.Kind] {
+		return false
+	}
+	if op.Cred.Privileged {
+		return j.holds(journalRoot)
+	}
+	return j.holds(journalUsers)
+}
+
+// shorten makes a fact one that was lost where there is no room for it.
+func (j *journal) shorten(f table.Fact) table.Fact {
+	bulk := f.Event&(contract.Fork|contract.Exit) != 0
+	switch {
+	case f.Event&(contract.Empty|contract.Lost) != 0:
+		return f
+	case bulk && j.holds(journalRoot), j.holds(journalFacts):
+		return table.Fact{Event: contract.Lost, Count: 1}
+	}
+	return f
 }
 
 // takeCT is a number for a new contract.

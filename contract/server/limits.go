@@ -37,9 +37,22 @@ const (
 	retryFirst = 20 * time.Millisecond
 	retryMax   = 5 * time.Second
 
-	// journalBytes is the most that state and records take. A contract costs about 300 bytes,
-	// an event about 100; what is not used costs nothing. Beyond it requests fail with ENOSPC.
-	journalBytes = 64 << 20
+	// journalBytes is the most that the state takes in the journal, and as much again its
+	// records. A contract costs about 300 bytes and its strings, an event 30 to 100; what is not
+	// used costs nothing. In this process the same takes up to eight times as much: 60 MB, and
+	// until the collector has run twice that, are the most memory that a hostile zone can have
+	// its supervisor use for what it does not acknowledge. So that no one can take all of it,
+	// and what frees memory always finds a place, less is allowed of what does not:
+	journalBytes = 8 << 20
+	journalUsers = journalBytes / 2     // ordinary users' requests are refused above: ENOSPC
+	journalRoot  = journalBytes * 3 / 4 // root's too, and births and ends are told as lost
+	journalFacts = journalBytes * 7 / 8 // whatever happens is told as lost, but for emptiness
+
+	// membersTime is how long it may take to list a contract's members before the list is used
+	// for more than one status, and membersUse for how many times as long: whoever asks for the
+	// status of a crowd again and again has a tenth of the loop's time.
+	membersTime = time.Millisecond
+	membersUse  = 10
 
 	// membersMax is the most members that a status lists.
 	membersMax = 1 << 16

@@ -35,6 +35,7 @@ func (s *Server) openLoop() error {
 // Serve runs the loop until the context ends, Stop is called, or something fails that no next
 // turn can mend. It returns nil for the first two.
 func (s *Server) Serve(ctx context.Context) error {
+	defer close(s.ended)
 	stop := context.AfterFunc(ctx, func() {
 		s.inbox.mu.Lock()
 		defer s.inbox.mu.Unlock()
@@ -88,6 +89,17 @@ func (s *Server) turn() error {
 	return nil
 }
 
+// listen has a turn look at what the kernel's side has to tell, or not.
+func (s *Server) listen(on bool) {
+	e := unix.EpollEvent{Fd: int32(s.kernel.FD())}
+	if on {
+		e.Events = unix.EPOLLIN
+	}
+	if err := unix.EpollCtl(s.epoll.Int(), unix.EPOLL_CTL_MOD, s.kernel.FD(), &e); err != nil {
+		s.trouble("listen to what happens", err)
+	}
+}
+
 // patience is how many milliseconds a turn may wait: until the next moment at which something
 // is due, -1 for ever.
 func (s *Server) patience() int {
@@ -133,6 +145,11 @@ func (s *Server) unmounted() {
 	s.waits = newWaits()
 	_ = s.session.Close()
 	s.session = nil
+	s.closeHandles()
+}
+
+// closeHandles closes what clients had open when their file system went.
+func (s *Server) closeHandles() {
 	for _, fh := range sortedKeys(s.kept.handles) {
 		if !s.kept.handles[fh].host {
 			(*host)(s).Close(fh)

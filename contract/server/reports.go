@@ -6,26 +6,35 @@ import (
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/kernel"
 	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/sys"
 )
 
-// takeReports takes what the kernel's side has to tell.
+// takeReports takes what the kernel's side has to tell. What could not be written down is tried
+// again before anything else is taken: facts are in the order in which they happened.
 func (s *Server) takeReports() error {
-	n, err := s.kernel.Next(s.reports)
-	if err != nil {
-		return err
+	late := len(s.untold) > 0
+	if !late {
+		n, err := s.kernel.Next(s.reports)
+		if err != nil {
+			return err
+		}
+		s.untold = s.reports[:n]
 	}
 	var at kernel.Position
-	for i := range s.reports[:n] {
-		r := &s.reports[i]
+	for len(s.untold) > 0 {
+		r := &s.untold[0]
 		if !s.report(r) {
-			// It could not be written down, which is told already. A fact with a position is told
-			// again to whoever reads the ring next; of the others a resync finds the outcome.
-			continue
+			s.untoldAt = sys.Monotonic() + int64(retryFirst)
+			break
 		}
 		at = max(at, r.At)
 		*r = kernel.Report{}
+		s.untold = s.untold[1:]
 	}
 	s.kernel.Keep(at)
+	if left := len(s.untold) > 0; left != late {
+		s.listen(!left)
+	}
 	return nil
 }
 
@@ -60,7 +69,7 @@ func (s *Server) happened(r *kernel.Report) error {
 		return err
 	}
 	first := s.kept.unborn[r.CT]
-	_, err = s.do(0, r.At, &table.Op{Kind: table.Happened, Now: r.Time, CT: r.CT, EV: ev, Fact: r.Fact})
+	_, err = s.do(0, r.At, &table.Op{Kind: table.Happened, Now: r.Time, CT: r.CT, EV: ev, Fact: s.shorten(r.Fact)})
 	if err == nil && r.Fact.Event == contract.Fork {
 		s.closeWindowOf(r.CT)
 		if first {

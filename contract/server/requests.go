@@ -82,6 +82,8 @@ func (s *Server) answer(r *fuse.Request, a ctfs.Answer) {
 		err = s.session.ReplyStatfs(r, &a.Statfs)
 	case ctfs.Polled:
 		err = s.session.ReplyPoll(r, a.Events)
+	case ctfs.PolledAlways:
+		err = s.session.ReplyPollAlways(r, a.Events)
 	case ctfs.Ioctl:
 		err = s.session.ReplyIoctl(r, 0, nil)
 	}

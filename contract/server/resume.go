@@ -67,6 +67,9 @@ func (s *Server) reconcile() error {
 			s.trouble("take up a login's contract", err)
 		}
 	}
+	if s.session == nil {
+		s.closeHandles()
+	}
 	known := map[contract.ID]bool{}
 	for _, id := range s.table.IDs() {
 		known[id] = true

@@ -42,9 +42,14 @@ type Server struct {
 	retries  map[contract.ID]*retry
 	readers  map[uint64]*Reader // the supervisor's, by handle
 	reports  []kernel.Report
+	untold   []kernel.Report // those of reports that could not be written down yet
+	untoldAt int64           // when that is tried again
+	lists    map[contract.ID]memberList
 	epoll    *sys.FD
 	resumed  bool
 	stopped  bool
+	closed   bool
+	ended    chan struct{}    // closed when Serve has returned
 	told     map[string]int64 // when each kind of trouble was logged last
 }
 
@@ -53,7 +58,7 @@ type Server struct {
 func Open(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, waits: newWaits(), retries: map[contract.ID]*retry{}, moved: map[contract.ID]error{}, readers: map[uint64]*Reader{},
-		reports: make([]kernel.Report, reportsPerTurn),
+		reports: make([]kernel.Report, reportsPerTurn), lists: map[contract.ID]memberList{}, ended: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
 		s.release()
@@ -171,6 +176,7 @@ func (s *Server) Mount() *sys.FD {
 // returned.
 func (s *Server) Close() error {
 	s.inbox.close(ErrStopped)
+	s.closed = true
 	s.release()
 	return nil
 }

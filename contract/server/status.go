@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/sys"
 )
 
 // status is a contract's status as the zone sees it, or the host.
@@ -22,21 +23,49 @@ func (s *Server) status(id contract.ID, onHost bool) (contract.Status, bool) {
 	return st, true
 }
 
+// memberList is a list of members that took long to make.
+type memberList struct {
+	host, zone []int32
+	until      int64
+}
+
 // members are the numbers of a contract's members, as the zone counts or the host.
 func (s *Server) members(id contract.ID, onHost bool) []int32 {
-	pids, _, err := s.kernel.Members(id, membersMax)
+	onHost = onHost || s.cfg.UIDCount == 0
+	begun := sys.Monotonic()
+	if c, ok := s.lists[id]; ok && begun < c.until {
+		if onHost {
+			return c.host
+		}
+		return c.zone
+	}
+	delete(s.lists, id)
+	host, _, err := s.kernel.Members(id, membersMax)
 	if err != nil {
 		return nil
 	}
-	if !onHost && s.cfg.UIDCount != 0 {
-		inZone := pids[:0]
-		for _, pid := range pids {
-			if c, err := s.kernel.ProcOf(pid); err == nil && c.ZPid != 0 {
-				inZone = append(inZone, c.ZPid)
-			}
-		}
-		pids = inZone
+	slices.Sort(host)
+	var zone []int32
+	if s.cfg.UIDCount != 0 {
+		zone = s.inZone(host)
 	}
-	slices.Sort(pids)
-	return pids
+	if took := sys.Monotonic() - begun; took > int64(membersTime) {
+		s.lists[id] = memberList{host: host, zone: zone, until: begun + membersUse*took}
+	}
+	if onHost {
+		return host
+	}
+	return zone
+}
+
+// inZone are the zone's numbers of processes; those that it does not see have none.
+func (s *Server) inZone(pids []int32) []int32 {
+	zone := make([]int32, 0, len(pids))
+	for _, pid := range pids {
+		if c, err := s.kernel.ProcOf(pid); err == nil && c.ZPid != 0 {
+			zone = append(zone, c.ZPid)
+		}
+	}
+	slices.Sort(zone)
+	return zone
 }

@@ -70,6 +70,7 @@ func (s *Server) remove(id contract.ID) {
 		crash("removed")
 		s.do0(&table.Op{Kind: table.Removed, CT: id})
 		delete(s.retries, id)
+		delete(s.lists, id)
 		return
 	}
 	r := s.later(id)
@@ -78,17 +79,17 @@ func (s *Server) remove(id contract.ID) {
 		s.trouble("remove a contract's directory", err)
 		return
 	}
-	if r.tries > 1 {
+	if r.tries > unseenAfter || r.tries > 1 && s.kernel.Sources()&(kernel.SourceBPF|kernel.SourceConnector) == 0 {
 		s.unseen(id)
 	}
 }
 
+// unseenAfter is how many tries, some seconds, the word of a birth may be late.
+const unseenAfter = 7
+
 // unseen is for a contract of which nobody was told to be born, and in which somebody lives
-// all the same: one of a source of events that tells no births. It has a member then.
+// all the same: the source of events tells no births, or lost this one. It has a member then.
 func (s *Server) unseen(id contract.ID) {
-	if s.kernel.Sources()&(kernel.SourceBPF|kernel.SourceConnector) != 0 {
-		return
-	}
 	pids, _, err := s.kernel.Members(id, 1)
 	if err != nil || len(pids) == 0 {
 		return
@@ -172,6 +173,9 @@ func (s *Server) onTime(now int64) {
 	}
 	s.sweepBirths(now)
 	s.retryDue(now)
+	if len(s.untold) > 0 && s.untoldAt <= now {
+		_ = s.takeReports() // of what is taken already nothing can fail
+	}
 }
 
 // nextDue is the moment at which something is due.
@@ -179,6 +183,9 @@ func (s *Server) nextDue() int64 {
 	due := int64(never)
 	if s.window != nil {
 		due = s.window.until
+	}
+	if len(s.untold) > 0 {
+		due = min(due, s.untoldAt)
 	}
 	for _, w := range s.sweeps {
 		due = min(due, w.at)
