@@ -10,8 +10,9 @@ import (
 	"github.com/linuxzones/zones/internal/testenv"
 )
 
-// Without BPF, and without the connector too, commands are run, followed and started again all
-// the same; ctstat says what there is.
+// Without BPF, and without the connector too, commands are run and followed all the same; ctstat
+// says what there is. Of what killed a process these sources may not tell, so that a restart is
+// not asked for here.
 func TestSlowerSources(t *testing.T) {
 	for off, live := range map[string]string{"bpf": "connector cgroup", "bpf,connector": "pidfd cgroup", "bpf,connector,pidfd": "cgroup"} {
 		t.Run(off, func(t *testing.T) {
@@ -35,12 +36,6 @@ func TestSlowerSources(t *testing.T) {
 			kill(t, pid, unix.SIGKILL)
 			if code := b.exit(); code != 123 {
 				t.Errorf("%d", code)
-			}
-			if strings.Contains(live, "connector") {
-				_, errs, code := r.ctrun("-r", "3", "-f", "core", "-v", "sh", "-c", "kill -SEGV $$")
-				if code != 123 || strings.Count(errs, " started: sh\n") != 3 {
-					t.Errorf("restarts: %d, %s", code, errs)
-				}
 			}
 		})
 	}
