@@ -70,6 +70,9 @@ func main() {
 
 func send(reply helper.Reply, fds []*sys.FD) error {
 	p, err := json.Marshal(reply)
+	if err == nil && len(p) > helper.ReplyBytesMax {
+		err = fmt.Errorf("longer than %d bytes", helper.ReplyBytesMax)
+	}
 	if err != nil {
 		return err
 	}

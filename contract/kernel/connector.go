@@ -45,6 +45,8 @@ type member struct {
 	// leader: the first thread has ended, others have not.
 	leader bool
 	code   uint32
+	// named: it was told as born because its maker named it, before its birth was read.
+	named bool
 }
 
 // connector is the zone's listener.
@@ -188,6 +190,12 @@ func parseConnector(b []byte) (m connMessage, ok bool) {
 func (c *connector) close() { c.fd.Close() }
 
 // remember knows a member from here on; false when there is no place.
+// has says whether a process is remembered as a contract's.
+func (c *connector) has(id contract.ID, p table.Proc) bool {
+	m := c.members[p.Pid]
+	return m != nil && m.ct == id && p.Start != 0 && m.proc.Start == p.Start
+}
+
 func (c *connector) remember(pid int32, m *member) bool {
 	if old := c.members[pid]; old != nil {
 		c.forgetMember(pid)
@@ -287,12 +295,19 @@ func (z *Zone) placeAll() {
 // again, unless that is final.
 func (z *Zone) placed(b birth, final bool) bool {
 	c, ppid, pid, now := z.connector, b.ppid, b.pid, b.at
+	if m := c.members[pid]; m != nil && m.named {
+		m.named = false
+		return true
+	}
 	id, proc, sure := z.contractAtBirth(ppid, pid)
 	if !sure && !final {
 		return false
 	}
 	p := z.tree.places[id]
 	if p == nil {
+		return true
+	}
+	if c.has(id, proc) { // a gate, that was born elsewhere and is moved in by now
 		return true
 	}
 	p.watch.populated = true

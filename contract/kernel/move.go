@@ -46,6 +46,9 @@ func (z *Zone) moved(r Report) {
 	if r.Err != nil || p == nil || z.connector == nil {
 		return
 	}
+	if z.connector.has(r.CT, r.Proc) { // its birth was read late, and is told as one in the contract
+		return
+	}
 	z.connector.remember(r.Proc.Pid, &member{ct: r.CT, proc: r.Proc})
 	p.watch.populated, p.watch.last = true, r.Proc
 	z.happened(p, table.Fact{Event: contract.Fork, Member: r.Proc}, time.Now().UnixNano())

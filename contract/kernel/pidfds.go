@@ -156,6 +156,20 @@ func (p *pidfds) sweep() (gone []table.Proc) {
 	return gone
 }
 
+// named tells of a first member whose birth the connector has not told yet. When that is read
+// the process may be gone, and nothing but its maker's word says where it was born; and where
+// those were whom it bore.
+func (z *Zone) named(p *place, first table.Proc) {
+	if z.connector == nil || z.connector.has(p.CT, first) {
+		return
+	}
+	if !z.connector.remember(first.Pid, &member{ct: p.CT, proc: first, named: true}) {
+		return // its birth is told as lost
+	}
+	p.watch.last = first
+	z.happened(p, table.Fact{Event: contract.Fork, Member: first}, time.Now().UnixNano())
+}
+
 // Born names the first member, whose exit status is told by its pidfd where there is nothing
 // better.
 func (z *Zone) Born(id contract.ID, first table.Proc) error {
@@ -166,6 +180,7 @@ func (z *Zone) Born(id contract.ID, first table.Proc) error {
 	p.watch.populated = true
 	if z.Sources()&(SourceBPF|SourceConnector) != 0 {
 		z.known(p, first)
+		z.named(p, first)
 		z.look(p, false)
 		return nil
 	}

@@ -207,6 +207,7 @@ func (h *host) Born(r *fuse.Request, fh uint64, pid int32) (unix.Errno, bool) {
 	}
 	res := h.Do(&table.Op{Kind: table.Born, FH: fh, Proc: who.Proc, Cred: who.Cred, ProcCT: who.CT})
 	if res.Errno == 0 {
+		s.tellDeaf(b.ct)
 		if err := s.kernel.Born(b.ct, p); err != nil {
 			s.trouble("watch a first member", err)
 		}

@@ -48,10 +48,10 @@ const (
 	journalRoot  = journalBytes * 3 / 4 // root's too, and births and ends are told as lost
 	journalFacts = journalBytes * 7 / 8 // whatever happens is told as lost, but for emptiness
 
-	// membersTime is how long it may take to list a contract's members before the list is used
-	// for more than one status, and membersUse for how many times as long: whoever asks for the
-	// status of a crowd again and again has a tenth of the loop's time.
-	membersTime = time.Millisecond
+	// membersMany is how many members a contract has whose list is used for more than one
+	// status, for membersUse times as long as it took to make: whoever asks for the status of a
+	// crowd again and again has a tenth of the loop's time.
+	membersMany = 256
 	membersUse  = 10
 
 	// membersMax is the most members that a status lists.

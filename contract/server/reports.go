@@ -68,8 +68,14 @@ func (s *Server) happened(r *kernel.Report) error {
 	if err != nil {
 		return err
 	}
+	if r.Fact.Event == contract.Empty {
+		delete(s.lists, r.CT)
+	}
 	first := s.kept.unborn[r.CT]
 	_, err = s.do(0, r.At, &table.Op{Kind: table.Happened, Now: r.Time, CT: r.CT, EV: ev, Fact: s.shorten(r.Fact)})
+	if err == nil && r.Fact.Event != contract.Empty && r.Fact.Event != contract.Lost {
+		s.tellDeaf(r.CT)
+	}
 	if err == nil && r.Fact.Event == contract.Fork {
 		s.closeWindowOf(r.CT)
 		if first {

@@ -79,6 +79,9 @@ func (s *Server) reconcile() error {
 	}
 	for _, b := range s.kept.births {
 		known[b.ct] = true
+		// What became of it while nobody listened is not known, and can not be told before the
+		// contract is somebody's.
+		s.deaf[b.ct] = !b.forked && s.kernel.Sources()&kernel.SourceBPF == 0
 	}
 	s.work() // the first Work has all that is not confirmed
 	for id := range known {
@@ -94,6 +97,21 @@ func (s *Server) reconcile() error {
 		s.trouble("compare contracts with the kernel", err)
 	}
 	return nil
+}
+
+// tellDeaf tells of a contract that was somebody's only after a restart that its source of
+// events heard nothing meanwhile.
+func (s *Server) tellDeaf(id contract.ID) {
+	if !s.deaf[id] {
+		return
+	}
+	delete(s.deaf, id)
+	ev, err := s.takeEV(s.ids)
+	if err != nil {
+		s.trouble("take an event's number", err)
+		return
+	}
+	s.do0(&table.Op{Kind: table.Happened, CT: id, EV: ev, Fact: table.Fact{Event: contract.Lost}})
 }
 
 // populated are the contracts that have members as far as is known. One that was made for a

@@ -17,7 +17,8 @@ func (s *Server) status(id contract.ID, onHost bool) (contract.Status, bool) {
 		st.Holder = int64(owner.Pid)
 	}
 	st.Sources = s.kernel.Sources().String()
-	if st.State != contract.Dead {
+	// The kernel lists the last member for a moment after its end was told.
+	if st.State != contract.Dead && !s.table.Vacant(id) {
 		st.Members = s.members(id, onHost)
 	}
 	return st, true
@@ -49,7 +50,7 @@ func (s *Server) members(id contract.ID, onHost bool) []int32 {
 	if s.cfg.UIDCount != 0 {
 		zone = s.inZone(host)
 	}
-	if took := sys.Monotonic() - begun; took > int64(membersTime) {
+	if took := sys.Monotonic() - begun; len(host) >= membersMany {
 		s.lists[id] = memberList{host: host, zone: zone, until: begun + membersUse*took}
 	}
 	if onHost {

@@ -71,6 +71,7 @@ func (s *Server) remove(id contract.ID) {
 		s.do0(&table.Op{Kind: table.Removed, CT: id})
 		delete(s.retries, id)
 		delete(s.lists, id)
+		delete(s.deaf, id)
 		return
 	}
 	r := s.later(id)

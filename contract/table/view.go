@@ -92,6 +92,12 @@ func (t *Table) Look(id contract.ID) (author Cred, born, lastEvent int64, ok boo
 	return c.author, c.born, c.event, true
 }
 
+// Vacant says that a contract's last member has left, as far as was told.
+func (t *Table) Vacant(id contract.ID) bool {
+	c := t.contracts[id]
+	return c == nil || c.empty
+}
+
 // Len is how many contracts there are, those that can not be seen among them.
 func (t *Table) Len() int { return len(t.contracts) }
 

@@ -99,8 +99,11 @@ func TestModel(t *testing.T) {
 		must(t, l.Checkpoint(state))
 		records = nil
 	}
-	full := 0
-	for i := range 20_000 {
+	full, operations := 0, 20_000
+	if testing.Short() {
+		operations = 4000
+	}
+	for i := range operations {
 		p := randomBytes(random, sizes[random.IntN(len(sizes))])
 		switch err := l.Append(p); {
 		case err == ErrFull:

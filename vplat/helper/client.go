@@ -99,7 +99,7 @@ func converse(conn *sys.FD, r *Request, attached []int) (*Reply, []*sys.FD, erro
 	if err := sys.Send(conn.Int(), p, attached...); err != nil {
 		return nil, nil, err
 	}
-	buf := make([]byte, MessageBytesMax)
+	buf := make([]byte, ReplyBytesMax)
 	n, fds, err := sys.Recv(conn.Int(), buf)
 	if err != nil {
 		return nil, nil, err

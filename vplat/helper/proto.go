@@ -3,8 +3,11 @@ package helper
 // SocketFD is the number of zrun's descriptor for the conversation.
 const SocketFD = 3
 
-// MessageBytesMax bounds one message either way; a request holds at most a command line.
-const MessageBytesMax = 256 << 10
+// Bounds of messages: a request holds at most a command line, an answer some lines for a person.
+const (
+	MessageBytesMax = 256 << 10
+	ReplyBytesMax   = 64 << 10
+)
 
 // Op is what zrun is asked to do.
 type Op string

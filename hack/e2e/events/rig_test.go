@@ -60,6 +60,7 @@ func newWorld(t *testing.T, commands ...string) *world {
 	w.logs = root + logsPath
 	must(t, os.Mkdir(w.logs, 0o777))
 	must(t, os.Chmod(w.logs, 0o777))
+	w.keepLogs()
 	if out, errs, exit := z.Zoneadm("-z", w.zone, "boot"); exit != 0 || out+errs != "" {
 		t.Fatalf("boot: exit %d %s%s", exit, out, errs)
 	}
@@ -78,6 +79,17 @@ func (w *world) wantSources() {
 	a.end()
 }
 
+// keepLogs has the logs of a failed test stay, as testenv does for the rest of its instance.
+func (w *world) keepLogs() {
+	w.t.Cleanup(func() {
+		if w.t.Failed() && os.Getenv("ZONES_KEEP") == "1" {
+			to := "/var/tmp/zones-kept-logs-" + filepath.Base(w.Root)
+			out, err := exec.Command("cp", "-a", w.logs, to).CombinedOutput()
+			w.t.Logf("kept: %s %v %s", to, err, out)
+		}
+	})
+}
+
 // global is the host's name among zones.
 const global = "global"
 
@@ -88,6 +100,7 @@ func newHost(t *testing.T) *world {
 	logs := filepath.Join(z.Root, "logs")
 	must(t, os.Mkdir(logs, 0o777))
 	w := &world{Zones: z, t: t, zone: global, logsAt: logs, logs: logs}
+	w.keepLogs()
 	w.ctfs = z.ServeContracts()
 	w.wantSources()
 	return w
@@ -274,6 +287,16 @@ func (a *actor) end() {
 		}
 		<-done
 	})
+}
+
+// lives fails the test when the actor has ended, or says what was not asked for.
+func (a *actor) lives() {
+	a.t.Helper()
+	select {
+	case line, ok := <-a.lines:
+		a.t.Fatalf("%s has ended (%v), or says %q; %s", a.name, !ok, line, a.errs.String())
+	default:
+	}
 }
 
 func (a *actor) kill() {

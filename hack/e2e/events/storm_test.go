@@ -139,6 +139,9 @@ func (g *gale) blast(n int) {
 	for _, a := range g.hands {
 		a.answer("forked")
 	}
+	for _, a := range append([]*actor{g.mother}, g.others...) {
+		a.lives()
+	}
 }
 
 // endMother ends the mother and says what it did.
