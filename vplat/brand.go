@@ -1,10 +1,6 @@
 package vplat
 
-import (
-	"strconv"
-
-	"github.com/linuxzones/zones/configs"
-)
+import "github.com/linuxzones/zones/configs"
 
 // brandOf finds the brand and makes sure that it has a program to boot.
 func brandOf(name string) (configs.Brand, error) {
@@ -18,14 +14,16 @@ func brandOf(name string) (configs.Brand, error) {
 	return b, nil
 }
 
-// cgroupAdmin is beside the contracts: see Cgroup.
-const cgroupAdmin = "admin"
+// Directories of the first contract of a zone: see Cgroup.
+const (
+	cgroupInit  = "ct/1/d"
+	cgroupAdmin = "admin"
+)
 
-func cgroupOf(b configs.Brand, contract uint32) Cgroup {
-	init := "ct/" + strconv.FormatUint(uint64(contract), 10) + "/d"
-	c := Cgroup{Root: ".", Init: init, Admin: cgroupAdmin, Delegated: []string{init}}
+func cgroupOf(b configs.Brand) Cgroup {
+	c := Cgroup{Root: ".", Init: cgroupInit, Admin: cgroupAdmin, Delegated: []string{cgroupInit}}
 	if !b.SMF {
-		c.Root = init
+		c.Root = cgroupInit
 	}
 	return c
 }

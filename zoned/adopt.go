@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/linuxzones/zones/configs"
-	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/internal/cgroup2"
 	"github.com/linuxzones/zones/internal/keeper"
 	"github.com/linuxzones/zones/internal/sys"
@@ -81,8 +80,6 @@ func incarnationOf(steps []liveStep) *incarnation {
 			inc.idBase = d.IDBase
 		case "cgroup":
 			inc.cgroup = d.Cgroup
-		case stepContracts:
-			inc.contract = contract.ID(d.Contract)
 		case "platform":
 			inc.initPid, inc.initStart = d.InitPid, d.InitStart
 		}

@@ -45,7 +45,7 @@ func fatal(format string, args ...any) error {
 func Run(lay layout.Layout, name, libexec string, log *logrus.Entry) error {
 	z := &Zone{
 		name: name, lay: lay, log: log, libexec: libexec, store: configs.Open(lay),
-		slots: &slots{m: map[string]*sys.FD{}}, inbox: make(chan event, inboxMax), strays: make(chan struct{}), dead: make(chan keeper.Death, keeper.DeathsMax),
+		slots: &slots{m: map[string]*sys.FD{}}, inbox: make(chan event, inboxMax), dead: make(chan keeper.Death, keeper.DeathsMax),
 		requests: map[string]*request{}, logins: map[string]*login{}, state: configs.Installed,
 	}
 	z.audit = newAudit(lay, name, func(err error) { log.WithError(err).Error("audit") })
@@ -103,9 +103,6 @@ func (z *Zone) check() error {
 	return nil
 }
 
-// supLeaf is the cgroup of keeper and supervisor below the zone's.
-const supLeaf = "sup"
-
 // place finds where this zone's cgroups go and moves keeper and supervisor into a leaf beside
 // them. With systemd the keeper's own scope is delegated to us; elsewhere we have a tree of
 // our own.
@@ -118,7 +115,8 @@ func (z *Zone) place() error {
 	if err != nil {
 		return err
 	}
-	if filepath.Base(own) == supLeaf {
+	const leaf = "sup"
+	if filepath.Base(own) == leaf {
 		z.base = filepath.Dir(own)
 		return cgroup2.EnableAll(z.cgroupDir(z.base))
 	}
@@ -126,7 +124,7 @@ func (z *Zone) place() error {
 	if filepath.Ext(own) == ".scope" && filepath.Base(filepath.Dir(own)) == "zones.slice" {
 		z.base = own
 	}
-	dir := z.cgroupDir(filepath.Join(z.base, supLeaf))
+	dir := z.cgroupDir(filepath.Join(z.base, leaf))
 	if err := makeCgroup(dir); err != nil {
 		return err
 	}
@@ -168,9 +166,6 @@ func (z *Zone) live() error {
 		stop()
 		return fatal("%v", err)
 	}
-	z.resumeContracts()
-	z.resumeMnttab()
-	z.abandonStrays()
 	// The keeper is listened to from here on: the console waits for its answers.
 	z.start(z.listen)
 	defer z.group.Wait()
@@ -193,8 +188,6 @@ func (z *Zone) live() error {
 	z.detach()
 	z.log.WithField("generation", held.Generation).Info("serving")
 	z.loop()
-	z.closeContracts()
-	z.closeMnttab()
 	if z.orphaned {
 		z.leaveCgroup()
 	}

@@ -109,6 +109,4 @@ var callers = map[api.Verb]access{
 	api.VerbLogin:            hostRoot,
 	api.VerbWait:             hostRoot,
 	api.VerbSignal:           hostRoot,
-	api.VerbContracts:        hostRoot,
-	api.VerbContractEvents:   hostRoot,
 }
