@@ -22,7 +22,7 @@ TAGS    := seccomp,netgo,osusergo
 STATIC  := -linkmode external -extldflags -static
 
 ADMIN  := zoneadm zonecfg zlogin
-DAEMON := zoned zsched
+DAEMON := zoned contractd zsched
 # RACE=1 builds the programs whose goroutines matter with the race detector.
 ifeq ($(RACE),1)
 HOSTBUILD := CGO_ENABLED=1 $(GOBUILD) -race -tags $(TAGS) -ldflags '$(STATIC)'
@@ -30,12 +30,14 @@ else
 HOSTBUILD := CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)'
 endif
 
-.PHONY: build install deps deps-build check test test-short test-vm bench demo demo-clean fuzz clean
+.PHONY: build install deps deps-build bpf check test test-short test-vm bench demo demo-clean fuzz clean
 
 build:
 	@mkdir -p $(BIN)/inzone/bin
-	@$(HOSTBUILD) -o $(BIN)/ $(addprefix ./cmd/,$(ADMIN) zoned)
+	@$(HOSTBUILD) -o $(BIN)/ $(addprefix ./cmd/,$(ADMIN) zoned contractd)
 	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/ ./cmd/zsched
+	@$(HOSTBUILD) -o $(BIN)/ctrun ./cmd/ct
+	@ln -sfn ctrun $(BIN)/ctstat && ln -sfn ctrun $(BIN)/ctwatch
 	@CGO_ENABLED=1 $(GOBUILD) -tags $(TAGS) -ldflags '$(STRIP) $(STATIC)' -o $(BIN)/ ./cmd/zrun
 	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/bin/ ./cmd/init
 	@./hack/inzone-tree.sh $(BIN)/inzone
@@ -43,7 +45,9 @@ build:
 # The inzone tree is copied as it stands: its links are relative or lead to /lib/svc/bin,
 # where the zone finds it.
 install: build
-	@install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/zones
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/zones
+	@install -m 0755 $(BIN)/ctrun $(DESTDIR)$(PREFIX)/bin/
+	@ln -sfn ctrun $(DESTDIR)$(PREFIX)/bin/ctstat && ln -sfn ctrun $(DESTDIR)$(PREFIX)/bin/ctwatch
 	@install -m 0755 $(addprefix $(BIN)/,$(ADMIN)) $(DESTDIR)$(PREFIX)/sbin/
 	@install -m 0755 $(addprefix $(BIN)/,$(DAEMON) zrun) $(DESTDIR)$(PREFIX)/libexec/zones/
 	@rm -rf $(DESTDIR)$(PREFIX)/libexec/zones/inzone
@@ -57,6 +61,15 @@ deps:
 
 deps-build:
 	@./hack/deps.sh build
+
+# The collector's BPF object is kept with its source, so that a build needs no compiler for it.
+# Another version of the compiler makes another object: a test compares with this one's.
+BPF   := contract/collector/load/bpf
+CLANG := clang-14
+bpf:
+	@cd $(BPF) && $(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror \
+		-ffile-prefix-map=$(abspath $(BPF))=. -c collector.c -o $(or $(OUT),collector.o)
+	@$(subst clang,llvm-strip,$(CLANG)) -g $(or $(OUT),$(BPF)/collector.o)
 
 # What needs no running. The formatting and the house rules are tests of hack/lint.
 check: deps

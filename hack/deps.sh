@@ -8,7 +8,7 @@ set -euo pipefail
 
 build_packages=(gcc libc6-dev make pkg-config libseccomp-dev)
 test_packages=("${build_packages[@]}" busybox-static debootstrap e2fsprogs qemu-system-x86 zstd xz-utils
-	util-linux iproute2 kmod git)
+	util-linux iproute2 kmod git clang-14 llvm-14)
 
 case "${1:-test}" in
 build) wanted=("${build_packages[@]}") ;;

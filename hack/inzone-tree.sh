@@ -19,6 +19,9 @@ names=(
 	shutdown:usr/sbin
 	telinit:usr/sbin
 	zonename:usr/bin
+	ctrun:usr/bin
+	ctstat:usr/bin
+	ctwatch:usr/bin
 )
 
 # link TARGET PATH: only when it is not so already, so that a second build changes nothing.

@@ -21,10 +21,20 @@ const (
 	// AttrShutdownTimeout is how many seconds a graceful shutdown may take; the supervisor
 	// reads it, here it is only checked.
 	AttrShutdownTimeout = "shutdown-timeout"
+	// AttrMaxContracts is how many process contracts the zone may have at once, the original's
+	// project.max-contracts; the supervisor reads it, here it is only checked.
+	AttrMaxContracts = "max-contracts"
 )
 
-// ShutdownTimeoutMax is the most seconds of AttrShutdownTimeout: a day.
-const ShutdownTimeoutMax = 24 * 60 * 60
+// Bounds of attributes that are numbers.
+const (
+	// ShutdownTimeoutMax is the most seconds of AttrShutdownTimeout: a day.
+	ShutdownTimeoutMax = 24 * 60 * 60
+	// ContractsMin leaves a zone its init, its restarter and a login; ContractsMax is what the
+	// original allows at most.
+	ContractsMin = 8
+	ContractsMax = contractMax
+)
 
 // Values of the attributes; the first of each is the default.
 const (
@@ -64,6 +74,11 @@ func readAttributes(z *configs.Zone, b configs.Brand) (attributes, error) {
 		case AttrShutdownTimeout:
 			if n, err := strconv.ParseUint(attr.Value, 10, 32); err != nil || n < 1 || n > ShutdownTimeoutMax {
 				return a, refuse(what, "%s is not a number of seconds from 1 to %d", quote(attr.Value), ShutdownTimeoutMax)
+			}
+			continue
+		case AttrMaxContracts:
+			if n, err := strconv.ParseUint(attr.Value, 10, 32); err != nil || n < ContractsMin || n > ContractsMax {
+				return a, refuse(what, "%s is not a number of contracts from %d to %d", quote(attr.Value), ContractsMin, ContractsMax)
 			}
 			continue
 		default:

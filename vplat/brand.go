@@ -1,6 +1,10 @@
 package vplat
 
-import "github.com/linuxzones/zones/configs"
+import (
+	"strconv"
+
+	"github.com/linuxzones/zones/configs"
+)
 
 // brandOf finds the brand and makes sure that it has a program to boot.
 func brandOf(name string) (configs.Brand, error) {
@@ -14,16 +18,14 @@ func brandOf(name string) (configs.Brand, error) {
 	return b, nil
 }
 
-// Directories of the first contract of a zone: see Cgroup.
-const (
-	cgroupInit  = "ct/1/d"
-	cgroupAdmin = "admin"
-)
+// cgroupAdmin is beside the contracts: see Cgroup.
+const cgroupAdmin = "admin"
 
-func cgroupOf(b configs.Brand) Cgroup {
-	c := Cgroup{Root: ".", Init: cgroupInit, Admin: cgroupAdmin, Delegated: []string{cgroupInit}}
+func cgroupOf(b configs.Brand, contract uint32) Cgroup {
+	init := "ct/" + strconv.FormatUint(uint64(contract), 10) + "/d"
+	c := Cgroup{Root: ".", Init: init, Admin: cgroupAdmin, Delegated: []string{init}}
 	if !b.SMF {
-		c.Root = cgroupInit
+		c.Root = init
 	}
 	return c
 }

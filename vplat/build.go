@@ -16,8 +16,10 @@ const (
 	zoneRoot    = "root"
 	usrUpper    = "usr-upper" // holds upper and work
 	usrLocal    = "usr-local"
-	mnttabFile  = "mnttab"
 	svcBin      = "/lib/svc/bin"
+
+	contractRoot = "/system/contract"
+	mnttab       = "/etc/mnttab"
 )
 
 // idBaseMin keeps a zone's range away from the ids of the host's own users: a range below
@@ -26,6 +28,9 @@ const idBaseMin = IDCount
 
 // idBaseMax leaves the last range free: it holds (uid_t)-1, which means "no id".
 const idBaseMax = 1<<32 - 2*IDCount
+
+// contractMax is INT_MAX, the greatest number of a contract in the original.
+const contractMax = 1<<31 - 1
 
 func idRangeOK(base uint32) bool {
 	return base >= idBaseMin && base <= idBaseMax && base%IDCount == 0
@@ -60,6 +65,7 @@ func Build(z *configs.Zone, f Facts, r Run) (*Plan, error) {
 	}
 	p.out.Spec = p.spec()
 	p.rootSteps()
+	p.served()
 	p.platformMounts()
 	if err := p.filesystems(); err != nil {
 		return nil, err
@@ -67,7 +73,7 @@ func Build(z *configs.Zone, f Facts, r Run) (*Plan, error) {
 	sortMounts(p.out.Spec.Mounts)
 	p.out.Init = p.init()
 	p.out.Login = p.login()
-	p.out.Cgroup = cgroupOf(p.b)
+	p.out.Cgroup = cgroupOf(p.b, p.r.Contract)
 	p.out.Deferred = deferred(z)
 	p.out.Spec.Linux.Seccomp = seccompProfile(p.m, p.caps)
 	return p.out, nil
@@ -93,6 +99,9 @@ func (p *plan) check() (err error) {
 	}
 	if !idRangeOK(p.r.IDBase) {
 		return refuse("id range", "base %d is not a multiple of %d from %d to %d", p.r.IDBase, IDCount, idBaseMin, idBaseMax)
+	}
+	if p.r.Contract == 0 || p.r.Contract > contractMax {
+		return refuse("contract", "%d is no number of a contract, which are 1 to %d", p.r.Contract, contractMax)
 	}
 	if p.b, err = brandOf(p.z.Brand); err != nil {
 		return err

@@ -37,7 +37,7 @@ func oldDebian() Facts {
 	return f
 }
 
-func someRun() Run { return Run{StateDir: "/run/zones/state/web", IDBase: 10 * IDCount} }
+func someRun() Run { return Run{StateDir: "/run/zones/state/web", IDBase: 10 * IDCount, Contract: 1} }
 
 func zone(brand string, edits ...func(*configs.Zone)) *configs.Zone {
 	z := configs.New("web")

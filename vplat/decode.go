@@ -126,6 +126,8 @@ func (s RootStep) validate() error {
 		if len(s.Lower) == 0 || s.Source != "" {
 			return fmt.Errorf("%s has layers and no source", s.Op)
 		}
+	case OpServed:
+		return s.validateServed()
 	default:
 		return fmt.Errorf("unknown operation %.80q", s.Op)
 	}
@@ -139,6 +141,19 @@ func (s RootStep) validate() error {
 		if err := checkHostPath(src); err != nil {
 			return fmt.Errorf("path %.80q %w", src, err)
 		}
+	}
+	return nil
+}
+
+func (s RootStep) validateServed() error {
+	if s.FSType != FSContract && s.FSType != FSMnttab {
+		return fmt.Errorf("%s with type %.80q", s.Op, s.FSType)
+	}
+	if !below(s.Target, RootDir) || s.Target == RootDir {
+		return fmt.Errorf("target %.80q of a served file system is not below %s", s.Target, RootDir)
+	}
+	if s.Source != "" || len(s.Lower) > 0 || s.Upper != "" || s.Raw != "" || s.ReadOnly || len(s.Options) > 0 {
+		return fmt.Errorf("%s of type %s comes as it is, without source, layers and options", s.Op, s.FSType)
 	}
 	return nil
 }

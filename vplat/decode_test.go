@@ -57,6 +57,14 @@ func TestSpoiledPlans(t *testing.T) {
 		{"layer relative", func(p *Plan) { p.Root[1].Lower[0] = "usr" }, "absolute"},
 		{"upper relative", func(p *Plan) { p.Root[1].Upper = "x" }, "absolute"},
 		{"clone with a type", func(p *Plan) { p.Root[0].FSType = "ext4" }, "type"},
+		{"served of another type", func(p *Plan) {
+			p.Root[len(p.Root)-1] = RootStep{Op: OpServed, FSType: "proc", Target: "root/system/contract"}
+		}, "type"},
+		{"served on the root", func(p *Plan) { p.Root[len(p.Root)-1] = RootStep{Op: OpServed, FSType: FSContract, Target: "root"} }, "not below"},
+		{"served on a stage", func(p *Plan) { p.Root[len(p.Root)-1] = RootStep{Op: OpServed, FSType: FSContract, Target: "stage/x"} }, "not below"},
+		{"served from a source", func(p *Plan) {
+			p.Root[len(p.Root)-1] = RootStep{Op: OpServed, FSType: FSContract, Target: "root/x", Source: "/x"}
+		}, "as it is"},
 		{"no spec", func(p *Plan) { p.Spec = nil }, "spec"},
 		{"no process", func(p *Plan) { p.Spec.Process = nil }, "process"},
 		{"no arguments", func(p *Plan) { p.Spec.Process.Args = nil }, "arguments"},

@@ -112,7 +112,7 @@ func (p *plan) blockFS(what, stage string, kind fsKind, fs configs.FS, o fsOptio
 var reserved = []string{"/proc", "/sys", "/dev", svcBin}
 
 // reservedOurs are those of the brands that run our init.
-var reservedOurs = []string{"/etc/mnttab", "/etc/svc/volatile", "/system/contract"}
+var reservedOurs = []string{mnttab, "/etc/svc/volatile", contractRoot}
 
 func (p *plan) checkTarget(what, dir string) error {
 	if err := checkHostPath(dir); err != nil {
@@ -128,6 +128,13 @@ func (p *plan) checkTarget(what, dir string) error {
 	for _, r := range closed {
 		if below(dir, r) {
 			return refuse(what, "%s belongs to the platform; choose a dir outside of %s", r, strings.Join(closed, ", "))
+		}
+	}
+	if p.b.SMF {
+		for _, r := range []string{mnttab, contractRoot} {
+			if below(r, dir) {
+				return refuse(what, "it would hide %s, which belongs to the platform; mount on a directory below %s", r, dir)
+			}
 		}
 	}
 	if p.b.HostSoftware && (dir == "/usr" || slices.Contains(usrLinks, dir[1:])) {

@@ -68,9 +68,6 @@ func (p *plan) platformMounts() {
 		return
 	}
 	p.mount(tmpfs("/etc/svc/volatile", "nosuid", "noexec", "nodev", "mode=755", volatileSize, volatileInod), platform)
-	// Not shifted: the file stays the host's, so that not even a zone that makes the mount
-	// writable again can write it.
-	p.mount(bind(path.Join(p.r.StateDir, mnttabFile), "/etc/mnttab", "ro", "nosuid", "nodev", "noexec"), platform)
 }
 
 // sysfs shows the zone's network devices, so only the owner of a network stack may mount

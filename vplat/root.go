@@ -22,6 +22,18 @@ func (p *plan) rootSteps() {
 	p.mount(bind(source, svcBin, "ro", "nosuid", "nodev"), "the zone's programs")
 }
 
+// served are the file systems that the supervisor serves, over the zone's own tree. What the
+// configuration mounts comes over them, and is kept from hiding them (checkTarget).
+func (p *plan) served() {
+	if !p.b.SMF {
+		return
+	}
+	for _, fs := range []struct{ fstype, dir string }{{FSContract, contractRoot}, {FSMnttab, mnttab}} {
+		p.step(RootStep{Op: OpServed, FSType: fs.fstype, Target: path.Join(RootDir, fs.dir)})
+		p.targets[fs.dir] = "the platform"
+	}
+}
+
 func (p *plan) step(s RootStep) { p.out.Root = append(p.out.Root, s) }
 
 // hostUsr puts the host's software under a sparse zone.

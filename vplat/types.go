@@ -32,10 +32,12 @@ type Facts struct {
 
 // Run is what differs between two incarnations of one configuration.
 type Run struct {
-	// StateDir is the zone's run-time directory: the rendered mnttab lies there.
+	// StateDir is the zone's run-time directory, which no zone may see.
 	StateDir string `json:"state_dir"`
 	// IDBase is the first host uid and gid of the zone's range.
 	IDBase uint32 `json:"id_base"`
+	// Contract is the process contract in which the zone's init is born.
+	Contract uint32 `json:"contract"`
 }
 
 // Plan says how one incarnation of a zone is built.
@@ -114,6 +116,19 @@ const (
 	// OpMount mounts the file system Source of FSType, a block device's or sysfs, with
 	// Options on Target, after checking it with fsck when Raw is set.
 	OpMount RootOp = "mount"
+	// OpServed puts a file system that the supervisor serves, of FSType FSContract or
+	// FSMnttab, on Target, which is made in the zone's own root where it is missing. The mount
+	// comes from the supervisor, detached. Nothing is asked of its server meanwhile.
+	//
+	// It is a root step, and no mount of the Spec, because the zone's root must not be able to
+	// take it away: see Root in Plan.
+	OpServed RootOp = "served"
+)
+
+// File systems that the supervisor serves, by the original's names.
+const (
+	FSContract = "ctfs"  // /system/contract
+	FSMnttab   = "mntfs" // /etc/mnttab: its root is a regular file
 )
 
 // RootStep is one step of putting the root together. Target is relative to the scratch

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/internal/cgroup2"
 	"github.com/linuxzones/zones/internal/keeper"
 	"github.com/linuxzones/zones/internal/sys"
@@ -80,6 +81,8 @@ func incarnationOf(steps []liveStep) *incarnation {
 			inc.idBase = d.IDBase
 		case "cgroup":
 			inc.cgroup = d.Cgroup
+		case stepContracts:
+			inc.contract = contract.ID(d.Contract)
 		case "platform":
 			inc.initPid, inc.initStart = d.InitPid, d.InitStart
 		}

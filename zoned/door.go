@@ -112,6 +112,10 @@ func (z *Zone) serve(f *os.File) {
 	r := newRequest(*req, peer)
 	r.stdio = fds
 	z.audit.began(r)
+	if _, ok := looks[r.Verb]; ok {
+		z.look(f, raw, r)
+		return
+	}
 	follow := make(chan *request, 1)
 	if !z.post(evRequest{r, follow}) {
 		r.release()

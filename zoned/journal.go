@@ -98,6 +98,8 @@ type stepData struct {
 	ZoneID    int      `json:"zone_id,omitempty"`
 	IDBase    uint32   `json:"id_base,omitempty"`
 	Cgroup    string   `json:"cgroup,omitempty"`
+	CgroupID  uint64   `json:"cgroup_id,omitempty"`
+	Contract  uint32   `json:"contract,omitempty"`
 	InitPid   int      `json:"init_pid,omitempty"`
 	InitStart uint64   `json:"init_start,omitempty"`
 	InitPath  string   `json:"init_path,omitempty"`

@@ -136,6 +136,11 @@ func (z *Zone) startLogin(l *login, q *helper.Request) (s started, err error) {
 		return s, err
 	}
 	z.journal.crashpoint("login marked")
+	<-z.strays // or it could be taken for a predecessor's
+	ct := z.newContract(l.dir)
+	// It is nobody's once it has begun, and goes with its last process.
+	defer func() { z.abandon(ct) }()
+	z.journal.crashpoint("login has a contract")
 	var stdio []int
 	for _, f := range l.r.stdio {
 		stdio = append(stdio, f.Int())
@@ -173,7 +178,7 @@ const undoLimit = 5 * time.Second
 func undoLogin(dir string) {
 	ctx, cancel := context.WithTimeout(context.Background(), undoLimit)
 	defer cancel()
-	_ = killAll(ctx, dir)
+	_ = killAll(ctx, dir, nil)
 	_ = cgroup2.Remove(dir)
 }
 

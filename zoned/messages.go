@@ -40,6 +40,9 @@ const (
 	keyInterrupted      = "interrupted"
 	keyWarning          = "warning"
 	keyZoneState        = "zone.state"
+	keyContractsNone    = "contracts.none"
+	keyContractsBusy    = "contracts.busy"
+	keyContractsFailed  = "contracts.failed"
 )
 
 // english are the texts. The words of the original are kept to the letter where it has them.
@@ -75,6 +78,9 @@ var english = map[string]string{
 	keyInterrupted:      "the supervisor was interrupted %s times during %s; given up",
 	keyWarning:          "WARNING: %s",
 	keyZoneState:        "unable to determine state of zone: %s",
+	keyContractsNone:    "no contracts are served for the zone: it is not ready",
+	keyContractsBusy:    "%s callers look at contracts already",
+	keyContractsFailed:  "contracts: %s",
 }
 
 // message makes a reply of a key and its arguments.

@@ -45,7 +45,7 @@ func fatal(format string, args ...any) error {
 func Run(lay layout.Layout, name, libexec string, log *logrus.Entry) error {
 	z := &Zone{
 		name: name, lay: lay, log: log, libexec: libexec, store: configs.Open(lay),
-		slots: &slots{m: map[string]*sys.FD{}}, inbox: make(chan event, inboxMax), dead: make(chan keeper.Death, keeper.DeathsMax),
+		slots: &slots{m: map[string]*sys.FD{}}, inbox: make(chan event, inboxMax), strays: make(chan struct{}), dead: make(chan keeper.Death, keeper.DeathsMax),
 		requests: map[string]*request{}, logins: map[string]*login{}, state: configs.Installed,
 	}
 	z.audit = newAudit(lay, name, func(err error) { log.WithError(err).Error("audit") })
@@ -103,6 +103,9 @@ func (z *Zone) check() error {
 	return nil
 }
 
+// supLeaf is the cgroup of keeper and supervisor below the zone's.
+const supLeaf = "sup"
+
 // place finds where this zone's cgroups go and moves keeper and supervisor into a leaf beside
 // them. With systemd the keeper's own scope is delegated to us; elsewhere we have a tree of
 // our own.
@@ -115,8 +118,7 @@ func (z *Zone) place() error {
 	if err != nil {
 		return err
 	}
-	const leaf = "sup"
-	if filepath.Base(own) == leaf {
+	if filepath.Base(own) == supLeaf {
 		z.base = filepath.Dir(own)
 		return cgroup2.EnableAll(z.cgroupDir(z.base))
 	}
@@ -124,7 +126,7 @@ func (z *Zone) place() error {
 	if filepath.Ext(own) == ".scope" && filepath.Base(filepath.Dir(own)) == "zones.slice" {
 		z.base = own
 	}
-	dir := z.cgroupDir(filepath.Join(z.base, leaf))
+	dir := z.cgroupDir(filepath.Join(z.base, supLeaf))
 	if err := makeCgroup(dir); err != nil {
 		return err
 	}
@@ -166,6 +168,9 @@ func (z *Zone) live() error {
 		stop()
 		return fatal("%v", err)
 	}
+	z.resumeContracts()
+	z.resumeMnttab()
+	z.abandonStrays()
 	// The keeper is listened to from here on: the console waits for its answers.
 	z.start(z.listen)
 	defer z.group.Wait()
@@ -188,6 +193,8 @@ func (z *Zone) live() error {
 	z.detach()
 	z.log.WithField("generation", held.Generation).Info("serving")
 	z.loop()
+	z.closeContracts()
+	z.closeMnttab()
 	if z.orphaned {
 		z.leaveCgroup()
 	}

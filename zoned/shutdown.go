@@ -82,7 +82,10 @@ func (z *Zone) awaitShutdown(dir string, q *helper.Request, died <-chan struct{}
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Sprintf("make cgroup: %v", err)
 	}
+	<-z.strays
+	ct := z.newContract(dir)
 	reply, fds, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), dir, q, nil)
+	z.abandon(ct)
 	// The terminal's master is held until the command is over: its end would be a hang-up.
 	defer func() {
 		for _, f := range fds {

@@ -109,4 +109,6 @@ var callers = map[api.Verb]access{
 	api.VerbLogin:            hostRoot,
 	api.VerbWait:             hostRoot,
 	api.VerbSignal:           hostRoot,
+	api.VerbContracts:        hostRoot,
+	api.VerbContractEvents:   hostRoot,
 }

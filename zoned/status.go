@@ -22,6 +22,7 @@ func (z *Zone) publish() {
 	st := api.Status{State: z.state.String(), BootID: z.journal.boot, Zsched: process(os.Getppid()), Zoned: process(os.Getpid())}
 	if z.inc != nil {
 		st.ID, st.ReadySince, st.IDBase = z.inc.id, z.inc.since, z.inc.idBase
+		st.Contract = uint32(z.inc.contract)
 		st.Init = api.Process{Pid: z.inc.initPid, Start: z.inc.initStart}
 	}
 	b, err := json.Marshal(st)

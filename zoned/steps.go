@@ -33,10 +33,17 @@ const (
 // slotBoot is the keeper's slot for the socket on which the trampoline waits.
 const slotBoot = "boot"
 
-// contractDir is the cgroup of init below its zone's, adminDir the parent of logins'.
+// adminDir is the parent of logins' cgroups below the zone's, contractsDir that of contracts'.
 const (
-	contractDir = "ct/1/d"
-	adminDir    = "admin"
+	adminDir     = "admin"
+	contractsDir = "ct"
+)
+
+// Names of steps that others look for in the journal.
+const (
+	stepCollector = "collector"
+	stepContracts = "contracts"
+	stepMnttab    = "mnttab"
 )
 
 // readySteps build the virtual platform; bootSteps let init go.
@@ -46,7 +53,11 @@ var (
 		{name: "id", title: "take a zone id", limit: quickLimit, do: doID},
 		{name: "range", title: "lease user ids", limit: quickLimit, do: doRange, undo: undoRange},
 		{name: "cgroup", title: "make the zone's cgroup", limit: quickLimit, plan: planCgroup, do: doCgroup, undo: undoCgroup},
+		{name: stepCollector, title: "begin to watch processes", limit: quickLimit, plan: planCollector, do: doCollector, undo: undoCollector},
+		{name: stepContracts, title: "make the zone's contracts", limit: quickLimit, do: doContracts, undo: undoContracts},
+		{name: stepMnttab, title: "make the zone's table of mounts", limit: quickLimit, do: doMnttab, undo: undoMnttab},
 		{name: "platform", title: "build the virtual platform", limit: platformLimit, plan: planCgroup, do: doPlatform, undo: undoPlatform},
+		{name: "events", title: "watch the zone's contracts", limit: quickLimit, do: doEvents},
 	}
 	bootSteps = []step{
 		{name: "boot", title: "start init", limit: quickLimit, do: doBoot},
@@ -141,14 +152,10 @@ func planCgroup(w *worker, d *stepData) error {
 
 func doCgroup(_ context.Context, w *worker, d *stepData) error {
 	dir := w.z.cgroupDir(d.Cgroup)
-	for _, sub := range []string{contractDir, adminDir} {
+	for _, sub := range []string{contractsDir, adminDir} {
 		if err := cgroup2.Make(filepath.Join(dir, sub)); err != nil {
 			return err
 		}
-	}
-	root := int(w.inc.idBase)
-	if err := cgroup2.Delegate(filepath.Join(dir, contractDir), root, root); err != nil {
-		return err
 	}
 	w.inc.cgroup = d.Cgroup
 	return nil
@@ -157,7 +164,7 @@ func doCgroup(_ context.Context, w *worker, d *stepData) error {
 func undoCgroup(ctx context.Context, w *worker, d *stepData) error {
 	dir := w.z.cgroupDir(d.Cgroup)
 	for {
-		if err := killAll(ctx, dir); err != nil {
+		if err := killAll(ctx, dir, nil); err != nil {
 			return err
 		}
 		err := cgroup2.Remove(dir)
@@ -175,8 +182,14 @@ func doPlatform(ctx context.Context, w *worker, d *stepData) error {
 	r := &helper.Request{
 		Op: helper.OpCreate, Zone: z.name, StateDir: z.stateDir(), Cgroup: d.Cgroup,
 		CgroupMount: z.mount, Libexec: z.libexec, IDBase: w.inc.idBase,
+		Contract: uint32(w.inc.contract),
 	}
-	reply, fds, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), filepath.Join(z.cgroupDir(d.Cgroup), contractDir), r, nil)
+	var attached []int
+	for fstype, mount := range w.mounts {
+		r.Mounts, attached = append(r.Mounts, fstype), append(attached, mount.Int())
+	}
+	reply, fds, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), w.inc.initDir(z), r, attached)
+	w.closeMounts()
 	if err != nil {
 		return err
 	}
@@ -203,6 +216,7 @@ func doPlatform(ctx context.Context, w *worker, d *stepData) error {
 	if err != nil {
 		return err
 	}
+	z.watchMounts(w.inc)
 	z.slots.put(slotBoot, fds[2])
 	z.slots.put(keeper.SlotPty, fds[0])
 	fds[0], fds[2] = nil, nil
@@ -212,24 +226,32 @@ func doPlatform(ctx context.Context, w *worker, d *stepData) error {
 // undoPlatform forgets a zone whose processes are dead: namespaces and mounts went with them.
 func undoPlatform(ctx context.Context, w *worker, d *stepData) error {
 	z := w.z
-	if err := killAll(ctx, z.cgroupDir(d.Cgroup)); err != nil {
+	if err := killAll(ctx, z.cgroupDir(d.Cgroup), nil); err != nil {
 		return err
 	}
 	z.journal.crashpoint("within undo platform")
 	_ = z.console.SetInput(nil)
 	for _, slot := range []string{keeper.SlotPty, slotBoot} {
-		// A keeper that is dead holds nothing.
-		if err := z.keeper.Drop(slot); err != nil && !errors.Is(err, keeper.ErrGone) {
+		if err := z.dropSlot(slot); err != nil {
 			return err
 		}
 		z.slots.put(slot, nil)
 	}
-	for _, name := range []string{"oci", "plan.json", "mnttab"} {
+	for _, name := range []string{"oci", "plan.json"} {
 		if err := os.RemoveAll(filepath.Join(z.stateDir(), name)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dropSlot has the keeper let go of a descriptor. One that is dead holds nothing.
+func (z *Zone) dropSlot(name string) error {
+	err := z.keeper.Drop(name)
+	if errors.Is(err, keeper.ErrGone) {
+		return nil
+	}
+	return err
 }
 
 // ready builds the platform.
@@ -272,7 +294,7 @@ func (w *worker) endProcesses() error {
 		if l.Data.Cgroup == "" || l.Name != "cgroup" {
 			continue
 		}
-		if err := killAll(ctx, w.z.cgroupDir(l.Data.Cgroup)); err != nil {
+		if err := killAll(ctx, w.z.cgroupDir(l.Data.Cgroup), w.z.endServed); err != nil {
 			return err
 		}
 	}
@@ -287,8 +309,10 @@ const killAgain = 250 * time.Millisecond
 
 // killAll kills every process in dir and below, and waits until none is left. Once is not
 // always enough: a process of several threads that another thread of it takes over by execve
-// just then has a leader that is dying, which the kernel takes for the whole.
-func killAll(ctx context.Context, dir string) error {
+// just then has a leader that is dying, which the kernel takes for the whole. slow, if there is
+// one, is called when they do not go at once: who waits for a file system of ours, and for a
+// server that does not answer, goes when that file system does.
+func killAll(ctx context.Context, dir string, slow func()) error {
 	for {
 		if err := cgroup2.Kill(dir); err != nil {
 			return err
@@ -298,6 +322,10 @@ func killAll(ctx context.Context, dir string) error {
 		cancel()
 		if err == nil || ctx.Err() != nil || !errors.Is(err, cgroup2.ErrBusy) {
 			return err
+		}
+		if slow != nil {
+			slow()
+			slow = nil
 		}
 	}
 }

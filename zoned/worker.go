@@ -11,6 +11,7 @@ import (
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/console/wire"
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/zoned/api"
 )
 
@@ -37,6 +38,9 @@ type worker struct {
 	log   *logrus.Entry
 
 	bootArgs bootArgs
+
+	collecting *collecting        // between the steps collector and events
+	mounts     map[string]*sys.FD // of served file systems, until zrun has placed them
 }
 
 // begin starts the transition of a request.
@@ -49,9 +53,11 @@ func (z *Zone) run(r *request, op *operation) {
 	z.busy = r
 	z.awaitRevival(op.Revive)
 	z.hold()
-	w := &worker{z: z, r: r, op: op, state: z.state, inc: z.inc, log: z.log.WithField("op", string(r.Verb))}
+	w := &worker{z: z, mounts: map[string]*sys.FD{}, r: r, op: op, state: z.state, inc: z.inc, log: z.log.WithField("op", string(r.Verb))}
 	z.start(func() {
 		rval := w.run()
+		w.closeMounts()
+		w.collecting.end()
 		z.post(evDone{outcome{r: r, op: op, rval: rval, state: w.state, inc: w.inc}})
 	})
 }

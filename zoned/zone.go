@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -12,6 +13,7 @@ import (
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/console"
 	"github.com/linuxzones/zones/console/wire"
+	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/internal/keeper"
 	"github.com/linuxzones/zones/internal/layout"
 	"github.com/linuxzones/zones/zoned/api"
@@ -46,6 +48,11 @@ type Zone struct {
 	brand   configs.Brand
 	slots   *slots // descriptors that the keeper holds too
 
+	contracts atomic.Pointer[contracts] // nil when there are none
+	mounts    atomic.Pointer[mounts]    // nil when there is no table of mounts
+	lookers   atomic.Int32              // callers who look at them
+	strays    chan struct{}             // closed when a predecessor's are taken care of
+
 	inbox chan event
 	// dead brings the keeper's deaths. It holds as many as the keeper does: who reads the keeper
 	// must never wait for the owner, who may be waiting for the keeper's answer.
@@ -79,6 +86,7 @@ type incarnation struct {
 	initPid   int
 	initStart uint64
 	since     int64
+	contract  contract.ID     // init's
 	died      chan struct{}   // closed when init is dead
 	status    unix.WaitStatus // its wait status, then
 	// death is the keeper's word on it. The keeper forgets it with the incarnation: until then

@@ -11,7 +11,7 @@ import (
 )
 
 // names are what the program answers to.
-var names = []string{"trampoline", "enter", "halt", "poweroff", "reboot", "shutdown", "telinit", "zonename"}
+var names = []string{"trampoline", "enter", "halt", "poweroff", "reboot", "shutdown", "telinit", "zonename", "ctrun", "ctstat", "ctwatch"}
 
 var build struct {
 	sync.Mutex

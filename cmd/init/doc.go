@@ -4,6 +4,7 @@
 //	init                                    pid 1 of the zone; otherwise the command
 //	telinit halt poweroff reboot shutdown   ask pid 1 for something
 //	zonename                                says which zone this is
+//	ctrun ctstat ctwatch                    process contracts: package contract/tool
 //	trampoline                              waits where init will be; becomes it
 //	enter                                   first process of a zlogin
 //	console-login                           init's child; becomes the console's shell

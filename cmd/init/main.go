@@ -5,6 +5,7 @@ import (
 	"path"
 	"runtime"
 
+	"github.com/linuxzones/zones/contract/tool"
 	"github.com/linuxzones/zones/svc/enter"
 	"github.com/linuxzones/zones/svc/initd"
 	"github.com/linuxzones/zones/svc/telinit"
@@ -49,8 +50,10 @@ func run(args []string) int {
 		return telinit.Main(name, args[1:])
 	case "telinit", "halt", "poweroff", "reboot", "shutdown":
 		return telinit.Main(name, args[1:])
+	case "ctrun", "ctstat", "ctwatch":
+		return tool.Main(&tool.Env{Out: os.Stdout, Err: os.Stderr}, name, args[1:])
 	default:
-		os.Stderr.WriteString(name + ": this program is init, halt, poweroff, reboot, shutdown, telinit, zonename, trampoline or enter, by its name\n")
+		os.Stderr.WriteString(name + ": this program is init, halt, poweroff, reboot, shutdown, telinit, zonename, ctrun, ctstat, ctwatch, trampoline or enter, by its name\n")
 		return 2
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/contract/collector/load"
 	"github.com/linuxzones/zones/internal/layout"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/vplat"
@@ -32,6 +33,13 @@ func init() {
 }
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == helper.CollectorArg && os.Args[2] == "-d" {
+		if err := load.Into(os.Args[3]); err != nil {
+			fmt.Fprintf(os.Stderr, "zrun: collector: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) != 2 || os.Args[1] != "serve" {
 		fmt.Fprintln(os.Stderr, "zrun: this program is started by zoned and should not be run directly")
 		os.Exit(2)
@@ -43,16 +51,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "zrun: no request came:", err)
 		os.Exit(1)
 	}
-	var stdio []*os.File
-	for _, f := range fds {
-		stdio = append(stdio, os.NewFile(uintptr(f.Disown()), "stdio"))
-	}
 	var r helper.Request
 	err = json.Unmarshal(buf[:n], &r)
 	var reply helper.Reply
 	var out []*sys.FD
 	if err == nil {
-		reply, out, err = serve(&r, stdio)
+		reply, out, err = serve(&r, fds)
 	}
 	if err != nil {
 		reply = helper.Reply{Error: err.Error()}
@@ -66,6 +70,9 @@ func main() {
 
 func send(reply helper.Reply, fds []*sys.FD) error {
 	p, err := json.Marshal(reply)
+	if err == nil && len(p) > helper.ReplyBytesMax {
+		err = fmt.Errorf("longer than %d bytes", helper.ReplyBytesMax)
+	}
 	if err != nil {
 		return err
 	}
@@ -76,11 +83,15 @@ func send(reply helper.Reply, fds []*sys.FD) error {
 	return sys.Send(helper.SocketFD, p, nums...)
 }
 
-func serve(r *helper.Request, stdio []*os.File) (helper.Reply, []*sys.FD, error) {
+func serve(r *helper.Request, attached []*sys.FD) (helper.Reply, []*sys.FD, error) {
 	switch r.Op {
 	case helper.OpCreate:
-		return create(r)
+		return create(r, attached)
 	case helper.OpExec:
+		var stdio []*os.File
+		for _, f := range attached {
+			stdio = append(stdio, os.NewFile(uintptr(f.Disown()), "stdio"))
+		}
 		e, err := oci.Exec(r, stdio)
 		if err != nil {
 			return helper.Reply{}, nil, err
@@ -94,7 +105,15 @@ func serve(r *helper.Request, stdio []*os.File) (helper.Reply, []*sys.FD, error)
 	return helper.Reply{}, nil, fmt.Errorf("unknown operation %q", r.Op)
 }
 
-func create(r *helper.Request) (helper.Reply, []*sys.FD, error) {
+func create(r *helper.Request, attached []*sys.FD) (helper.Reply, []*sys.FD, error) {
+	if len(attached) != len(r.Mounts) {
+		return helper.Reply{}, nil, fmt.Errorf("%d mounts came for %d names", len(attached), len(r.Mounts))
+	}
+	mounts := oci.Mounts{}
+	for i, name := range r.Mounts {
+		mounts[name] = attached[i]
+	}
+	defer mounts.Close()
 	zone, err := configs.Open(layout.FromEnv()).LoadSnapshot(r.Zone)
 	if err != nil {
 		return helper.Reply{}, nil, err
@@ -103,11 +122,11 @@ func create(r *helper.Request) (helper.Reply, []*sys.FD, error) {
 	if err != nil {
 		return helper.Reply{}, nil, err
 	}
-	plan, err := vplat.Build(zone, facts, vplat.Run{StateDir: r.StateDir, IDBase: r.IDBase})
+	plan, err := vplat.Build(zone, facts, vplat.Run{StateDir: r.StateDir, IDBase: r.IDBase, Contract: r.Contract})
 	if err != nil {
 		return helper.Reply{}, nil, err
 	}
-	c, err := oci.Create(plan, r)
+	c, err := oci.Create(plan, r, mounts)
 	if err != nil {
 		return helper.Reply{}, nil, err
 	}

@@ -88,3 +88,11 @@ func TestCgroupsOfManyZones(t *testing.T) {
 		t.Error("the instance's directory is left")
 	}
 }
+
+func TestSupervisor(t *testing.T) {
+	for zone, want := range map[string]string{"web": "zoned", "global": "contractd", "globe": "zoned"} {
+		if got := supervisor(zone); got != want {
+			t.Errorf("%s: %s", zone, got)
+		}
+	}
+}

@@ -1,5 +1,6 @@
 // Zsched is the keeper of one zone: the parent of its supervisor, of its init and of its
-// logins. zoneadm starts it; it should not be run by hand.
+// logins. zoneadm starts it; it should not be run by hand. For the name "global", which no zone
+// has, it is the keeper of contractd, the server of the host's own contracts.
 //
 // On its standard output it says "\x01ready" in a line of its own when the supervisor serves;
 // all else there and on standard error is for a person. It ends with 17 when another keeper

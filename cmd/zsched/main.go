@@ -66,6 +66,15 @@ func environment() []string {
 	return env
 }
 
+// supervisor is the program that is kept: a zone's, or the server of the host's contracts,
+// whose name no zone can have.
+func supervisor(zone string) string {
+	if zone == "global" {
+		return "contractd"
+	}
+	return "zoned"
+}
+
 // run takes charge of the zone, or finds that another keeper has.
 func run(zone string, env []string) (int, error) {
 	lay := layout.At(strings.Clone(os.Getenv(layout.EnvRoot)))
@@ -159,7 +168,7 @@ func keep(zone string, env []string, dir *sys.FD) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	program := self[:strings.LastIndexByte(self, '/')+1] + "zoned"
+	program := self[:strings.LastIndexByte(self, '/')+1] + supervisor(zone)
 	log := journal{dir: dir, zone: zone}
 	k, err := keeper.New(keeper.Config{
 		Program: program, Args: []string{program, "-z", zone}, Env: env,

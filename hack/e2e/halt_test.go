@@ -94,9 +94,9 @@ func TestHaltStopped(t *testing.T) {
 	console.Expect(`\[Connected to zone 'a' console\]`)
 	console.Send("\r")
 	console.Expect(`[#$] `)
-	console.Send("d=/sys/fs/cgroup/ct/1/d; mkdir -p $d/f/g; sleep 1000 & echo $! > /sys/fs/cgroup/ct/1/d/f/g/cgroup.procs; echo 1 > /sys/fs/cgroup/ct/1/d/f/cgroup.freeze; echo frozen-$((40+2))\r")
+	console.Send("d=/sys/fs/cgroup$(sed -n s/^0:://p /proc/1/cgroup); mkdir -p $d/f/g; sleep 1000 & echo $! > $d/f/g/cgroup.procs; echo 1 > $d/f/cgroup.freeze; echo frozen-$((40+2))\r")
 	console.Expect(`frozen-42`)
-	freeze := filepath.Join(generation(t, z, "a"), "ct/1/d/f/cgroup.freeze")
+	freeze := filepath.Join(cgroupMount(t), z.Cgroup("a"), "f/cgroup.freeze")
 	if b, err := os.ReadFile(freeze); err != nil || strings.TrimSpace(string(b)) != "1" {
 		t.Errorf("nothing is frozen from within: %q %v\n%s", b, err, console.Output())
 	}

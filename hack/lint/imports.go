@@ -79,6 +79,7 @@ var outside = []struct {
 	blank  []string // packages that may import it for its side effect
 }{
 	{"github.com/opencontainers/runc/libcontainer", []string{"vplat/oci"}, []string{"cmd/zrun"}},
+	{"github.com/cilium/ebpf", []string{"contract/collector/load"}, nil},
 }
 
 // keeperRooms hold the process that must be small enough to be right: the standard library
@@ -151,6 +152,7 @@ var links = []struct {
 }{
 	{"cmd/zsched", append([]string{"github.com/opencontainers/runc"}, keeperRefuses...)},
 	{"cmd/zoned", []string{"github.com/opencontainers/runc", "github.com/vishvananda/netlink", "github.com/cilium/ebpf", "net", "net/http"}},
+	{"contract/tool", []string{"encoding/json", "fmt", "log", "net", "os/exec"}}, // it is in every zone
 	{"cmd/init", []string{"github.com/opencontainers/runc", "github.com/vishvananda/netlink", "github.com/cilium/ebpf", "net", "net/http"}},
 }
 

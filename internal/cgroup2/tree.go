@@ -1,12 +1,11 @@
 package cgroup2
 
 import (
+	"bufio"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -86,7 +85,23 @@ func list(at int, name string) (*os.File, []string, error) {
 // Procs lists the processes in dir and below, as far as they are there while it looks.
 func Procs(dir string) ([]int, error) {
 	var pids []int
-	err := walk(dir, func(_ int, _ string, self int) error {
+	_, err := Each(dir, 0, func(pid int) bool { pids = append(pids, pid); return true })
+	return pids, err
+}
+
+// errEnough ends a walk whose visitor has seen enough.
+var errEnough = errors.New("enough")
+
+// Each visits the processes in dir and below, as far as they are there while it looks, until
+// visit says false, in dirsMax directories at most (0: in all). all says that it saw them all.
+// However many there are, it holds a few of them at a time. A process that moves meanwhile may
+// be visited twice.
+func Each(dir string, dirsMax int, visit func(pid int) bool) (all bool, err error) {
+	dirs := 0
+	err = walk(dir, func(_ int, _ string, self int) error {
+		if dirs++; dirsMax > 0 && dirs > dirsMax {
+			return errEnough
+		}
 		fd, err := unix.Openat(self, "cgroup.procs", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil
@@ -94,18 +109,18 @@ func Procs(dir string) ([]int, error) {
 		f := os.NewFile(uintptr(fd), "cgroup.procs")
 		defer f.Close()
 		// Of a threaded directory it can not be read: its processes are listed above it.
-		b, err := io.ReadAll(f)
-		if err != nil {
-			return nil
-		}
-		for w := range strings.FieldsSeq(string(b)) {
-			if n, err := strconv.Atoi(w); err == nil {
-				pids = append(pids, n)
+		sc := bufio.NewScanner(f)
+		for sc.Scan() {
+			if n, err := strconv.Atoi(sc.Text()); err == nil && !visit(n) {
+				return errEnough
 			}
 		}
 		return nil
 	})
-	return pids, err
+	if err == errEnough {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // removePasses bounds how often the tree is walked again because somebody has made a

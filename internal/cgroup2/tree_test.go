@@ -122,3 +122,32 @@ func TestRemoveFollowsNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A visitor ends the walk when it has seen enough.
+func TestEach(t *testing.T) {
+	dir := testenv.Cgroup(t) + "/zone"
+	check(t, Make(dir+"/a/b"))
+	for _, d := range []string{"", "/a", "/a/b", "/a/b"} {
+		born(t, dir+d, nil, "/bin/sleep", "1000")
+	}
+	for most := 1; most <= 5; most++ {
+		seen := 0
+		all, err := Each(dir, 0, func(int) bool { seen++; return seen < most })
+		check(t, err)
+		if seen != min(most, 4) || all != (most > 4) {
+			t.Errorf("%d of 4 were seen, %d were wanted, all: %v", seen, most, all)
+		}
+	}
+	for dirs, want := range map[int]int{1: 2, 2: 3, 3: 4, 4: 4} {
+		seen := 0
+		all, err := Each(dir, dirs, func(int) bool { seen++; return true })
+		check(t, err)
+		if seen != want || all != (dirs > 2) {
+			t.Errorf("%d were seen in %d directories, all: %v", seen, dirs, all)
+		}
+	}
+	_, err := Each(dir+"/none", 0, func(int) bool { t.Error("somebody was seen nowhere"); return true })
+	check(t, err)
+	check(t, Kill(dir))
+	check(t, AwaitEmpty(within(t), dir))
+}

@@ -47,7 +47,7 @@ func (z *Zones) names() []string {
 	}
 	states, _ := os.ReadDir(z.State())
 	for _, e := range states {
-		if e.IsDir() && !slices.Contains(names, e.Name()) {
+		if e.IsDir() && e.Name() != globalZone && !slices.Contains(names, e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

@@ -18,12 +18,12 @@ import (
 var ErrDied = errors.New("zrun ended without an answer")
 
 // Run starts zrun (program) in the cgroup directory dir, in a mount namespace of its own,
-// sends it the request with stdio attached, and waits for its answer and its end. When the
+// sends it the request with descriptors attached, and waits for its answer and its end. When the
 // context ends first zrun is killed; what it had started is the caller's to kill.
 //
 // The descriptors of the answer are the caller's. err is about zrun itself; what zrun could
 // not do is Reply.Error.
-func Run(ctx context.Context, program, dir string, r *Request, stdio []int) (*Reply, []*sys.FD, error) {
+func Run(ctx context.Context, program, dir string, r *Request, attached []int) (*Reply, []*sys.FD, error) {
 	ours, theirs, err := sys.Pair(unix.SOCK_SEQPACKET)
 	if err != nil {
 		return nil, nil, err
@@ -36,7 +36,7 @@ func Run(ctx context.Context, program, dir string, r *Request, stdio []int) (*Re
 	}
 	stop := context.AfterFunc(ctx, func() { _ = p.Kill() })
 	defer stop()
-	reply, fds, err := converse(ours, r, stdio)
+	reply, fds, err := converse(ours, r, attached)
 	state, werr := p.Wait()
 	if err == nil && werr != nil {
 		err = werr
@@ -88,7 +88,7 @@ func start(program, dir string, theirs *sys.FD) (*os.Process, error) {
 	})
 }
 
-func converse(conn *sys.FD, r *Request, stdio []int) (*Reply, []*sys.FD, error) {
+func converse(conn *sys.FD, r *Request, attached []int) (*Reply, []*sys.FD, error) {
 	p, err := json.Marshal(r)
 	if err != nil {
 		return nil, nil, err
@@ -96,10 +96,10 @@ func converse(conn *sys.FD, r *Request, stdio []int) (*Reply, []*sys.FD, error) 
 	if len(p) > MessageBytesMax {
 		return nil, nil, fmt.Errorf("the request is longer than %d bytes", MessageBytesMax)
 	}
-	if err := sys.Send(conn.Int(), p, stdio...); err != nil {
+	if err := sys.Send(conn.Int(), p, attached...); err != nil {
 		return nil, nil, err
 	}
-	buf := make([]byte, MessageBytesMax)
+	buf := make([]byte, ReplyBytesMax)
 	n, fds, err := sys.Recv(conn.Int(), buf)
 	if err != nil {
 		return nil, nil, err

@@ -3,8 +3,11 @@ package helper
 // SocketFD is the number of zrun's descriptor for the conversation.
 const SocketFD = 3
 
-// MessageBytesMax bounds one message either way; a request holds at most a command line.
-const MessageBytesMax = 256 << 10
+// Bounds of messages: a request holds at most a command line, an answer some lines for a person.
+const (
+	MessageBytesMax = 256 << 10
+	ReplyBytesMax   = 64 << 10
+)
 
 // Op is what zrun is asked to do.
 type Op string
@@ -16,7 +19,8 @@ const (
 )
 
 // Request is the one message zrun is sent. With OpExec without a terminal the standard
-// input, output and error of the process come as descriptors.
+// input, output and error of the process come as descriptors; with OpCreate the detached
+// mounts that Mounts names.
 type Request struct {
 	Op Op `json:"op"`
 	// Zone and StateDir name the zone and its run-time directory on the host.
@@ -30,6 +34,11 @@ type Request struct {
 	// Libexec holds the programs of the zone, IDBase is the first id of its range.
 	Libexec string `json:"libexec,omitempty"`
 	IDBase  uint32 `json:"id_base,omitempty"`
+	// Contract is the process contract of the zone's init (OpCreate).
+	Contract uint32 `json:"contract,omitempty"`
+	// Mounts are the types of the file systems that the supervisor serves, in the order of
+	// their mounts' descriptors (OpCreate).
+	Mounts []string `json:"mounts,omitempty"`
 	// Login says what OpExec starts; Slot is the name of its cgroup below admin/.
 	Login *Login `json:"login,omitempty"`
 	Slot  string `json:"slot,omitempty"`

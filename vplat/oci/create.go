@@ -23,9 +23,8 @@ import (
 
 // Names below a zone's state directory.
 const (
-	ociDir     = "oci" // libcontainer's own state
-	planFile   = "plan.json"
-	mnttabFile = "mnttab"
+	ociDir   = "oci" // libcontainer's own state
+	planFile = "plan.json"
 )
 
 // InitMain is `zrun init`: libcontainer's part inside the new namespaces. It does not return.
@@ -43,10 +42,10 @@ type Created struct {
 // Close releases the descriptors; the zone stays.
 func (c *Created) Close() { sys.CloseAll([]*sys.FD{c.Master, c.Pidfd, c.Boot}) }
 
-// Create builds the zone of the plan up to state ready. The caller's mount namespace must be
-// private. When it fails nothing is left but what the supervisor removes with the zone's
+// Create builds the zone of the plan up to state ready, with the supervisor's mounts in it. The
+// caller's mount namespace must be private. When it fails nothing is left but what the supervisor removes with the zone's
 // cgroup and state directory.
-func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
+func Create(p *vplat.Plan, r *helper.Request, mounts Mounts) (*Created, error) {
 	if err := unify(r.CgroupMount, readOnly); err != nil {
 		return nil, err
 	}
@@ -59,14 +58,12 @@ func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
 		return nil, err
 	}
 	defer ns.close()
-	if err := prepareMnttab(r); err != nil {
-		return nil, err
-	}
 	s, err := newScratch(ns, p)
 	if err != nil {
 		return nil, err
 	}
 	defer s.fd.Close()
+	s.mounts = mounts
 	if err := s.apply(p.Root); err != nil {
 		return nil, err
 	}
@@ -80,10 +77,6 @@ func Create(p *vplat.Plan, r *helper.Request) (*Created, error) {
 		return nil, err
 	}
 	if err := retarget(r); err != nil {
-		c.Close()
-		return nil, err
-	}
-	if err := writeMnttab(r, c.Pid); err != nil {
 		c.Close()
 		return nil, err
 	}

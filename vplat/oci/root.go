@@ -27,6 +27,8 @@ type scratch struct {
 	path string      // the zonepath, where the zone's own directories are made when missing
 	root uint32      // the zone's root as the host knows it
 	n    int         // layers made so far, which names their directories
+
+	mounts Mounts // the supervisor's, to be placed
 }
 
 // scratchPlaces are where the scratch directory is mounted, in zrun's mount namespace: the
@@ -67,7 +69,11 @@ func newScratch(ns *namespaces, p *vplat.Plan) (*scratch, error) {
 func (s *scratch) apply(steps []vplat.RootStep) error {
 	for _, st := range steps {
 		if err := s.step(st); err != nil {
-			return fmt.Errorf("%s %s on %s: %w", st.Op, strings.Join(append(st.Lower, st.Source), " "), st.Target, err)
+			what := strings.Join(append(st.Lower, st.Source), " ")
+			if st.Op == vplat.OpServed {
+				what = st.FSType
+			}
+			return fmt.Errorf("%s %s on %s: %w", st.Op, what, st.Target, err)
 		}
 	}
 	return nil
@@ -81,6 +87,8 @@ func (s *scratch) step(st vplat.RootStep) error {
 		return s.overlay(st)
 	case vplat.OpMount:
 		return s.mountBlock(st)
+	case vplat.OpServed:
+		return s.serve(st)
 	}
 	return fmt.Errorf("unknown step %q", st.Op)
 }

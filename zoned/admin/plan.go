@@ -62,9 +62,10 @@ func (a *Admin) build(z *configs.Zone) (*vplat.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := vplat.Run{StateDir: a.Layout.ZoneState(z.Name), IDBase: idrange.First}
+	run := vplat.Run{StateDir: a.Layout.ZoneState(z.Name), IDBase: idrange.First, Contract: 1}
 	if st, err := api.ReadStatus(a.Layout.StatusFile(z.Name)); err == nil && st != nil && st.IDBase != 0 {
 		run.IDBase = st.IDBase
+		run.Contract = max(st.Contract, run.Contract)
 	}
 	return vplat.Build(z, facts, run)
 }

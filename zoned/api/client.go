@@ -57,6 +57,11 @@ type Events struct {
 	TTY func(master *sys.FD)
 	// Started says that a login's process runs.
 	Started func(pid int)
+	// Line is given the lines of an answer, whole. Its error ends the call.
+	Line func(line []byte) error
+	// Again says that the connection ended early and the supervisor, or its successor, is asked
+	// anew: lines may come again.
+	Again func()
 	// Waiting is called every so often while the supervisor is silent.
 	Waiting func(since time.Duration)
 }
@@ -72,6 +77,7 @@ type call struct {
 	haveTTY     bool
 	heard       []string  // messages delivered, progress not among them
 	repeated    int       // how many of them this connection has said again
+	line        []byte    // the beginning of a line whose end has not come
 	outage      time.Time // since when nothing was heard; zero: all is well
 	connections int
 	pause       time.Duration
@@ -154,8 +160,8 @@ func (k *call) rest(ctx context.Context, why error) error {
 
 // attempt is one connection: find or start a server, ask, and listen to the end.
 func (k *call) attempt(ctx context.Context) (Reply, error) {
-	if k.connections > 0 && k.holder() == 0 {
-		k.debug("the supervisor has left")
+	if k.connections > 0 {
+		k.cutOff()
 	}
 	fd, err := k.reach(ctx, DoorName)
 	if err != nil {
@@ -168,7 +174,7 @@ func (k *call) attempt(ctx context.Context) (Reply, error) {
 	defer c.close()
 	defer c.under(ctx)()
 	k.connections++
-	k.repeated = 0
+	k.repeated, k.line = 0, nil
 	sendErr := c.send(k.payload, k.passed())
 	// A server that refuses may close before it has read all: what it said is read first.
 	r, err := k.listen(c)
@@ -235,6 +241,8 @@ func (k *call) deliver(c *conn, r Reply) error {
 		}
 	case ReplyStarted:
 		return k.started(r.Pid)
+	case ReplyLine:
+		return k.lines(r)
 	}
 	return nil
 }

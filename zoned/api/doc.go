@@ -10,6 +10,9 @@
 // its successor with the same request id and is told how that request ended, or it is run
 // if it had not begun. So no command is lost without an error that says so.
 //
+// Data comes as lines of up to LineBytesMax, in parts: statuses and events of contracts in
+// JSON, which this room passes on and does not know (package contract).
+//
 // History of the protocol version:
 //
 //	1  first

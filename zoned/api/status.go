@@ -38,6 +38,8 @@ type Status struct {
 	Init Process `json:"init"`
 	// IDBase is the first host uid and gid of the zone's range.
 	IDBase uint32 `json:"id_base,omitempty"`
+	// Contract is the process contract of Init.
+	Contract uint32 `json:"contract,omitempty"`
 	// ReadySince is when the virtual platform was made, in seconds since 1970.
 	ReadySince int64 `json:"ready_since,omitempty"`
 	// Note says what a zone waits for or why it is where it is, for `zoneadm list -v`.

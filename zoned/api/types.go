@@ -18,6 +18,11 @@ const (
 	RequestBytesMax = 256 << 10
 	// ReplyBytesMax bounds one reply frame.
 	ReplyBytesMax = 64 << 10
+	// LineBytesMax bounds a line of an answer: the status of a contract with as many members
+	// as a zone may have processes.
+	LineBytesMax = 1 << 20
+	// LinePartMax bounds the part of a line that one frame carries.
+	LinePartMax = 32 << 10
 	// BootArgsMax is BOOTARGS_MAX of the original, in bytes.
 	BootArgsMax = 256
 )
@@ -34,9 +39,11 @@ const (
 	VerbReboot           Verb = "reboot"
 	VerbShutdown         Verb = "shutdown" // graceful; with Reboot set it boots again
 	VerbNoteUninstalling Verb = "note_uninstalling"
-	VerbLogin            Verb = "login"  // run a command or a login in the zone
-	VerbWait             Verb = "wait"   // how did the login with this id end
-	VerbSignal           Verb = "signal" // send a signal to a login's process
+	VerbLogin            Verb = "login"           // run a command or a login in the zone
+	VerbWait             Verb = "wait"            // how did the login with this id end
+	VerbSignal           Verb = "signal"          // send a signal to a login's process
+	VerbContracts        Verb = "contracts"       // the statuses of the zone's process contracts, as lines
+	VerbContractEvents   Verb = "contract-events" // their events as they happen, as lines, until the client leaves
 )
 
 // Request is the one frame a client sends. Descriptors come with its first byte and only
@@ -55,6 +62,11 @@ type Request struct {
 	Login         *Login `json:"login,omitempty"`
 	Target        string `json:"target,omitempty"` // wait, signal: the id of the login's request
 	Signal        int    `json:"signal,omitempty"` // signal: the number
+	// After is an event's number: only later ones are wanted (contract-events). A client that
+	// was cut off goes on from the last it got.
+	After uint64 `json:"after,omitempty"`
+	// Front: the events that are kept come first (contract-events).
+	Front bool `json:"front,omitempty"`
 }
 
 // Login says what to run in a zone.
@@ -77,11 +89,12 @@ type Login struct {
 // ReplyType tells the frames of a reply apart.
 type ReplyType string
 
-// A reply is any number of messages and tty frames, then one result.
+// A reply is any number of messages, lines and tty frames, then one result.
 const (
 	ReplyMessage ReplyType = "message" // one line for a person
 	ReplyTTY     ReplyType = "tty"     // carries the master of the login's terminal as a descriptor
 	ReplyStarted ReplyType = "started" // the login's process runs; Pid is its pid on the host
+	ReplyLine    ReplyType = "line"    // data: a line, or the next part of one
 	ReplyResult  ReplyType = "result"  // the last frame
 )
 
@@ -107,6 +120,11 @@ type Reply struct {
 	Text  string   `json:"text,omitempty"`
 	// Started
 	Pid int `json:"pid,omitempty"`
+	// Line: More says that the next frame has the line's next part; Mark, where it is not 0,
+	// is what Request.After goes on from.
+	Line []byte `json:"line,omitempty"`
+	More bool   `json:"more,omitempty"`
+	Mark uint64 `json:"mark,omitempty"`
 	// Result: Rval 0 is success. State is the zone's state afterwards. Exit is the wait
 	// status of a login's process (as wait4 gives it) when Exited.
 	Rval   int    `json:"rval"`

@@ -65,16 +65,20 @@ type Facts struct {
 	Pidfd, PeerPidfd Answer
 	FUSE             Answer
 	BTF, BPFFS       Answer
-	Seccomp          Answer
-	LSMs             []string // nil: not known
-	Devpts, Mqueue   Answer
-	RunFS            string // type of the file system of /run
-	Systemd          bool
-	SystemdRun       bool
-	LegacyTIOCSTI    Answer
-	RangesLeased     int
-	RangesTotal      int
-	RangesClash      []string // lines of subuid and subgid that lie in our ranges
+	// Sources of contracts' events, and what identifies who asks: BPF ring buffers, the process
+	// connector, a process's identity and a reaped one's exit status by pidfd.
+	BPF, Connector       Answer
+	PidfdInfo, PidfdExit Answer
+	Seccomp              Answer
+	LSMs                 []string // nil: not known
+	Devpts, Mqueue       Answer
+	RunFS                string // type of the file system of /run
+	Systemd              bool
+	SystemdRun           bool
+	LegacyTIOCSTI        Answer
+	RangesLeased         int
+	RangesTotal          int
+	RangesClash          []string // lines of subuid and subgid that lie in our ranges
 }
 
 // atLeast says whether the kernel is of this version or later.

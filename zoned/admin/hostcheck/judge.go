@@ -42,7 +42,6 @@ func (r Report) Enough() bool {
 const (
 	floorMajor, floorMinor   = 6, 1
 	resendMajor, resendMinor = 6, 9
-	exitMajor, exitMinor     = 6, 15
 )
 
 // namespacesNeeded are the kinds that a zone consists of.
@@ -175,11 +174,6 @@ func judgeProcesses(f Facts, add adder) {
 	add.need("pidfd", f.Pidfd, "there", Lacking, "Processes could be mistaken for others: zones do not work.")
 	add.need("SO_PEERPIDFD", f.PeerPidfd, "there", Degraded,
 		"Callers of a zone's door are identified by process number: a caller that dies at once could be mistaken (kernel 6.5 has it).")
-	if f.atLeast(exitMajor, exitMinor) {
-		add("exit status by pidfd", OK, "there", "")
-	} else {
-		add("exit status by pidfd", Degraded, "needs kernel 6.15", "Exit statuses of processes that are not children are not known after they were reaped.")
-	}
 	add.need("FUSE", f.FUSE, "there", Degraded, "Zones have no live /system/contract and /etc/mnttab. Load the module fuse.")
 	if f.FUSE.Is != No {
 		if f.atLeast(resendMajor, resendMinor) {
@@ -188,8 +182,19 @@ func judgeProcesses(f Facts, add adder) {
 			add("FUSE resend", Degraded, "needs kernel 6.9", "After a supervisor's death, requests that it had taken are answered from its journal.")
 		}
 	}
+	judgeContracts(f, add)
+}
+
+// judgeContracts tells of the sources of contracts' events, best first.
+func judgeContracts(f Facts, add adder) {
 	add.need("BTF", f.BTF, "there", Degraded, "Contract events come without their senders, and later: /sys/kernel/btf/vmlinux is needed for BPF programs.")
 	add.need("bpf file system", f.BPFFS, "there", Degraded, "Contract events come from slower sources.")
+	add.need("BPF programs", f.BPF, "can be loaded", Degraded,
+		"Contract events come from the next source: forks, exits and cores without senders, or less. What walks out of a contract during a birth is found later.")
+	add.need("process connector", f.Connector, "there", Note, "Without BPF, contract events would be the exit of the first process and emptiness.")
+	add.need("exit status by pidfd", f.PidfdExit, "there", Note,
+		"Without BPF and the connector, the exit status of a process that its parent reaps at once would not be known (kernel 6.15 has it).")
+	add.need("process info by pidfd", f.PidfdInfo, "there", Note, "Requests at /system/contract take 20 microseconds longer (kernel 6.13 has it).")
 }
 
 func judgeSecurity(f Facts, add adder) {

@@ -28,6 +28,7 @@ func good() Facts {
 		Cgroup: CgroupPure, CgroupMount: "/sys/fs/cgroup",
 		Controllers: map[string]string{"cpu": "cgroup2", "memory": "cgroup2", "pids": "cgroup2"},
 		IntoCgroup:  yes, CgroupKill: yes, KillSeqBug: no(""), Pidfd: yes, PeerPidfd: yes, FUSE: yes, BTF: yes, BPFFS: yes,
+		BPF: yes, Connector: yes, PidfdInfo: yes, PidfdExit: yes,
 		Seccomp: yes, LSMs: []string{"landlock", "bpf"}, Devpts: yes, Mqueue: yes, RunFS: "tmpfs", Systemd: true, SystemdRun: true,
 		LegacyTIOCSTI: no(""), RangesTotal: 4096,
 	}
@@ -62,13 +63,14 @@ func golden(t *testing.T, name, got string) {
 func TestReports(t *testing.T) {
 	old := good()
 	old.Release, old.Major, old.Minor = "6.1.0-56-cloud-amd64", 6, 1
-	old.PeerPidfd = no("")
+	old.PeerPidfd, old.PidfdInfo, old.PidfdExit = no(""), no("the kernel has no PIDFD_GET_INFO"), no("the kernel has no PIDFD_GET_INFO")
 	old.Cgroup, old.CgroupMount = CgroupHybrid, "/sys/fs/cgroup/unified"
 	old.Controllers = map[string]string{"cpu": "/sys/fs/cgroup/cpu", "pids": "/sys/fs/cgroup/pids"}
 	old.RunFS, old.Systemd, old.LSMs = "ext4", false, nil
 	old.LegacyTIOCSTI = Answer{}
 	user := good()
 	user.Privileged = false
+	user.BPF, user.Connector = Answer{}, Answer{}
 	user.UserNS, user.IDMap, user.IntoCgroup, user.CgroupKill, user.KillSeqBug = Answer{}, Answer{}, Answer{}, Answer{}, Answer{}
 	golden(t, "good.txt", render(t, good(), Table))
 	golden(t, "good.json", render(t, good(), JSON))
@@ -100,7 +102,10 @@ func TestEachLack(t *testing.T) {
 		{"births after a kill", func(f *Facts) { f.KillSeqBug = Answer{Is: Yes} }, Note},
 		{"pidfd", func(f *Facts) { f.Pidfd = no("") }, Lacking},
 		{"SO_PEERPIDFD", func(f *Facts) { f.PeerPidfd = no("") }, Degraded},
-		{"exit status by pidfd", func(f *Facts) { f.Minor = 14 }, Degraded},
+		{"BPF programs", func(f *Facts) { f.BPF = no("") }, Degraded},
+		{"process connector", func(f *Facts) { f.Connector = no("") }, Note},
+		{"process info by pidfd", func(f *Facts) { f.PidfdInfo = no("") }, Note},
+		{"exit status by pidfd", func(f *Facts) { f.PidfdExit = no("") }, Note},
 		{"FUSE", func(f *Facts) { f.FUSE = no("") }, Degraded},
 		{"FUSE resend", func(f *Facts) { f.Minor = 8 }, Degraded},
 		{"BTF", func(f *Facts) { f.BTF = no("") }, Degraded},
@@ -178,6 +183,8 @@ func TestThisHost(t *testing.T) {
 		"cgroup.kill":     {f.CgroupKill.Is, testenv.CgroupKill},
 		"peer pidfd":      {f.PeerPidfd.Is, testenv.PeerPidfd},
 		"BTF":             {f.BTF.Is, testenv.BTF},
+		"BPF":             {f.BPF.Is, testenv.BTF},
+		"exit by pidfd":   {f.PidfdExit.Is, testenv.PidfdInfo},
 	} {
 		if (c.got == Yes) != testenv.Has(c.want) {
 			t.Errorf("%s: %v, the tests' probe says %v", what, c.got, testenv.Has(c.want))

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/linuxzones/zones/contract/kernel"
 	"github.com/linuxzones/zones/internal/idrange"
 	"github.com/linuxzones/zones/internal/layout"
 )
@@ -37,9 +38,31 @@ func Host(l layout.Layout) Facts {
 	f.fileSystems(l)
 	f.cgroups()
 	f.processes()
+	f.contracts()
 	f.security()
 	f.host(l)
 	return f
+}
+
+// contracts tries the sources of contracts' events.
+func (f *Facts) contracts() {
+	for _, p := range []struct {
+		answer *Answer
+		try    func() error
+		root   bool
+	}{
+		{&f.BPF, kernel.ProbeBPF, true}, {&f.Connector, kernel.ProbeConnector, true},
+		{&f.PidfdInfo, kernel.ProbePidfdInfo, false}, {&f.PidfdExit, kernel.ProbePidfdExit, false},
+	} {
+		if p.root && !f.Privileged {
+			continue
+		}
+		if err := p.try(); err != nil {
+			*p.answer = no(err.Error())
+		} else {
+			*p.answer = Answer{Is: Yes}
+		}
+	}
 }
 
 // text reads a small file of /proc or /sys, empty when it can not be read.

@@ -154,7 +154,11 @@ func (c *Conn) Send(r api.Reply, fds ...int) {
 
 // Raw sends bytes as they are.
 func (c *Conn) Raw(b []byte, fds ...int) {
-	_, _, _ = c.c.WriteMsgUnix(b, rights(fds), nil)
+	// A full socket takes a part.
+	n, _, err := c.c.WriteMsgUnix(b, rights(fds), nil)
+	if err == nil && n < len(b) {
+		_, _ = c.c.Write(b[n:])
+	}
 }
 
 // Message sends a line for a person.

@@ -1,0 +1,184 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/sys"
+)
+
+// The net beneath all sources: cgroup.events of each contract's directory, watched through one
+// inotify instance (a user has 128 of them). The kernel holds a notice back for up to 10 ms
+// after the one before, and tells no more than that something changed.
+
+// watch is what is known of a contract's emptiness.
+type watch struct {
+	wd        int32
+	populated bool // it has or had a member
+	told      bool // that it is empty was told
+	frozen    bool // when last looked at
+	last      table.Proc
+}
+
+// emptyGrace is how long emptiness is held back for exits that come first: a cgroup is empty
+// a moment before the kernel tells of the last exit (proc connector, pidfd).
+const emptyGrace = 50 * time.Millisecond
+
+// candidate is a contract that was found empty and is not told so yet.
+type candidate struct {
+	ct    contract.ID
+	until time.Time // when it is told whatever is outstanding
+}
+
+// empties finds empty contracts.
+type empties struct {
+	fd         *sys.FD
+	byWD       map[int32]contract.ID
+	blind      map[contract.ID]bool // without a watch: the host's limit on them is reached
+	candidates []candidate
+}
+
+func newEmpties() (*empties, error) {
+	n, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("watch cgroups: %w", err)
+	}
+	return &empties{fd: sys.Own(n), byWD: map[int32]contract.ID{}, blind: map[contract.ID]bool{}}, nil
+}
+
+// watch begins to watch a directory. Without a watch it is looked at from time to time.
+func (e *empties) watch(p *place) {
+	if p.watch.wd >= 0 || e.blind[p.CT] {
+		return
+	}
+	wd, err := unix.InotifyAddWatch(e.fd.Int(), filepath.Join(p.Path, "cgroup.events"), unix.IN_MODIFY)
+	if err != nil {
+		e.blind[p.CT] = true
+		return
+	}
+	p.watch.wd = int32(wd)
+	e.byWD[int32(wd)] = p.CT
+}
+
+func (e *empties) forget(p *place) {
+	delete(e.blind, p.CT)
+	e.candidates = slices.DeleteFunc(e.candidates, func(c candidate) bool { return c.ct == p.CT })
+	if p.watch.wd >= 0 {
+		delete(e.byWD, p.watch.wd)
+		_, _ = unix.InotifyRmWatch(e.fd.Int(), uint32(p.watch.wd))
+		p.watch.wd = -1
+	}
+}
+
+// changed lists the contracts whose files have changed; all says that some were not told.
+func (e *empties) changed() (list []contract.ID, all bool) {
+	var buf [4096]byte
+	for {
+		n, err := unix.Read(e.fd.Int(), buf[:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n < unix.SizeofInotifyEvent {
+			return list, all
+		}
+		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
+			le := binary.NativeEndian
+			wd, mask, name := int32(le.Uint32(b)), le.Uint32(b[4:]), le.Uint32(b[12:])
+			if mask&unix.IN_Q_OVERFLOW != 0 {
+				all = true
+			}
+			if id := e.byWD[wd]; id != 0 && mask&unix.IN_MODIFY != 0 {
+				list = append(list, id)
+			}
+			b = b[min(len(b), unix.SizeofInotifyEvent+int(name)):]
+		}
+	}
+}
+
+// cgroupEvents reads cgroup.events. A directory that is gone is empty.
+func cgroupEvents(dir string) (populated, frozen bool, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
+	if gone(err) {
+		return false, false, nil
+	}
+	return strings.Contains(string(b), "populated 1\n"), strings.Contains(string(b), "frozen 1\n"), err
+}
+
+// look sees whether a contract is empty that was not. A notice of a contract that was never
+// seen with a member means that it had one meanwhile, unless it was frozen or thawed.
+func (z *Zone) look(p *place, noticed bool) {
+	populated, frozen, err := cgroupEvents(p.Path)
+	if err != nil {
+		return
+	}
+	thawed := frozen != p.watch.frozen
+	p.watch.frozen = frozen
+	if populated {
+		p.watch.populated = true
+		return
+	}
+	if p.watch.told || !p.watch.populated && (!noticed || thawed) {
+		return
+	}
+	p.watch.populated = true
+	if !slices.ContainsFunc(z.empties.candidates, func(c candidate) bool { return c.ct == p.CT }) {
+		z.empties.candidates = append(z.empties.candidates, candidate{p.CT, time.Now().Add(emptyGrace)})
+		z.jobs.poke() // it is Next that tells
+	}
+}
+
+// lookAround looks at what has changed.
+func (z *Zone) lookAround() {
+	list, all := z.empties.changed()
+	for _, id := range list {
+		if p := z.tree.places[id]; p != nil {
+			z.look(p, true)
+		}
+	}
+	if all {
+		z.lookAtAll()
+	}
+}
+
+// lookAtAll looks at every watched contract.
+func (z *Zone) lookAtAll() {
+	for _, p := range z.tree.places {
+		if p.watch.wd >= 0 || z.empties.blind[p.CT] {
+			z.look(p, false)
+		}
+	}
+}
+
+// settle tells of candidates, once the sources that know more have told all that they had when
+// the contract was found empty.
+func (z *Zone) settle() {
+	now := time.Now()
+	var held []candidate
+	for _, c := range z.empties.candidates {
+		p := z.tree.places[c.ct]
+		switch {
+		case p == nil || p.watch.told:
+		case z.outstanding(c.ct) && now.Before(c.until):
+			held = append(held, c)
+		default:
+			z.giveUp(p)
+			z.empty(p, p.watch.last, now.UnixNano())
+		}
+	}
+	z.empties.candidates = held
+}
+
+// empty tells that a contract is empty, once.
+func (z *Zone) empty(p *place, last table.Proc, at int64) {
+	p.watch.told, p.watch.populated = true, true
+	z.tell(Report{What: Happened, CT: p.CT, Time: at, Fact: table.Fact{Event: contract.Empty, Member: last}})
+}

@@ -1,0 +1,250 @@
+package server
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/testenv"
+)
+
+// dirs are the contracts that have a directory.
+func (r *rig) dirs() (names []string) {
+	entries, _ := os.ReadDir(r.root + "/ct")
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// A client is killed after each step of a birth: what nobody was born into is gone, what has a
+// member is its maker's, who is dead: an orphan.
+func TestClientKilledInBirth(t *testing.T) {
+	for _, source := range []string{"bpf", "connector", "cgroup"} {
+		for step := range 5 {
+			t.Run(fmt.Sprintf("%s/step %d", source, step), func(t *testing.T) {
+				r := startRig(t, sources[source])
+				a := r.agent(0)
+				fd := a.open("process/template", unix.O_RDWR)
+				steps := []func(){
+					func() { a.write(fd, "params noorphan\n") },
+					func() { a.write(fd, "activate") },
+					func() { a.text(fd) },
+					func() { a.must(ask{Do: "fork", Text: "/ct/2/d", Argv: []string{"/bin/sleep", "1000"}}) },
+					func() { a.write(fd, fmt.Sprintf("born %d", a.must(ask{Do: "pid"}).N+1000)) },
+				}
+				for _, do := range steps[:step+1] {
+					do()
+				}
+				r.kill9(a)
+				// NOORPHAN: what was born is killed with its owner's death.
+				testenv.Eventually(t, func() bool { return len(r.dirs()) == 1 }, "only init's contract to be left")
+				r.next(t)
+			})
+		}
+	}
+}
+
+// kill9 kills an agent's process in the zone.
+func (r *rig) kill9(a *agent) {
+	r.t.Helper()
+	pid, _ := r.hostThread(fmt.Sprintf("ready %d %d", a.must(ask{Do: "pid"}).N, a.must(ask{Do: "pid"}).N))
+	check(r.t, unix.Kill(pid, unix.SIGKILL))
+}
+
+// next makes another contract: births go on.
+func (r *rig) next(t *testing.T) {
+	t.Helper()
+	b := r.agent(0)
+	ct, pid := b.start("critical empty\n", "/bin/true")
+	b.must(ask{Do: "wait", N: pid})
+	r.await(ct, "nevents", "1")
+}
+
+// A maker that dies between the birth and its word for it leaves an orphan, as one that forked
+// with an active template does.
+func TestMakerDiesBeforeBorn(t *testing.T) {
+	for _, source := range []string{"bpf", "connector", "pidfd", "cgroup"} {
+		t.Run(source, func(t *testing.T) {
+			r := startRig(t, sources[source])
+			a := r.agent(0)
+			fd := a.open("process/template", unix.O_RDWR)
+			a.write(fd, "activate")
+			pid := a.must(ask{Do: "fork", Text: "/ct/2/d", Argv: []string{"/bin/sleep", "1000"}}).N
+			r.kill9(a)
+			r.await(2, "state", "orphan")
+			r.await(2, "members", strconv.Itoa(pid))
+		})
+	}
+}
+
+// Many clients make contracts at the same time, the zone's root by clone3 and users behind
+// gates. All are served, and all contracts are different.
+func TestManyBirths(t *testing.T) {
+	r := startRig(t, withBPF)
+	var mu sync.Mutex
+	seen := map[int]bool{}
+	var wg sync.WaitGroup
+	for i := range 12 {
+		a := r.agent([]int{0, 0, 1001, 1002}[i%4])
+		wg.Go(func() {
+			for range 10 {
+				w := a.ask(ask{Do: "start", Text: "critical none\n", Argv: []string{"/bin/true"}})
+				if w.Errno != 0 {
+					t.Errorf("%+v", w)
+					return
+				}
+				mu.Lock()
+				if seen[w.N] {
+					t.Errorf("contract %d was made twice", w.N)
+				}
+				seen[w.N] = true
+				mu.Unlock()
+				pid, _ := strconv.Atoi(w.Text)
+				a.ask(ask{Do: "wait", N: pid})
+			}
+		})
+	}
+	wg.Wait()
+	if len(seen) != 120 {
+		t.Errorf("%d contracts", len(seen))
+	}
+}
+
+// Clients that hold the window and never fork delay others by its time, each, and no more; a
+// signal ends the wait for it.
+func TestWindowIsTaken(t *testing.T) {
+	r := startRig(t, withBPF)
+	hogs := []*agent{r.agent(0), r.agent(0), r.agent(0)}
+	var waits []chan told
+	for _, h := range hogs {
+		fd := h.open("process/template", unix.O_RDWR)
+		waits = append(waits, h.send(ask{Do: "write", N: fd, Text: "activate"}))
+	}
+	a := r.agent(0)
+	before := time.Now()
+	_, pid := a.start("critical none\n", "/bin/true")
+	took := time.Since(before)
+	a.must(ask{Do: "wait", N: pid})
+	for i, h := range hogs {
+		if w := h.take(waits[i]); w.Errno != 0 {
+			t.Errorf("%+v", w)
+		}
+	}
+	t.Logf("a birth behind three that never came took %v", took)
+	// Init's and the last one are left.
+	testenv.Eventually(t, func() bool { return len(r.dirs()) == 2 }, "births that never came to be given up")
+}
+
+// The command could not be executed: nothing is left.
+func TestExecFails(t *testing.T) {
+	for _, source := range []string{"bpf", "cgroup"} {
+		t.Run(source, func(t *testing.T) {
+			r := startRig(t, sources[source])
+			for _, uid := range []int{0, 1001} {
+				a := r.agent(uid)
+				w := a.ask(ask{Do: "start", Argv: []string{"/no/such/program"}})
+				if unix.Errno(w.Errno) != unix.ENOENT {
+					t.Errorf("user %d: %+v", uid, w)
+				}
+				testenv.Eventually(t, func() bool { return len(r.dirs()) == 1 }, "nothing to be left")
+				// latest may still name it.
+				out, _ := r.sh(0, "grep -h ^state all/*/status")
+				for line := range strings.Lines(strings.TrimPrefix(out, "state owned\n")) {
+					if line != "state dead\n" {
+						t.Errorf("user %d: %s", uid, line)
+					}
+				}
+			}
+		})
+	}
+}
+
+// Numbers that are none of the caller's children are refused; so is a contract too many.
+func TestBornOfOthers(t *testing.T) {
+	r := startRig(t, func(r *rig) { r.cfg.ContractsMax = 3 })
+	a, b := r.agent(0), r.agent(0)
+	stranger := b.must(ask{Do: "fork", Argv: []string{"/bin/sleep", "1000"}}).N
+	fd := a.open("process/template", unix.O_RDWR)
+	a.write(fd, "activate")
+	for _, pid := range []int{stranger, 1, a.must(ask{Do: "pid"}).N, 999999} {
+		if e := a.write(fd, fmt.Sprintf("born %d", pid)); e != unix.ESRCH && e != unix.EPERM {
+			t.Errorf("born %d: %v", pid, e)
+		}
+	}
+	own := a.must(ask{Do: "fork", Argv: []string{"/bin/sleep", "1000"}}).N
+	if e := a.write(fd, fmt.Sprintf("born %d", own)); e != 0 {
+		t.Errorf("a child that is moved in: %v", e)
+	}
+	r.await(2, "members", strconv.Itoa(own))
+	// The limit counts init's, the one above and one more.
+	a.start("critical none\n", "/bin/sleep", "1000")
+	if w := a.ask(ask{Do: "start", Argv: []string{"/bin/true"}}); unix.Errno(w.Errno) != unix.EAGAIN {
+		t.Errorf("a contract too many: %+v", w)
+	}
+	check(t, r.srv.SetContractsMax(4))
+	a.start("critical none\n", "/bin/sleep", "1000")
+}
+
+// A process of the host's root makes a contract in the zone's file system, as zlogin's would.
+func TestHostCaller(t *testing.T) {
+	r := startRig(t, withBPF)
+	fs, err := contract.OpenAt(fmt.Sprintf("/proc/%d/root%s", r.initPid, r.fs))
+	check(t, err)
+	tmpl, err := fs.Template()
+	check(t, err)
+	defer tmpl.Close()
+	ct, p, err := tmpl.Start("/bin/sleep", []string{"sleep", "1000"}, nil)
+	check(t, err)
+	st, err := ct.Status()
+	check(t, err)
+	if st.Holder != int64(os.Getpid()) || len(st.Members) != 1 || st.Members[0] != int32(p.Pid) {
+		t.Errorf("on the host: %+v", st)
+	}
+	if got := r.status(int(ct.ID), "holder"); got != "-" && got != "0" {
+		t.Errorf("in the zone the holder is %q", got)
+	}
+	ev, err := ct.Events()
+	check(t, err)
+	defer ev.Close()
+	check(t, p.Kill())
+	_, err = p.Wait()
+	check(t, err)
+	e, err := ev.Next(t.Context())
+	if err != nil || e.Kind != contract.Empty || e.Pid != int32(p.Pid) {
+		t.Errorf("%+v %v", e, err)
+	}
+	check(t, ct.Ack(e.ID))
+	check(t, ct.Abandon())
+}
+
+// A process of the zone's root that uses another's window brings its child into that contract.
+// The one that the maker names is a member all the same.
+func TestStrangerInWindow(t *testing.T) {
+	r := startRig(t, withBPF)
+	a, b := r.agent(0), r.agent(0)
+	fd := a.open("process/template", unix.O_RDWR)
+	if e := a.write(fd, "activate"); e != 0 {
+		t.Fatal(e)
+	}
+	own := a.must(ask{Do: "fork", Argv: []string{"/bin/sleep", "1000"}}).N
+	stranger := b.ask(ask{Do: "fork", Text: "/ct/2/d", Argv: []string{"/bin/sleep", "1000"}})
+	if e := a.write(fd, fmt.Sprintf("born %d", own)); e != 0 {
+		t.Fatalf("born: %v", e)
+	}
+	want := strconv.Itoa(own)
+	if stranger.Errno == 0 {
+		want += " " + strconv.Itoa(stranger.N)
+	}
+	r.await(2, "members", want)
+	r.await(2, "holder", strconv.Itoa(a.must(ask{Do: "pid"}).N))
+}

@@ -1,0 +1,289 @@
+package server
+
+import (
+	"errors"
+	"math"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/contract/ctfs"
+	"github.com/linuxzones/zones/contract/fuse"
+	"github.com/linuxzones/zones/contract/kernel"
+	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/sys"
+)
+
+// A birth goes: activate (a number, a nascent contract, its directories, its window), clone3 by
+// the client, the kernel's word of the fork (the window closes, and the contract is its
+// maker's), born (the client confirms, or has its gate moved). The steps before the fork are
+// undone by clear, by the end of the template, and when the window's time is over.
+
+// window is the one that is open.
+type window struct {
+	ct    contract.ID
+	until int64 // of CLOCK_MONOTONIC
+}
+
+// sweep is a birth whose window is closed without a fork having been told.
+type sweep struct {
+	ct    contract.ID
+	at    int64
+	tries int
+}
+
+// never is a moment that does not come.
+const never = math.MaxInt64
+
+// Activate makes a contract of a template's terms and opens its birth. One window is open at a
+// time, and who came first is served first.
+func (h *host) Activate(r *fuse.Request, fh uint64) (unix.Errno, bool) {
+	s := (*Server)(h)
+	if b := s.kept.births[fh]; b != nil && b.unique == r.Unique() {
+		if b.placed || b.forked {
+			return 0, false
+		}
+		return s.place(fh, b), false // a predecessor came as far as this
+	}
+	if _, nascent, _ := s.table.Template(fh); nascent != 0 {
+		return unix.EBUSY, false // its turn would not come before its own birth is over
+	}
+	if s.window != nil || len(s.waits.births) > 0 && s.waits.births[0].r.Unique() != r.Unique() {
+		return 0, true
+	}
+	who, errno := h.Caller(r)
+	if errno != 0 {
+		return errno, false
+	}
+	id, err := s.takeCT(s.ids)
+	if err != nil {
+		s.trouble("take a contract's number", err)
+		return unix.EAGAIN, false
+	}
+	res := h.Do(&table.Op{
+		Kind: table.Activate, FH: fh, CT: id, Proc: who.Proc, Cred: who.Cred, ProcCT: who.CT, Comm: s.kernel.Comm(who.Proc),
+	})
+	if res.Errno != 0 {
+		return res.Errno, false
+	}
+	return s.place(fh, s.kept.births[fh]), false
+}
+
+// place makes a birth's directories and opens its window.
+func (s *Server) place(fh uint64, b *birth) unix.Errno {
+	_, err := s.kernel.Make(b.ct)
+	if _, there := s.kernel.Dir(b.ct); err != nil && there && s.resumed {
+		err = nil // a predecessor's work
+	}
+	crash("made")
+	if err == nil {
+		err = s.watch(b.ct) // or the first member is born and nobody is told
+	}
+	if err == nil {
+		err = s.openWindow(fh, b)
+	}
+	if err == nil {
+		return 0
+	}
+	s.trouble("open a birth", err)
+	s.do0(&table.Op{Kind: table.Cancel, FH: fh})
+	return errnoOf(err, unix.EAGAIN)
+}
+
+// openWindow opens a birth's window and writes down what the client is to know.
+func (s *Server) openWindow(fh uint64, b *birth) error {
+	w, err := s.kernel.OpenWindow(b.ct, b.by)
+	if err != nil {
+		return err
+	}
+	crash("window")
+	until := int64(never)
+	if w.Mode == kernel.Clone {
+		until = sys.Monotonic() + int64(windowLimit)
+		s.window = &window{ct: b.ct, until: until}
+	} else if _, err := s.kernel.CloseWindow(); err != nil { // nothing is open, but it is counted
+		return err
+	}
+	return s.note(&record{kind: recPlaced, fh: fh, birth: birth{mode: w.Mode, path: w.Path, until: until}})
+}
+
+// closeWindow closes what is open. What can not be closed is tried again at once, by the loop.
+func (s *Server) closeWindow() {
+	intruders, err := s.kernel.CloseWindow()
+	if err != nil {
+		s.trouble("close a birth's window", err)
+		if s.window != nil {
+			s.window.until = sys.Monotonic() + int64(retryFirst)
+		}
+		return
+	}
+	if intruders > 0 {
+		s.cfg.Log.Warnf("%d processes came into a contract from outside while it was open for a birth, and were killed", intruders)
+	}
+	w := s.window
+	s.window = nil
+	if w == nil {
+		return
+	}
+	if _, b := s.kept.birthOf(w.ct); b != nil && !b.forked {
+		s.sweeps = append(s.sweeps, sweep{ct: w.ct, at: sys.Monotonic() + int64(sweepAfter)})
+	}
+	s.nextBirth()
+}
+
+// closeWindowOf closes the window if it is this contract's.
+func (s *Server) closeWindowOf(ct contract.ID) {
+	if s.window != nil && s.window.ct == ct {
+		s.closeWindow()
+	}
+}
+
+// nextBirth serves activations that wait, until one has opened a window.
+func (s *Server) nextBirth() {
+	for s.window == nil && len(s.waits.births) > 0 && !s.birthing {
+		s.birthing = true // an answer may end a birth and come here again
+		served := s.retryWait(s.waits.births[0])
+		s.birthing = false
+		if !served {
+			return
+		}
+	}
+}
+
+// sweepBirths gives up births whose window has closed for nothing: who came in meanwhile was
+// told of long ago, unless the source of events is a poor one.
+func (s *Server) sweepBirths(now int64) {
+	due := s.sweeps
+	s.sweeps = nil
+	for _, w := range due {
+		if w.at > now {
+			s.sweeps = append(s.sweeps, w)
+			continue
+		}
+		fh, b := s.kept.birthOf(w.ct)
+		if b == nil || b.forked {
+			continue
+		}
+		populated, err := s.kernel.Populated(w.ct)
+		switch {
+		case err != nil && w.tries < sweepTries:
+			s.sweeps = append(s.sweeps, sweep{ct: w.ct, at: now + int64(retryFirst), tries: w.tries + 1})
+		case populated:
+			// The client will name it, or go; then it is its maker's all the same.
+		default:
+			s.do0(&table.Op{Kind: table.Cancel, FH: fh})
+		}
+	}
+}
+
+// Born takes the first member of a template's birth. The kernel may have told of a member
+// already: usually this one, whose maker then only confirms it. It may also be a stranger's, who
+// has used the window; then who is named comes in besides.
+func (h *host) Born(r *fuse.Request, fh uint64, pid int32) (unix.Errno, bool) {
+	s := (*Server)(h)
+	b := s.kept.births[fh]
+	if b == nil {
+		return h.Do(&table.Op{Kind: table.Born, FH: fh}).Errno, false
+	}
+	who, errno := h.Caller(r)
+	if errno != 0 {
+		return errno, false
+	}
+	caller := kernel.Caller{Proc: who.Proc, UID: who.Cred.UID, CT: who.CT, InZone: !who.Host}
+	p, member, err := s.kernel.Find(b.ct, caller, pid)
+	if err != nil && b.forked { // it has ended and was waited for
+		return s.confirm(r, fh), false
+	}
+	if err != nil {
+		return errnoOf(err, unix.ESRCH), false
+	}
+	s.closeWindowOf(b.ct)
+	if !member {
+		return s.moveIn(b.ct, caller, p)
+	}
+	delete(s.moved, b.ct)
+	if b.forked {
+		return s.confirm(r, fh), false
+	}
+	res := h.Do(&table.Op{Kind: table.Born, FH: fh, Proc: who.Proc, Cred: who.Cred, ProcCT: who.CT})
+	if res.Errno == 0 {
+		s.tellDeaf(b.ct)
+		if err := s.kernel.Born(b.ct, p); err != nil {
+			s.trouble("watch a first member", err)
+		}
+	}
+	return res.Errno, false
+}
+
+// moveIn has a gate moved into its contract. What becomes of it is told later, and the request
+// served again.
+func (s *Server) moveIn(ct contract.ID, caller kernel.Caller, p table.Proc) (unix.Errno, bool) {
+	if err, moved := s.moved[ct]; moved {
+		delete(s.moved, ct)
+		return errnoOf(err, unix.ESRCH), false
+	}
+	s.kernel.Move(ct, caller, p)
+	return 0, true
+}
+
+// confirm ends a birth that the kernel has told of.
+func (s *Server) confirm(r *fuse.Request, fh uint64) unix.Errno {
+	if err := s.note(&record{kind: recConfirmed, unique: r.Unique(), fh: fh}); err != nil {
+		s.trouble("confirm a birth", err)
+		return unix.ENOSPC
+	}
+	return 0
+}
+
+// moveDone goes on with a birth whose gate was moved, or was not.
+func (s *Server) moveDone(ct contract.ID, err error) {
+	fh, b := s.kept.birthOf(ct)
+	if b == nil {
+		return
+	}
+	if err != nil {
+		s.moved[ct] = err
+	}
+	for _, x := range s.waits.moves {
+		if x.fh == fh {
+			s.retryWait(x)
+			return
+		}
+	}
+}
+
+// Clear takes back what a template waits for. A first member that the maker does not confirm
+// was not what it wanted (it could not execute its command): the contract is abandoned.
+func (h *host) Clear(r *fuse.Request, fh uint64) unix.Errno {
+	s := (*Server)(h)
+	b := s.kept.births[fh]
+	if b != nil && b.forked {
+		h.Do(&table.Op{Kind: table.Abandon, CT: b.ct, Proc: b.by.Proc, ProcCT: b.by.CT})
+	}
+	if b != nil {
+		s.closeWindowOf(b.ct)
+	}
+	return h.Do(&table.Op{Kind: table.Cancel, FH: fh}).Errno
+}
+
+// errnoOf is what a client is told of the kernel's side's errors.
+func errnoOf(err error, other unix.Errno) unix.Errno {
+	for _, e := range []struct {
+		err   error
+		errno unix.Errno
+	}{
+		{kernel.ErrNotChild, unix.ESRCH},
+		{kernel.ErrGone, unix.ESRCH},
+		{kernel.ErrPlace, unix.EPERM},
+		{kernel.ErrLimit, unix.EAGAIN},
+		{kernel.ErrUsed, unix.EBUSY},
+		{kernel.ErrNone, unix.ESRCH},
+	} {
+		if errors.Is(err, e.err) {
+			return e.errno
+		}
+	}
+	return other
+}
+
+var _ ctfs.Host = (*host)(nil)
