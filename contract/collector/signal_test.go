@@ -240,6 +240,68 @@ func TestBlockedSignal(t *testing.T) {
 	}
 }
 
+// Many different signals wait behind a mask. Which of them kills is the victim's choice, and who
+// sent that one is known, as far as there are slots; beyond them those stay that are delivered
+// first, and of the others it is told that the signal came from elsewhere, and no more. What
+// was handled meanwhile takes nobody's slot.
+func TestManyBlockedSignals(t *testing.T) {
+	r := newRig(t)
+	a := r.zone.contract()
+	const slots = 16
+	for _, c := range []struct {
+		name  string
+		sent  []int // in this order; one who is handled comes behind each
+		kills int
+		known bool
+	}{
+		{"the first of nine", []int{10, 15, 40, 41, 42, 43, 44, 45, 46}, 10, true},
+		{"the last of nine", []int{10, 15, 40, 41, 42, 43, 44, 45, 46}, 46, true},
+		{"the highest number, first of as many as there are slots", count(50, slots-1, -1), 50, true},
+		{"the lowest number, last of more than there are slots", count(60, slots+6, -1), 60 - slots - 5, true},
+		{"the highest number, last of more than there are slots", count(36, slots+6, 1), 36 + slots + 5, false},
+		{"the highest number, first of more than there are slots", count(60, slots+6, -1), 60, false},
+	} {
+		k := r.zone.contract()
+		victim := k.run("masked", strconv.Itoa(c.kills))
+		victim.line()
+		killer := 0
+		for _, sig := range c.sent {
+			for _, sig := range []int{sig, int(unix.SIGUSR2)} {
+				m := a.run("send", "kill", strconv.Itoa(victim.pid), strconv.Itoa(sig))
+				m.line()
+				m.line()
+				m.release()
+				m.wait()
+				if sig == c.kills {
+					killer = m.pid
+				}
+			}
+		}
+		victim.release()
+		status := victim.wait()
+		if int(status.Signal()) != c.kills {
+			t.Fatalf("%s: ended with %#x", c.name, status)
+		}
+		why := told(t, of(r.zone.empty(k), k), victim, status)
+		switch {
+		case why == nil || why.Kind != collector.Signal:
+			t.Errorf("%s: told as %+v", c.name, why)
+		case c.known && (int(why.Sender.Pid) != killer || why.Sender.CT != a.ct):
+			t.Errorf("%s: %d killed, told as %+v", c.name, killer, why)
+		case !c.known && why.Sender != (collector.Sender{}):
+			t.Errorf("%s: nobody knows who killed, told as %+v", c.name, why)
+		}
+	}
+}
+
+// count is n numbers from first on.
+func count(first, n, step int) (list []int) {
+	for i := range n {
+		list = append(list, first+i*step)
+	}
+	return list
+}
+
 // of picks the records of one contract.
 func of(list []collector.Record, k *ct) []collector.Record {
 	var out []collector.Record

@@ -286,6 +286,26 @@ static void blocked(int sig)
 	exit(0);
 }
 
+/* masked SIG: handles SIGUSR2, blocks all other signals, says so, and takes one when standard
+ * input ends. */
+static void masked(int sig)
+{
+	sigset_t set;
+	char c;
+
+	signal(SIGUSR2, handler);
+	sigfillset(&set);
+	sigdelset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	say("ready");
+	while (read(0, &c, 1))
+		;
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	exit(0);
+}
+
 /* handled SIG: takes a signal in a handler, then ends by raising it. */
 static void handled(int sig)
 {
@@ -462,6 +482,8 @@ int main(int argc, char **argv)
 		send_signal(argv[2], m, atoi(argv[4]));
 	} else if (!strcmp(what, "blocked")) {
 		blocked(n);
+	} else if (!strcmp(what, "masked")) {
+		masked(n);
 	} else if (!strcmp(what, "handled")) {
 		handled(n);
 	} else if (!strcmp(what, "eat")) {

@@ -61,21 +61,39 @@ INLINE int by_process(u64 info, s32 code)
 	       code != SI_DETHREAD && code != SI_ASYNCNL;
 }
 
-/* slot_of is where the sender of a signal is kept: where one of the same number is, else the
- * oldest. */
-INLINE struct sender *slot_of(struct senders *all, int sig)
+/* slot_of is where the sender of a signal is kept: where one of the same number is, else in a
+ * slot that is free or whose signal waits no more, so that it did not kill. Of more signals
+ * than slots, all of which wait behind a mask, those of the lowest numbers stay, since they
+ * are delivered first. */
+INLINE struct sender *slot_of(struct senders *all, u32 sig, u64 waiting)
 {
-	struct sender *s = &all->slot[1];
+	struct sender *to = NULL;
+	u32 best = sig;
 
 	if (sig == SIGKILL)
 		return &all->slot[0];
 	for (int i = 1; i < SLOTS; i++) {
-		if (all->slot[i].sig == sig)
+		u32 has = all->slot[i].sig, rank;
+
+		if (has == sig)
 			return &all->slot[i];
-		if (all->slot[i].time < s->time)
-			s = &all->slot[i];
+		rank = !has ? 3 * SIGMAX : waiting >> ((has - 1) & 63) & 1 ? has : SIGMAX + has;
+		if (rank > best) {
+			best = rank;
+			to = &all->slot[i];
+		}
 	}
-	return s;
+	if (best <= SIGMAX) /* one that waits has none, or none any more */
+		all->missed = 1;
+	return to;
+}
+
+/* waiting is the signals that wait for a thread or for its process. */
+INLINE u64 waiting(struct task_struct *task)
+{
+	struct signal_struct *signal = READ(task, signal);
+
+	return READ(task, pending.signal.sig[0]) | READ(signal, shared_pending.signal.sig[0]);
 }
 
 /* The signal's number is all that ties it to a death: a signal that the victim handles is
@@ -110,14 +128,17 @@ int signaled(u64 *ctx)
 	key = (u64)w.signal;
 	all = map_lookup(&senders, &key);
 	if (!all) {
-		if (map_update(&senders, &key, &no_senders, BPF_ANY))
+		if (!map_update(&senders, &key, &no_senders, BPF_ANY))
+			all = map_lookup(&senders, &key);
+		if (!all) {
+			n->signalled |= MISSED;
 			return 0;
-		all = map_lookup(&senders, &key);
-		if (!all)
-			return 0;
-		n->signalled = 1;
+		}
+		n->signalled |= KEPT;
 	}
-	s = slot_of(all, sig);
+	s = slot_of(all, sig, waiting(victim));
+	if (!s)
+		return 0;
 	if (info > 1)
 		probe_read_kernel(&code, sizeof(code), &((struct kernel_siginfo *)info)->si_code);
 	if (by_process(info, code)) {

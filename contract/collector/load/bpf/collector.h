@@ -14,6 +14,8 @@ enum { FORK = 1, EXIT, EMPTY, SIGNAL, CORE, HWERR, LEFT };
 enum { MOVED = 1, FIRST = 2, ADOPTED = 4 };
 /* Kinds of senders. */
 enum { NO_SENDER, FROM_PROCESS, FROM_KERNEL, FROM_OOM, FROM_CONTRACT };
+/* Never told: there was a sender, and no place to keep it. */
+enum { UNKEPT = 0xff };
 /* Bits of what is wanted, those of contract.Events. */
 enum { WANT_FORK = 2, WANT_EXIT = 4, WANT_CORE = 8, WANT_SIGNAL = 0x10, WANT_HWERR = 0x20 };
 /* Flags of a contract. */

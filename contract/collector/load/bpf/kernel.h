@@ -88,8 +88,17 @@ struct mm_struct;
 
 enum { PIDTYPE_TGID = 1, PIDTYPE_PGID = 2, PIDTYPE_MAX = 4 };
 
+typedef struct {
+	u64 sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+};
+
 struct signal_struct {
 	atomic_t live;
+	struct sigpending shared_pending;
 	int group_exit_code;
 	u32 flags;
 	struct pid *pids[PIDTYPE_MAX];
@@ -134,6 +143,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 	struct cred *cred;
+	struct sigpending pending;
 	char comm[16];
 };
 

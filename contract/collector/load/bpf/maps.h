@@ -50,11 +50,13 @@ struct {
  * between a look and the change: then the start is another, and the change fails.
  */
 enum { LIVE = 1, MOVING, ENDED };
+/* It has an entry in senders; there was no place for one. */
+enum { KEPT = 1, MISSED = 2 };
 
 struct note {
 	u64 state; /* start_boottime << 2 | LIVE, MOVING or ENDED; 0 in a place that is free */
 	u64 contract;
-	u32 signalled; /* it has an entry in senders */
+	u32 signalled; /* bits of KEPT and MISSED */
 	u32 pad;
 };
 
@@ -77,13 +79,15 @@ struct {
 	TYPE(value, struct note);
 } crowd SEC(".maps");
 
-/* Who sent a member signals that can kill: SIGKILL has slot 0, the others the rest, the
- * oldest goes first. Written with the member's siglock held, read at its end. All members may
- * have an entry, or one zone's could take the place of another's. */
-enum { SLOTS = 4 };
+/* Who sent a member signals that can kill: SIGKILL has slot 0, the others the rest (slot_of).
+ * Written with the member's siglock held, read at its end. All members may have an entry, or
+ * one zone's could take the place of another's. */
+enum { SLOTS = 17 };
 
 struct senders {
 	struct sender slot[SLOTS];
+	u32 missed; /* there was no slot for one */
+	u32 pad;
 };
 
 struct {

@@ -138,16 +138,19 @@ INLINE void cause(struct contract *c, struct who *w, u32 status, struct sender *
 {
 	struct signal_struct *signal = w->signal;
 	u32 sig = status & 0x7f;
-	int foreign;
+	int foreign, unkept;
 
 	if (s->kind != FROM_PROCESS && s->kind != FROM_CONTRACT && sig == SIGKILL && READ(signal, oom_mm)) {
 		/* The OOM killer acts in whoever asked for memory. */
 		__builtin_memset(s, 0, sizeof(*s));
 		s->kind = FROM_OOM;
 	}
+	unkept = s->kind == UNKEPT;
+	if (unkept)
+		s->kind = NO_SENDER;
 	if (s->kind != NO_SENDER)
 		remember(c, w, sig, s);
-	foreign = s->kind == FROM_OOM || (s->kind == FROM_PROCESS && (s->ct != c->ct || s->zone != c->zone));
+	foreign = unkept || s->kind == FROM_OOM || (s->kind == FROM_PROCESS && (s->ct != c->ct || s->zone != c->zone));
 	if (sig == SIGBUS && s->kind == FROM_KERNEL && (s->code == BUS_MCEERR_AR || s->code == BUS_MCEERR_AO)) {
 		if (c->want & WANT_HWERR)
 			tell_death(c, w, HWERR, status, s);
@@ -173,9 +176,11 @@ INLINE u32 status_of(struct who *w)
 APART void slain(struct contract *c, struct who *w, u32 status, int signalled)
 {
 	u64 key = (u64)w->signal;
-	struct senders *all = signalled ? map_lookup(&senders, &key) : NULL;
+	struct senders *all = signalled & KEPT ? map_lookup(&senders, &key) : NULL;
 	struct sender s = {};
 
+	if (signalled & MISSED || (all && all->missed))
+		s.kind = UNKEPT;
 	if (all)
 		for (int i = 0; i < SLOTS; i++)
 			if (all->slot[i].sig == (status & 0x7f))
@@ -190,7 +195,7 @@ APART void died(struct contract *c, struct who *w, int signalled)
 
 	if (status & 0x7f)
 		slain(c, w, status, signalled);
-	if (signalled)
+	if (signalled & KEPT)
 		map_delete(&senders, &key);
 	tell_exit(c, w, status);
 	count_out(c, w);
@@ -263,7 +268,7 @@ APART int finish(struct task_struct *task, struct who *w)
 	c = map_lookup(&contracts, &contract);
 	if (c)
 		died(c, w, signalled);
-	else if (signalled)
+	else if (signalled & KEPT)
 		map_delete(&senders, &key);
 	return 0;
 }
