@@ -58,7 +58,12 @@ type connector struct {
 	// unplaced are births that were told before the child was where it belongs.
 	unplaced []birth
 	lookedAt int64
+	// early are messages that came before the kernel's word that it tells us.
+	early []connMessage
 }
+
+// earlyMax is how many there may be: no more than the socket has room for.
+const earlyMax = 8192
 
 // openConnector listens. rcvBytes bounds what the kernel keeps for us.
 func openConnector(rcvBytes int) (*connector, error) {
@@ -108,7 +113,7 @@ func (c *connector) acked() error {
 		if _, err := unix.Poll(fds, int(left/time.Millisecond)+1); err != nil && err != unix.EINTR {
 			return err
 		}
-		m, ok, err := c.read()
+		m, ok, err := c.receive()
 		if err != nil {
 			return err
 		}
@@ -118,7 +123,10 @@ func (c *connector) acked() error {
 			}
 			return nil
 		}
-		if ok { // another's events flow already
+		if ok { // the kernel's word is behind what others have done
+			c.early = append(c.early, m)
+		}
+		if len(c.early) >= earlyMax {
 			return nil
 		}
 	}
@@ -152,6 +160,14 @@ type connMessage struct {
 
 // read takes one message; ok is false when there is none now.
 func (c *connector) read() (m connMessage, ok bool, err error) {
+	if len(c.early) > 0 {
+		m, c.early = c.early[0], c.early[1:]
+		return m, true, nil
+	}
+	return c.receive()
+}
+
+func (c *connector) receive() (m connMessage, ok bool, err error) {
 	var buf [connBytesMax]byte
 	for {
 		n, from, err := unix.Recvfrom(c.fd.Int(), buf[:], 0)
@@ -189,13 +205,13 @@ func parseConnector(b []byte) (m connMessage, ok bool) {
 
 func (c *connector) close() { c.fd.Close() }
 
-// remember knows a member from here on; false when there is no place.
 // has says whether a process is remembered as a contract's.
 func (c *connector) has(id contract.ID, p table.Proc) bool {
 	m := c.members[p.Pid]
 	return m != nil && m.ct == id && p.Start != 0 && m.proc.Start == p.Start
 }
 
+// remember knows a member from here on; false when there is no place.
 func (c *connector) remember(pid int32, m *member) bool {
 	if old := c.members[pid]; old != nil {
 		c.forgetMember(pid)
@@ -363,6 +379,10 @@ func (z *Zone) threadExited(pid, tgid int32, code uint32, now int64) {
 	if !m.leader || threadsLeft(tgid, m.proc.Start) {
 		return
 	}
+	if executes(m.proc) {
+		m.leader, m.code = false, 0
+		return
+	}
 	if pid != tgid {
 		m.code = code // all are ended by one of them, whose code is the group's
 	}
@@ -379,6 +399,13 @@ func (z *Zone) threadExited(pid, tgid int32, code uint32, now int64) {
 	if z.connector.perCT[m.ct] == 0 {
 		z.look(p, false) // the notice comes later
 	}
+}
+
+// executes says whether a process whose first thread was told to have ended goes on under its
+// number: another thread has executed a program, and the first made place for it.
+func executes(p table.Proc) bool {
+	s, err := readStat(p.Pid)
+	return err == nil && s.start == p.Start && s.state != 'Z' && s.state != 'X'
 }
 
 // pgrpOf is the process group of a process that may be a zombie, 0 when it is gone.

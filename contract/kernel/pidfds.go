@@ -67,6 +67,17 @@ func (z *Zone) ForgetOwner(p table.Proc) {
 	}
 }
 
+// EndedIn says whether a process has ended, or is about to, that was a member of a contract
+// which is empty now. One that somebody has moved out of it lives on.
+func (z *Zone) EndedIn(id contract.ID, p table.Proc) bool {
+	s, err := readStat(p.Pid)
+	if err != nil || s.start != p.Start {
+		return true
+	}
+	cgroup, err := cgroupOf(p.Pid) // of a zombie too
+	return err != nil || z.tree.contractOf(cgroup) == id
+}
+
 func (z *Zone) watchPidfd(p table.Proc, ct contract.ID) (*pidfd, error) {
 	fd, err := sys.PidfdOpenStarted(int(p.Pid), p.Start)
 	if err != nil {
@@ -178,6 +189,8 @@ func (z *Zone) Born(id contract.ID, first table.Proc) error {
 		return ErrNone
 	}
 	p.watch.populated = true
+	// Nobody knew of a member when it was found empty, if it was: now that is told.
+	p.watch.told = false
 	if z.Sources()&(SourceBPF|SourceConnector) != 0 {
 		z.known(p, first)
 		z.named(p, first)
@@ -185,8 +198,6 @@ func (z *Zone) Born(id contract.ID, first table.Proc) error {
 		return nil
 	}
 	p.watch.last = first
-	// Nobody knew of a member when it was found empty, if it was: now that is told.
-	p.watch.told = false
 	z.happened(p, table.Fact{Event: contract.Fork, Member: first}, time.Now().UnixNano())
 	if z.c.Off&SourcePidfd == 0 && len(z.pidfds.byFD) < PidfdsMax && z.pidfds.firsts[id] == nil {
 		if w, err := z.watchPidfd(first, id); err == nil {

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 		workloadMain()
 	case "headless":
 		headlessMain()
+	case "execute":
+		executeMain()
 	}
 }
 

@@ -3,7 +3,9 @@ package kernel
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/collector"
 	"github.com/linuxzones/zones/contract/collector/load"
+	"github.com/linuxzones/zones/contract/table"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/internal/testenv"
 )
@@ -67,6 +70,67 @@ func (r *rig) pumping() (stop func()) {
 }
 
 const workloadSize = 200
+
+// A program that is executed by another thread than the first is no end of the process, though
+// the first thread's is told.
+func TestExecByThread(t *testing.T) {
+	for name, rig := range map[string]func() *rig{
+		"bpf":       func() *rig { return collecting(t) },
+		"connector": func() *rig { return newRig(t, Config{Off: SourceBPF}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rig()
+			d := r.make(5, contract.AllEvents)
+			cmd := exec.Command("/proc/self/exe")
+			cmd.Env = append(os.Environ(), roleVariable+"=execute")
+			in, err := cmd.StdinPipe()
+			check(t, err)
+			stop := r.pumping()
+			startIn(t, d.Born, nil, cmd)
+			testenv.Eventually(t, func() bool { return commOf(cmd.Process.Pid) == "sh" }, "the shell to be executed")
+			stop()
+			r.settled()
+			if n := r.count(5, contract.Fork); n != 1 || r.count(5, contract.Exit)+r.count(5, contract.Empty) != 0 {
+				t.Errorf("after the execution: %+v", r.got)
+			}
+			_, err = in.Write([]byte("\n"))
+			check(t, err)
+			_ = cmd.Wait()
+			r.awaitEmpty(5)
+			var codes []uint32
+			for _, p := range r.got {
+				if p.What == Happened && p.Fact.Event == contract.Exit {
+					codes = append(codes, p.Fact.Status>>8)
+				}
+			}
+			if !slices.Equal(codes, []uint32{3, 4}) || r.count(5, contract.Fork) != 2 || r.z.Lost() != 0 {
+				t.Errorf("ends with %v, %d lost: %+v", codes, r.z.Lost(), r.got)
+			}
+		})
+	}
+}
+
+// A member that was told of while nobody was known to be born, and so not heard, is told of
+// again when it is named: its contract was empty, or is.
+func TestBornAfterItsEnd(t *testing.T) {
+	for _, off := range []Source{SourceBPF, SourceBPF | SourceConnector} {
+		r := newRig(t, Config{Off: off})
+		d := r.make(5, contract.AllEvents)
+		cmd := born(t, d.Born, nil, "/bin/true")
+		p := procOf(t, cmd.Process.Pid)
+		testenv.Eventually(t, func() bool { s, err := readStat(p.Pid); return err == nil && s.state == 'Z' }, "its end")
+		place := r.z.tree.places[5]
+		r.settled()
+		if !place.watch.told { // by the notice of its cgroup
+			r.z.empty(place, table.Proc{}, 1)
+		}
+		r.pump()
+		told := r.count(5, contract.Empty)
+		check(t, r.z.Born(5, p))
+		testenv.Eventually(t, func() bool { r.settled(); return r.count(5, contract.Empty) > told }, "Empty to be told again")
+		_ = cmd.Wait()
+	}
+}
 
 // Each source alone, against the workload's own log.
 func TestSources(t *testing.T) {

@@ -91,6 +91,18 @@ func headless(t *testing.T, dir string) (p table.Proc, end func()) {
 	}
 }
 
+// executeMain executes a shell by another than its first thread: that ends, and the process goes
+// on.
+func executeMain() {
+	runtime.LockOSThread()
+	go func() {
+		runtime.LockOSThread()
+		_ = syscall.Exec("/bin/sh", []string{"sh", "-c", "read x; (exit 3); exit 4"}, nil)
+		os.Exit(1)
+	}()
+	select {}
+}
+
 // truth is the workload's own log: pids to wait statuses.
 type truth struct {
 	self  int32
