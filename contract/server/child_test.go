@@ -36,8 +36,10 @@ type order struct {
 	Slots   []string // names of the descriptors that come behind the socket
 	BPF     string   // the collector's directory; its ring is the last descriptor
 	BPFZone uint64
-	// CrashAt is at which crash point it kills itself, counted from 1; 0: at none.
+	// CrashAt is at which crash point it kills itself, counted from 1; 0: at none. With CrashIn
+	// only those of that name count.
 	CrashAt int
+	CrashIn string
 }
 
 const socketFD = 3
@@ -81,7 +83,7 @@ func serverMain(args []string) error {
 			return err
 		}
 	}
-	crashAt(o.CrashAt)
+	crashAt(o.CrashIn, o.CrashAt)
 	s, err := Open(cfg)
 	if err != nil {
 		return err
@@ -120,13 +122,17 @@ func up(s *Server) error {
 	return sys.Send(socketFD, append([]byte("up "), b...), m.Int())
 }
 
-// crashAt has this process killed at the nth crash point that it passes.
-func crashAt(n int) {
+// crashAt has this process killed at the nth crash point that it passes, of a name if there is
+// one.
+func crashAt(in string, n int) {
 	if n == 0 {
 		return
 	}
 	passed := 0
 	crash = func(name string) {
+		if in != "" && in != name {
+			return
+		}
 		if passed++; passed < n {
 			return
 		}
@@ -150,10 +156,13 @@ type child struct {
 }
 
 // spawn starts a server in a process of its own, and waits until it serves or has died.
-func (r *rig) spawn(crashAt int) *child {
+func (r *rig) spawn(crashAt int) *child { return r.spawnFor("", crashAt) }
+
+// spawnFor is spawn of one that is to die at the nth crash point of a name.
+func (r *rig) spawnFor(crashIn string, nth int) *child {
 	t := r.t
 	t.Helper()
-	o := order{Config: r.cfg, CrashAt: crashAt}
+	o := order{Config: r.cfg, CrashIn: crashIn, CrashAt: nth}
 	o.Config.Keeper, o.Config.Log = nil, nil
 	ours, theirs, err := sys.Pair(unix.SOCK_SEQPACKET)
 	check(t, err)

@@ -70,6 +70,9 @@ func (s *Server) happened(r *kernel.Report) error {
 	}
 	if r.Fact.Event == contract.Empty {
 		delete(s.lists, r.CT)
+		if err := s.endResidents(r); err != nil {
+			return err
+		}
 	}
 	first := s.kept.unborn[r.CT]
 	_, err = s.do(0, r.At, &table.Op{Kind: table.Happened, Now: r.Time, CT: r.CT, EV: ev, Fact: s.shorten(r.Fact)})
@@ -83,4 +86,21 @@ func (s *Server) happened(r *kernel.Report) error {
 		}
 	}
 	return err
+}
+
+// endResidents lets the owners that lived in a contract end before it is told to be empty, as
+// they did: the word of their own deaths takes another way, and may come later. What they owned
+// is the contract's to inherit, and whoever hears that it is empty has it move on (ctrun -t, an
+// init that starts its restarter again).
+func (s *Server) endResidents(r *kernel.Report) error {
+	for _, p := range s.table.Residents(r.CT) {
+		if !s.kernel.EndedIn(r.CT, p) {
+			continue
+		}
+		if _, err := s.do(0, 0, &table.Op{Kind: table.OwnerExit, Now: r.Time, Proc: p}); err != nil {
+			return err
+		}
+		crash("resident")
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -186,20 +187,31 @@ func (s *Server) takeUp() error {
 }
 
 // reopenWindows opens the window again that the predecessor's death has closed early; births
-// whose window was over are swept.
+// whose window was over are swept. Windows follow one another, so that only the last that was
+// opened can have been open, and none was while a birth waited for its own: that one's maker
+// still asks, and finds no other's window in its way.
 func (s *Server) reopenWindows() {
 	now := sys.Monotonic()
+	var last *birth
+	placing := false
 	for _, fh := range sortedKeys(s.kept.births) {
 		b := s.kept.births[fh]
-		if !b.placed || b.forked || b.mode != kernel.Clone {
-			continue
-		}
-		if b.until > now && s.window == nil {
-			if _, err := s.kernel.OpenWindow(b.ct, b.by); err == nil {
-				s.window = &window{ct: b.ct, until: b.until}
-				continue
+		switch {
+		case b.forked:
+		case !b.placed:
+			placing = true
+		case b.mode == kernel.Clone:
+			s.sweeps = append(s.sweeps, sweep{ct: b.ct, at: now + int64(sweepAfter)})
+			if last == nil || b.until > last.until {
+				last = b
 			}
 		}
-		s.sweeps = append(s.sweeps, sweep{ct: b.ct, at: now + int64(sweepAfter)})
+	}
+	if last == nil || placing || last.until <= now {
+		return
+	}
+	if _, err := s.kernel.OpenWindow(last.ct, last.by); err == nil {
+		s.window = &window{ct: last.ct, until: last.until}
+		s.sweeps = slices.DeleteFunc(s.sweeps, func(w sweep) bool { return w.ct == last.ct })
 	}
 }

@@ -47,8 +47,30 @@ func (c *machine) check(t *rapid.T) {
 			t.Fatalf("%v is known: %v", p.proc, got)
 		}
 	}
+	checkResidents(t, c.tab)
 	c.checkWork(t)
 	c.checkKept(t)
+}
+
+// checkResidents holds the list of a contract's owners against the owners.
+func checkResidents(t *rapid.T, tab *Table) {
+	want := map[contract.ID]int{}
+	for o := tab.firstOwn; o != nil; o = o.next {
+		if o.proc.Pid == 0 {
+			continue
+		}
+		if o.ct != 0 {
+			want[o.ct]++
+		}
+		if listed := slices.Contains(tab.Residents(o.ct), o.proc); listed != (o.ct != 0) {
+			t.Fatalf("%v of contract %d is among its residents: %v", o.proc, o.ct, listed)
+		}
+	}
+	for id := range tab.residents {
+		if got := len(tab.Residents(id)); got != want[id] {
+			t.Fatalf("contract %d has %d residents, want %d", id, got, want[id])
+		}
+	}
 }
 
 func (c *machine) checkContract(t *rapid.T, known *mContract) {
@@ -81,6 +103,7 @@ func (c *machine) checkWork(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkResidents(t, again)
 	w := again.Work()
 	var kills, want []string
 	for _, k := range w.Kill {

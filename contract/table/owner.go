@@ -25,6 +25,8 @@ type owner struct {
 	latest *ct
 	prev   *owner
 	next   *owner
+	before *owner // not encoded, as after: the others of ct, see Residents
+	after  *owner
 	told   bool // not encoded: Work has said to watch it
 	inTodo bool // not encoded
 	ended  bool // not in the table any more
@@ -34,12 +36,14 @@ type owner struct {
 func (t *Table) ownerOf(p Proc, home contract.ID) *owner {
 	o := t.owners[keyOf(p)]
 	if o == nil {
-		o = &owner{proc: p}
+		o = &owner{proc: p, ct: home}
 		t.addOwner(o)
 		t.todo.watch(o)
 	}
-	if home != 0 {
+	if home != 0 && home != o.ct {
+		t.moveOut(o)
 		o.ct = home
+		t.moveIn(o)
 	}
 	if o.proc.ZPid == 0 {
 		o.proc.ZPid = p.ZPid
@@ -56,6 +60,36 @@ func (t *Table) addOwner(o *owner) {
 		t.lastOwn.next = o
 	}
 	t.lastOwn = o
+	t.moveIn(o)
+}
+
+// moveIn puts o first among the owners that live in its contract.
+func (t *Table) moveIn(o *owner) {
+	if o.ct == 0 {
+		return
+	}
+	o.before, o.after = nil, t.residents[o.ct]
+	if o.after != nil {
+		o.after.before = o
+	}
+	t.residents[o.ct] = o
+}
+
+func (t *Table) moveOut(o *owner) {
+	switch {
+	case o.ct == 0:
+		return
+	case o.before != nil:
+		o.before.after = o.after
+	case o.after != nil:
+		t.residents[o.ct] = o.after
+	default:
+		delete(t.residents, o.ct)
+	}
+	if o.after != nil {
+		o.after.before = o.before
+	}
+	o.before, o.after = nil, nil
 }
 
 // settleOwner forgets a process of which nothing is known any more.
@@ -83,6 +117,7 @@ func (t *Table) dropOwner(o *owner) {
 		o.next.prev = o.prev
 	}
 	delete(t.owners, keyOf(o.proc))
+	t.moveOut(o)
 }
 
 // own puts c at the end of what o owns.
@@ -133,10 +168,10 @@ func (t *Table) ownerExit(op *Op) Result {
 	if o == nil || o.proc.Pid == 0 {
 		return failed(unix.ESRCH)
 	}
+	t.dropOwner(o)
 	if op.ProcCT != 0 {
 		o.ct = op.ProcCT
 	}
-	t.dropOwner(o)
 	for o.first != nil {
 		c := o.first
 		if c.state != contract.Nascent {

@@ -66,6 +66,7 @@ type Table struct {
 	first     *ct // in the order in which they came
 	last      *ct
 	owners    map[procKey]*owner
+	residents map[contract.ID]*owner // one that lives in a contract; not encoded, it follows of owners
 	firstOwn  *owner
 	lastOwn   *owner
 	handles   map[uint64]*handle
@@ -89,6 +90,7 @@ func New(cfg Config) *Table {
 		cfg:       cfg.withDefaults(),
 		contracts: map[contract.ID]*ct{},
 		owners:    map[procKey]*owner{},
+		residents: map[contract.ID]*owner{},
 		handles:   map[uint64]*handle{},
 		unacked:   map[contract.EventID]*event{},
 		bundle:    queue{kind: ofBundle},

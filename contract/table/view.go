@@ -171,6 +171,20 @@ func (t *Table) Owners() []Proc {
 	return procs
 }
 
+// Residents are the processes of which something is known that were members of a contract when
+// they last asked for something. When it is empty they have ended, whoever else tells of that;
+// its owner must not see it empty before what they owned is inherited by it. The cost is that
+// of how many there are.
+func (t *Table) Residents(id contract.ID) []Proc {
+	var procs []Proc
+	for o := t.residents[id]; o != nil; o = o.after {
+		if o.proc.Pid != 0 {
+			procs = append(procs, o.proc)
+		}
+	}
+	return procs
+}
+
 // MayControl says whether a process, a member of procCT, may open a contract's ctl.
 func (t *Table) MayControl(id contract.ID, p Proc, procCT contract.ID) bool {
 	c := t.seen(id)
