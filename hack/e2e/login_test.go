@@ -221,7 +221,7 @@ func TestTerminal(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	p.Send("\x1a")
 	p.Expect(`Stopped`)
-	p.Send("kill -KILL %1; wait; echo ~. is not an escape in a line; echo key-$((40+2))\r")
+	p.Send("kill -KILL %1; while jobs &>/dev/null; kill -0 %1 2>/dev/null; do sleep 0.05; done; echo ~. is not an escape in a line; echo key-$((40+2))\r")
 	p.Expect(`key-42`)
 	p.Send("exit 3\r")
 	p.Expect(`\[Connection to zone 'a' pts/\d+ closed\]`)
