@@ -302,3 +302,37 @@ func TestManyLogins(t *testing.T) {
 		t.Errorf("the supervisor was replaced: %d, %d", zoned, pid)
 	}
 }
+
+// TestKeyrings: neither init nor logins take of the keys that the host allows the zone's users,
+// which a zone could use up so that nobody logs in any more.
+func TestKeyrings(t *testing.T) {
+	z := running(t)
+	const logins = 3
+	var answers []<-chan said
+	for range logins {
+		answers = append(answers, background(t, z, "zlogin", "a", "echo >>/tmp/here; until test -e /tmp/go; do sleep 0.1; done"))
+	}
+	testenv.Eventually(t, func() bool {
+		return zlogin(t, z, "a", "wc -l </tmp/here").out == strconv.Itoa(logins)+"\n"
+	}, "the logins")
+	users, err := os.ReadFile("/proc/key-users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := z.Status("a").IDBase
+	for line := range strings.Lines(string(users)) {
+		var uid, usage, keys uint32
+		if n, err := fmt.Sscanf(line, "%d: %d %d/", &uid, &usage, &keys); n != 3 {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if uid >= base && uid < base+65536 && keys > 0 {
+			t.Errorf("user %d of the zone has keys: %s", uid-base, line)
+		}
+	}
+	zlogin(t, z, "a", "touch /tmp/go")
+	for _, c := range answers {
+		if s := <-c; s.exit != 0 {
+			t.Errorf("a login: %v", s)
+		}
+	}
+}

@@ -47,6 +47,7 @@ type Status struct {
 	Zsched Process `json:"zsched"`
 	Zoned  Process `json:"zoned"`
 	Init   Process `json:"init"`
+	IDBase uint32  `json:"id_base"`
 }
 
 // Instance makes a private instance, with the programs built. When the test ends its zones

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/opencontainers/runc/libcontainer"
@@ -46,6 +47,10 @@ func (c *Created) Close() { sys.CloseAll([]*sys.FD{c.Master, c.Pidfd, c.Boot}) }
 // caller's mount namespace must be private. When it fails nothing is left but what the supervisor removes with the zone's
 // cgroup and state directory.
 func Create(p *vplat.Plan, r *helper.Request, mounts Mounts) (*Created, error) {
+	runtime.LockOSThread() // until the process ends: a keyring is a thread's
+	if err := leaveKeyring(); err != nil {
+		return nil, err
+	}
 	if err := unify(r.CgroupMount, readOnly); err != nil {
 		return nil, err
 	}
@@ -97,7 +102,7 @@ func (s *scratch) config(spec *specs.Spec, r *helper.Request) (*lconfigs.Config,
 		}
 	}
 	spec.Linux.CgroupsPath = ""
-	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{CgroupName: noCgroup, Spec: spec})
+	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{CgroupName: noCgroup, Spec: spec, NoNewKeyring: true})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/opencontainers/runc/libcontainer"
@@ -33,6 +34,10 @@ func (e *Executed) Close() { sys.CloseAll([]*sys.FD{e.Pidfd, e.Master}) }
 
 // Exec starts a process in the zone. Without a terminal stdio must be three descriptors.
 func Exec(r *helper.Request, stdio []*os.File) (*Executed, error) {
+	runtime.LockOSThread() // until the process ends: a keyring is a thread's
+	if err := leaveKeyring(); err != nil {
+		return nil, err
+	}
 	if err := unify(r.CgroupMount, readWrite); err != nil {
 		return nil, err
 	}
