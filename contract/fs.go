@@ -178,7 +178,20 @@ func (f *FS) Latest() (Status, error) { return f.status(process("latest")) }
 // statusBytesMax bounds a status: members and inherited contracts are lists.
 const statusBytesMax = 4 << 20
 
-func (f *FS) status(name string) (Status, error) {
+// staleTriesMax is how often a status is read again that went while it was read, which takes
+// others who read a thousand of them at that moment.
+const staleTriesMax = 16
+
+func (f *FS) status(name string) (st Status, err error) {
+	for range staleTriesMax {
+		if st, err = f.readStatus(name); !errors.Is(err, unix.ESTALE) {
+			break
+		}
+	}
+	return st, err
+}
+
+func (f *FS) readStatus(name string) (Status, error) {
 	fd, err := f.open(name, unix.O_RDONLY)
 	if err != nil {
 		return Status{}, err

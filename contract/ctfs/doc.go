@@ -12,8 +12,8 @@
 //
 // It is a translation: a fuse.Request comes in, an Answer goes out, and in between a question
 // to the table, an Op for it, or a call of Host. Nothing is kept but the texts of open status
-// files, a bounded cache of what can be made again (a text is then of a later moment). Numbers
-// of nodes mean themselves, so that no table of them is needed and a supervisor's successor
+// files, in memory that a successor is given too. Of more than ArenaBytes the oldest go, and who
+// reads on in such a one is told ESTALE. Numbers of nodes mean themselves, so that no table of them is needed and a supervisor's successor
 // understands its predecessor's.
 //
 // Attributes are told with ids of the host, and nothing is valid for longer than its answer:

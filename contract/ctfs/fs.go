@@ -50,6 +50,11 @@ type Config struct {
 	Epoch uint32
 	// Since is the time of files that are always there.
 	Since time.Time
+	// Arena is ArenaBytes of memory, zeros at first, that a successor is given too: the texts of
+	// open status files. Less than that: they end with this process. Trim gives the memory of what lies
+	// behind a place in it back, so that it reads as zeros; nil: it stays.
+	Arena []byte
+	Trim  func(from int)
 }
 
 // FS is the file system.
@@ -65,7 +70,7 @@ type FS struct {
 
 // New makes the file system.
 func New(cfg Config, host Host) *FS {
-	return &FS{cfg: cfg, host: host, texts: texts{epoch: cfg.Epoch}}
+	return &FS{cfg: cfg, host: host, texts: newTexts(&cfg)}
 }
 
 // Serve says what to answer to a request. One that must Wait is served again when something

@@ -40,6 +40,9 @@ func (f *FS) readStatus(r *fuse.Request, in *fuse.ReadIn) Answer {
 		return fail(unix.EBADF)
 	}
 	text, kept := f.texts.find(in.FH)
+	if !kept && in.Offset > 0 {
+		return fail(unix.ESTALE)
+	}
 	if !kept {
 		if text, ok = f.host.Status(id, f.onHost(r.UID())); !ok {
 			return fail(unix.ENOENT)

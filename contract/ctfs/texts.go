@@ -3,10 +3,10 @@ package ctfs
 import "github.com/linuxzones/zones/contract"
 
 // The text of a status file is that of the moment of its open, and is kept until it is
-// closed, so that a reader of many small pieces sees one state. All texts together have at
-// most textsBytesMax bytes, so that open files cost nothing here: the oldest go first, and are
-// made again, of a later moment, if somebody reads on. So are those of a dead server.
-const textsBytesMax = 1 << 20
+// closed, so that a reader of many small pieces sees one state; also when its server is killed
+// in between, since texts stand in memory that the keeper holds (arena). All together have a
+// bounded size, so that open files cost nothing: the oldest go first. Who reads on in one that
+// is gone is told ESTALE, and never given a piece of a later state.
 
 // Handles of status files are not the table's and mean themselves: a mark, the epoch of the
 // server that gave it, a number of its own, and the contract's.
@@ -18,17 +18,32 @@ const (
 	serialMask  = 1<<16 - 1
 )
 
-// texts are those of open status files, the oldest first.
+// texts are those of open status files.
 type texts struct {
+	arena  *arena
+	byFH   map[uint64]entry
 	epoch  uint32
 	serial uint32
-	bytes  int
-	list   []text
+	most   uint64 // how far the arena was used since it was empty
+	trim   func(from int)
 }
 
-type text struct {
-	fh   uint64
-	text []byte
+// trimAbove is how much of the arena keeps its memory while no status file is open.
+const trimAbove = 64 << 10
+
+func newTexts(cfg *Config) texts {
+	mem := cfg.Arena
+	if len(mem) < ArenaBytes { // there is none, or an older version's
+		mem = make([]byte, ArenaBytes)
+	}
+	t := texts{byFH: map[uint64]entry{}, epoch: cfg.Epoch, trim: cfg.Trim}
+	var list []entry
+	t.arena, list = openArena(mem)
+	for _, e := range list {
+		t.byFH[e.fh] = e
+	}
+	t.most = min(t.arena.head, arenaUsable)
+	return t
 }
 
 // isText says whether a handle is of a status file, and of which contract's.
@@ -48,36 +63,33 @@ func (t *texts) add(id contract.ID, b []byte) uint64 {
 }
 
 func (t *texts) put(fh uint64, b []byte) {
-	if len(t.list) == textsMax {
-		t.drop(t.list[0].fh)
+	e, gone, ok := t.arena.put(fh, b)
+	for _, old := range gone {
+		delete(t.byFH, old)
 	}
-	t.list = append(t.list, text{fh, b})
-	t.bytes += len(b)
-	for t.bytes > textsBytesMax && len(t.list) > 1 {
-		t.drop(t.list[0].fh)
+	if !ok {
+		return
 	}
+	t.byFH[fh] = e
+	t.most = max(t.most, min(t.arena.head, arenaUsable))
 }
 
-// textsMax is how many texts there are at most: a text has at least a hundred bytes, and
-// finding one among them is to be quick.
-const textsMax = 1024
-
 func (t *texts) find(fh uint64) ([]byte, bool) {
-	for i := len(t.list) - 1; i >= 0; i-- {
-		if t.list[i].fh == fh {
-			return t.list[i].text, true
-		}
-	}
-	return nil, false
+	e, ok := t.byFH[fh]
+	return e.text, ok
 }
 
 func (t *texts) drop(fh uint64) {
-	for i, x := range t.list {
-		if x.fh == fh {
-			t.bytes -= len(x.text)
-			t.list[i].text = nil
-			t.list = append(t.list[:i], t.list[i+1:]...)
-			return
-		}
+	e, ok := t.byFH[fh]
+	if !ok {
+		return
 	}
+	delete(t.byFH, fh)
+	if !t.arena.drop(e) {
+		return
+	}
+	if t.most > trimAbove && t.trim != nil {
+		t.trim(trimAbove)
+	}
+	t.most = 0
 }

@@ -173,6 +173,15 @@ func (m *Memory) Extra() []byte {
 	return m.file[extraAt:][:n:n]
 }
 
+// ReleaseExtra gives the memory of the private part from a place on back: it reads as zeros.
+func (m *Memory) ReleaseExtra(from int) error {
+	from = (from + pageBytes - 1) / pageBytes * pageBytes
+	if from < 0 || from >= len(m.Extra()) {
+		return nil
+	}
+	return release(m.fd.Int(), extraAt+from, len(m.file)-extraAt-from)
+}
+
 // SetConnection notes the connection's number, as Connection gave it at the mount.
 func (m *Memory) SetConnection(number uint32) { m.head.connection.Store(uint64(number) + 1) }
 

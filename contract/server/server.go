@@ -108,7 +108,8 @@ func (s *Server) open() (err error) {
 	}
 	s.fs = ctfs.New(ctfs.Config{
 		UIDBase: s.cfg.UIDBase, UIDCount: s.cfg.UIDCount,
-		Epoch: s.kept.epoch + 1, Since: time.Unix(0, s.kept.since),
+		Epoch: s.kept.epoch + 1, Since: time.Unix(0, s.kept.since), Arena: s.memory.Extra(),
+		Trim: func(from int) { _ = s.memory.ReleaseExtra(from) }, // memory that is kept for nothing is no harm
 	}, (*host)(s))
 	if err = s.settleDoubt(); err != nil {
 		return err
@@ -143,7 +144,7 @@ func (s *Server) openSession() (err error) {
 }
 
 func (s *Server) newSession() (err error) {
-	if s.memory, err = fuse.NewMemory(0); err != nil {
+	if s.memory, err = fuse.NewMemory(ctfs.ArenaBytes); err != nil {
 		return err
 	}
 	s.device, s.mount, err = fuse.Mount(fuse.Options{Source: "ctfs", Subtype: "ctfs", RootMode: unix.S_IFDIR | 0o555})
