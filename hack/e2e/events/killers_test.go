@@ -294,7 +294,14 @@ func (m *massacre) brood(i, n int) {
 	nest.answer("gone")
 	m.victims = append(m.victims, victims...)
 	m.follow(victims[len(victims)-1])
+	if n := len(m.broods) - broodsOpen; n > 0 {
+		m.broods[n-1].end()
+	}
 }
+
+// broodsOpen is how many owners of broods wait on: each has a login, of which a zone has a
+// limited number. Who ends was read of long ago.
+const broodsOpen = 100
 
 // judge compares what each reader has with what happened.
 func (m *massacre) judge(rs []*reader) {
