@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -196,35 +198,66 @@ func TestBornOfOthers(t *testing.T) {
 }
 
 // A process of the host's root makes a contract in the zone's file system, as zlogin's would.
+// It is not the server's own: a poll that waits for the server holds the epoll of its process,
+// which the server needs whenever it opens a file.
 func TestHostCaller(t *testing.T) {
 	r := startRig(t, withBPF)
-	fs, err := contract.OpenAt(fmt.Sprintf("/proc/%d/root%s", r.initPid, r.fs))
+	visitor := exec.Command(r.self, fmt.Sprintf("/proc/%d/root%s", r.initPid, r.fs))
+	visitor.Env, visitor.Stderr = append(os.Environ(), roleVariable+"=visit"), os.Stderr
+	in, err := visitor.StdinPipe()
 	check(t, err)
-	tmpl, err := fs.Template()
+	out, err := visitor.StdoutPipe()
 	check(t, err)
-	defer tmpl.Close()
-	ct, p, err := tmpl.Start("/bin/sleep", []string{"sleep", "1000"}, nil)
+	check(t, visitor.Start())
+	t.Cleanup(func() { _ = visitor.Process.Kill(); _ = visitor.Wait() })
+	var id int
+	_, err = fmt.Fscanln(out, &id)
 	check(t, err)
-	st, err := ct.Status()
-	check(t, err)
-	if st.Holder != int64(os.Getpid()) || len(st.Members) != 1 || st.Members[0] != int32(p.Pid) {
-		t.Errorf("on the host: %+v", st)
-	}
-	if got := r.status(int(ct.ID), "holder"); got != "-" && got != "0" {
+	if got := r.status(id, "holder"); got != "-" && got != "0" {
 		t.Errorf("in the zone the holder is %q", got)
 	}
-	ev, err := ct.Events()
-	check(t, err)
-	defer ev.Close()
-	check(t, p.Kill())
-	_, err = p.Wait()
-	check(t, err)
-	e, err := ev.Next(t.Context())
-	if err != nil || e.Kind != contract.Empty || e.Pid != int32(p.Pid) {
-		t.Errorf("%+v %v", e, err)
+	in.Close()
+	check(t, visitor.Wait())
+}
+
+// visitClient makes a contract, says its number, and has it end when the input does.
+func visitClient(args []string) error {
+	fs, err := contract.OpenAt(args[0])
+	if err != nil {
+		return err
 	}
-	check(t, ct.Ack(e.ID))
-	check(t, ct.Abandon())
+	tmpl, err := fs.Template()
+	if err != nil {
+		return err
+	}
+	ct, p, err := tmpl.Start("/bin/sleep", []string{"sleep", "1000"}, nil)
+	if err != nil {
+		return err
+	}
+	st, err := ct.Status()
+	if err != nil || st.Holder != int64(os.Getpid()) || len(st.Members) != 1 || st.Members[0] != int32(p.Pid) {
+		return fmt.Errorf("its status is %+v, %v", st, err)
+	}
+	fmt.Println(ct.ID)
+	_, _ = fmt.Scanln()
+	ev, err := ct.Events()
+	if err != nil {
+		return err
+	}
+	if err := p.Kill(); err != nil {
+		return err
+	}
+	if _, err := p.Wait(); err != nil {
+		return err
+	}
+	e, err := ev.Next(context.Background())
+	if err != nil || e.Kind != contract.Empty || e.Pid != int32(p.Pid) {
+		return fmt.Errorf("told was %+v, %v", e, err)
+	}
+	if err := ct.Ack(e.ID); err != nil {
+		return err
+	}
+	return ct.Abandon()
 }
 
 // A process of the zone's root that uses another's window brings its child into that contract.

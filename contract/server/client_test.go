@@ -31,6 +31,7 @@ var clients = map[string]func(args []string) error{
 	"look":        lookClient,
 	"hoard":       hoardClient,
 	"flood":       floodClient,
+	"visit":       visitClient,
 }
 
 // birthClient makes contracts, one after the other, until a file is there: STOP SEED. Of each it
