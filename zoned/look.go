@@ -121,7 +121,7 @@ const eventBytes = 32 << 10
 
 // lookEvents answers VerbContractEvents.
 func lookEvents(ctx context.Context, c *contracts, r *request, w *lineWriter) error {
-	reader, err := c.Watch(r.Front || r.After > 0)
+	reader, err := c.Watch(server.Watching{FromOldest: r.Front || r.After > 0, Reliable: r.Reliable})
 	if err != nil {
 		return err
 	}

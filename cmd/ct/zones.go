@@ -75,8 +75,7 @@ func (z zone) Statuses(ids []contract.ID) ([]contract.Status, error) {
 	return list, nil
 }
 
-// Open follows the zone's events. What was critical is kept over a death of its supervisor
-// anyway, and a lost event is told: there is nothing that Reliable would add.
+// Open follows the zone's events.
 func (z zone) Open(id contract.ID, w tool.Watch) (tool.Stream, error) {
 	if id != 0 {
 		list, err := z.Statuses([]contract.ID{id})
@@ -92,6 +91,9 @@ func (z zone) Open(id contract.ID, w tool.Watch) (tool.Stream, error) {
 	from := api.FromNow
 	if w.Front {
 		from = api.FromFront
+	}
+	if w.Reliable {
+		from |= api.Reliable
 	}
 	go func() {
 		defer close(s.ended)

@@ -23,8 +23,17 @@ type Reader struct {
 	end error
 }
 
-// Watch begins to read events: those to come or, fromOldest, those that are kept too.
-func (s *Server) Watch(fromOldest bool) (*Reader, error) {
+// Watching is how events are read.
+type Watching struct {
+	// FromOldest: those that are kept come first, not only those to come.
+	FromOldest bool
+	// Reliable: none goes before it was read, because its contract is dead or the reader is
+	// slow, as far as queues have room.
+	Reliable bool
+}
+
+// Watch begins to read events.
+func (s *Server) Watch(how Watching) (*Reader, error) {
 	r := &Reader{s: s, signal: make(chan struct{}, 1)}
 	var failure error
 	err := s.inbox.run(func() {
@@ -35,7 +44,10 @@ func (s *Server) Watch(fromOldest bool) (*Reader, error) {
 			return
 		}
 		s.readers[r.fh] = r
-		if fromOldest {
+		if how.Reliable {
+			s.do0(&table.Op{Kind: table.Reliable, FH: r.fh, Cred: table.Cred{Privileged: true}})
+		}
+		if how.FromOldest {
 			s.do0(&table.Op{Kind: table.Reset, FH: r.fh})
 		}
 	})

@@ -62,7 +62,7 @@ func TestStop(t *testing.T) {
 func TestCallsAfterTheEnd(t *testing.T) {
 	r := startRig(t)
 	s := r.srv
-	w, err := s.Watch(false)
+	w, err := s.Watch(Watching{})
 	check(t, err)
 	r.close()
 	if _, err := s.New(NewContract{}); !errors.Is(err, ErrStopped) {
@@ -80,7 +80,7 @@ func TestCallsAfterTheEnd(t *testing.T) {
 // The host's reader is told the host's numbers and all of a sender.
 func TestWatch(t *testing.T) {
 	r := startRig(t, withBPF)
-	w, err := r.srv.Watch(false)
+	w, err := r.srv.Watch(Watching{})
 	check(t, err)
 	a := r.agent(0)
 	ct, pid := a.start("critical empty signal\nfatal signal\n", "/bin/sleep", "1000")
@@ -112,7 +112,7 @@ func TestWatch(t *testing.T) {
 	if err := <-got; !errors.Is(err, io.EOF) {
 		t.Errorf("a closed reader: %v", err)
 	}
-	old, err := r.srv.Watch(true)
+	old, err := r.srv.Watch(Watching{FromOldest: true})
 	check(t, err)
 	n, err := old.Read(t.Context(), buf)
 	if err != nil || !strings.Contains(string(buf[:n]), " empty ") {
@@ -122,6 +122,38 @@ func TestWatch(t *testing.T) {
 	all, err := r.srv.Statuses()
 	if err != nil || len(all) != 2 || all[0].ID != 1 || all[1].State != contract.Owned {
 		t.Errorf("%+v %v", all, err)
+	}
+}
+
+// What a contract that is dead had to tell is kept for a reliable reader, and not for another.
+func TestWatchReliable(t *testing.T) {
+	for _, reliable := range []bool{false, true} {
+		r := startRig(t, withBPF)
+		w, err := r.srv.Watch(Watching{Reliable: reliable})
+		check(t, err)
+		defer w.Close()
+		a := r.agent(0)
+		ct, pid := a.start("informative fork exit\ncritical empty\n", "/bin/true")
+		a.must(ask{Do: "wait", N: pid})
+		r.await(ct, "nevents", "1")
+		if errno := a.write(a.open(fmt.Sprintf("process/%d/ctl", ct), unix.O_WRONLY), "abandon"); errno != 0 {
+			t.Fatal(errno)
+		}
+		testenv.Eventually(t, func() bool { return r.status(ct, "state") != "owned" }, "the contract to be given up")
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		buf := make([]byte, 16<<10)
+		n, err := w.Read(ctx, buf)
+		cancel()
+		told := 0
+		for line := range strings.Lines(string(buf[:n])) {
+			if e, err := contract.ParseEvent(strings.TrimSpace(line)); err == nil && int(e.CT) == ct {
+				told++
+			}
+		}
+		// The event at which a reader stands stays for any.
+		if reliable && told != 3 || !reliable && told > 1 {
+			t.Errorf("reliable %v: told of %d events: %q %v", reliable, told, buf[:n], err)
+		}
 	}
 }
 

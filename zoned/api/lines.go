@@ -59,13 +59,15 @@ func (c *Client) Contracts(ctx context.Context) ([][]byte, error) {
 	return lines, err
 }
 
-// From is where a stream of events begins.
-type From bool
+// From is where a stream of events begins, and whether it may have holes.
+type From uint8
 
-// The beginnings: with the next event, or with the oldest that is kept.
+// The beginnings: with the next event, or with the oldest that is kept. Reliable besides has
+// events of contracts that die kept until they are told.
 const (
-	FromNow   From = false
-	FromFront From = true
+	FromNow   From = 0
+	FromFront From = 1
+	Reliable  From = 2
 )
 
 // ContractEvents gives each the events of the zone's contracts, one after the other, each a
@@ -78,7 +80,7 @@ const (
 // with their number.
 func (c *Client) ContractEvents(ctx context.Context, from From, each func(line []byte) error) error {
 	served := false
-	q := Request{Verb: VerbContractEvents, Front: bool(from)}
+	q := Request{Verb: VerbContractEvents, Front: from&FromFront != 0, Reliable: from&Reliable != 0}
 	err := c.stream(ctx, q, Events{Line: each, Again: func() { served = true }})
 	if served && errors.Is(err, ErrNoServer) {
 		return nil // its supervisor left, as it does behind a halted zone

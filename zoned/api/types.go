@@ -67,6 +67,8 @@ type Request struct {
 	After uint64 `json:"after,omitempty"`
 	// Front: the events that are kept come first (contract-events).
 	Front bool `json:"front,omitempty"`
+	// Reliable: none goes before it was told (contract-events).
+	Reliable bool `json:"reliable,omitempty"`
 }
 
 // Login says what to run in a zone.
