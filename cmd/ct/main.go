@@ -32,10 +32,13 @@ func open() (*contract.FS, error) {
 }
 
 const (
-	// serveTries bounds how often a server that was just leaving is succeeded.
+	// serveTries bounds how often a server is looked for that says it is there.
 	serveTries = 100
 	// servePause is between two looks at who is coming or leaving.
 	servePause = 20 * time.Millisecond
+	// serveLimit bounds the wait for one that another has started or that leaves: on a host that
+	// swaps loading the collector alone takes seconds.
+	serveLimit = time.Minute
 )
 
 // serve starts the server of the host's contracts and returns when they can be used.
@@ -44,8 +47,9 @@ func serve() error {
 		return contract.ErrNoServer
 	}
 	s := &api.Spawner{Layout: layout.FromEnv(), Warn: say}
+	end := time.Now().Add(serveLimit)
 	var err error
-	for range serveTries {
+	for tries := 0; tries < serveTries && time.Now().Before(end); {
 		// One that is in charge is coming, and will be found, or leaving, and is succeeded.
 		if err = s.Start(context.Background(), "global", say); err != nil && !errors.Is(err, api.ErrInCharge) {
 			return fmt.Errorf("start the server of the host's contracts: %w", err)
@@ -56,6 +60,9 @@ func serve() error {
 		}
 		if !errors.Is(found, contract.ErrNoFS) {
 			return found
+		}
+		if err == nil {
+			tries++
 		}
 		<-time.After(servePause)
 	}

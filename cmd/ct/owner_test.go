@@ -126,7 +126,9 @@ func TestLateBirth(t *testing.T) {
 	if _, err := fmt.Sscan(b.out.String(), &tries, &first, &second, &third, &id, &pid); err != nil || tries != 3 || id != third || first >= second || second >= third {
 		t.Errorf("%v: %q, %q", err, b.out.String(), b.err.String())
 	}
-	if st := r.of(pid); st.CTID != id || st.State != "orphan" {
+	var st status
+	testenv.Eventually(t, func() bool { st = r.of(pid); return st.State == "orphan" }, "the owner's death to be told")
+	if st.CTID != id {
 		t.Errorf("%+v", st)
 	}
 	kill(t, pid, unix.SIGKILL)
