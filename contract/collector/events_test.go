@@ -12,6 +12,7 @@ import (
 
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/collector"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // verify holds what was told of a contract against the workload's own log: each process born
@@ -109,7 +110,7 @@ func TestTwoLeaveTogether(t *testing.T) {
 	r := newRig(t)
 	path, err := work()
 	check(t, err)
-	for range 200 {
+	for range testenv.Rounds(200, 30) {
 		k := r.zone.contract()
 		read, write, err := os.Pipe()
 		check(t, err)

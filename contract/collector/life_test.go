@@ -127,7 +127,7 @@ func TestComeAndGo(t *testing.T) {
 	for range 6 {
 		_, zone := newZone()
 		wg.Go(func() {
-			for range 8 {
+			for range testenv.Rounds(8, 2) {
 				c, err := collector.Ensure(dir, zone, loader)
 				if err != nil {
 					t.Error(err)
@@ -273,7 +273,7 @@ func TestAdopt(t *testing.T) {
 // Adopted while they are born and end: nobody is counted twice or for ever.
 func TestAdoptRace(t *testing.T) {
 	r := newRig(t)
-	for range 20 {
+	for range testenv.Rounds(20, 4) {
 		k := r.zone.directory()
 		m := k.run("tree", "3", "5")
 		check(t, r.AddContract(collector.Contract{Cgroup: k.id, Zone: r.zone.id, CT: k.ct}))

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/linuxzones/zones/contract/collector"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 func move(t testing.TB, dir string, pid int) {
@@ -143,7 +144,7 @@ func TestMoveRace(t *testing.T) {
 		})
 	}
 	l := a.run("tree", "3", "6").finish()
-	l2 := b.run("race", "300").finish()
+	l2 := b.run("race", strconv.Itoa(testenv.Rounds(300, 60))).finish()
 	close(stop)
 	wg.Wait()
 	// Who had ended but was not yet buried may have been looked at; now nobody is there.

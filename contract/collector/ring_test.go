@@ -13,6 +13,7 @@ import (
 
 	"github.com/linuxzones/zones/contract/collector"
 	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // readable says whether a descriptor is, or becomes so within that time.
@@ -35,7 +36,7 @@ func TestStormWithSleepingReader(t *testing.T) {
 	r := newRig(t)
 	z := r.addZone("g2", 64<<10)
 	bulk := z.contract()
-	const pairs = 4000
+	pairs := testenv.Rounds(4000, 1000)
 	l := bulk.run("storm", strconv.Itoa(pairs)).finish()
 	// Meanwhile, in the same full ring: a contract whose every record is critical, and deaths.
 	quiet := z.wanting(everything, everything)

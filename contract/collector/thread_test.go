@@ -14,7 +14,7 @@ import (
 func TestThreadsEndTogether(t *testing.T) {
 	count := 10000
 	if testing.Short() {
-		count = 1000
+		count = testenv.Rounds(1000, 200)
 	}
 	r := newRig(t)
 	z := r.addZone("g2", 4<<20)

@@ -101,7 +101,7 @@ func TestServerKilledAnywhere(t *testing.T) {
 	c := r.crowd("seq", "seq", "take", "take", "poll", "epoll", "put", "open")
 	kills := 400
 	if testing.Short() {
-		kills = 60
+		kills = testenv.Rounds(60, 30)
 	}
 	random := rand.New(rand.NewPCG(5, 6))
 	for range kills {
@@ -127,10 +127,12 @@ func TestServerKilledAtEachPoint(t *testing.T) {
 	r := newRig(t)
 	c := r.crowd("seq", "take", "take", "poll", "epoll", "put", "open")
 	for _, point := range points {
-		for passes := range 12 {
-			server := r.server("FUSE_TEST_POINT="+point, fmt.Sprint("FUSE_TEST_PASSES=", 1+passes*passes))
+		const most = 12
+		for i, rounds := 0, testenv.Rounds(most, 4); i < rounds; i++ {
+			passes := 1 + (i*most/rounds)*(i*most/rounds)
+			server := r.server("FUSE_TEST_POINT="+point, fmt.Sprint("FUSE_TEST_PASSES=", passes))
 			if !endsByItself(t, server) {
-				t.Fatalf("point %s was not passed %d times", point, 1+passes*passes)
+				t.Fatalf("point %s was not passed %d times", point, passes)
 			}
 		}
 	}

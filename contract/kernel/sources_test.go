@@ -69,7 +69,7 @@ func (r *rig) pumping() (stop func()) {
 	return func() { close(done); wg.Wait() }
 }
 
-const workloadSize = 200
+var workloadSize = testenv.Rounds(200, 40)
 
 // A program that is executed by another thread than the first is no end of the process, though
 // the first thread's is told.

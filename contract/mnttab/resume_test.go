@@ -127,7 +127,7 @@ func TestServerKilledAnywhere(t *testing.T) {
 	}()
 	tables, stale := 1500, 0
 	if testing.Short() {
-		tables = 300
+		tables = testenv.Rounds(300, 50)
 	}
 	for range tables {
 		text := s.do("dd bs=77 status=none </dev/fd/3 2>/dev/null || echo stale")

@@ -339,7 +339,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 	c.kill()
 	last, rounds := 150, 6
 	if testing.Short() {
-		last, rounds = 40, 1
+		last, rounds = testenv.Rounds(40, 12), 1
 	}
 	died := map[string]int{}
 	die := func(name string, nth int) {
@@ -380,14 +380,14 @@ func TestKilledAtRandom(t *testing.T) {
 	crowd := r.newCrowd(2)
 	kills := 100
 	if testing.Short() {
-		kills = 20
+		kills = testenv.Rounds(20, 8)
 	}
 	for i := range kills {
 		wait := time.Duration(i*i*7919%40000) * time.Microsecond
 		select {
 		case <-c.ended:
 			t.Fatalf("the server ended by itself, before it was killed the %dth time", i)
-		case <-time.After(wait):
+		case <-time.After(testenv.Deadline(wait)):
 		}
 		c.kill()
 		c = r.spawn(0)
@@ -402,7 +402,7 @@ func TestKilledWithPoorSource(t *testing.T) {
 	crowd := r.newCrowd(2)
 	kills := 40
 	if testing.Short() {
-		kills = 10
+		kills = testenv.Rounds(10, 5)
 	}
 	for i := range kills {
 		select {

@@ -132,7 +132,7 @@ func TestClientsKilledAtRandom(t *testing.T) {
 	r := startRig(t, withBPF)
 	rounds := 40
 	if testing.Short() {
-		rounds = 8
+		rounds = testenv.Rounds(8, 4)
 	}
 	for i := range rounds {
 		var pids []int
@@ -141,7 +141,7 @@ func TestClientsKilledAtRandom(t *testing.T) {
 			pid, _ := r.hostThread(last(f.until("ready")))
 			pids = append(pids, pid)
 		}
-		time.Sleep(time.Duration(i*7919%20000) * time.Microsecond)
+		time.Sleep(testenv.Deadline(time.Duration(i*7919%20000) * time.Microsecond))
 		for _, pid := range pids {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}

@@ -2,6 +2,11 @@ package server
 
 import "time"
 
+// windowLimit is how long a birth's window is open. A birth takes some 60 microseconds; who was
+// not scheduled in a thousand times that tries again. It is a variable for tests, whose births
+// by hand are tried once, on whatever machine.
+var windowLimit = 100 * time.Millisecond
+
 // Limits. What the zone's root holds is bounded by the table's and the session's own limits
 // (table.HandlesMax, fuse.ParkedMax, fuse.PollsMax); the others leave it room.
 const (
@@ -9,9 +14,6 @@ const (
 	handlesPerUser = 512
 	// waitingPerUser bounds the requests of one user that wait: EAGAIN.
 	waitingPerUser = 256
-	// windowLimit is how long a birth's window is open. A birth takes some 60 microseconds; who
-	// was not scheduled in a thousand times that tries again.
-	windowLimit = 100 * time.Millisecond
 	// sweepAfter is how long after its window a birth is given up. Whoever was let in is born,
 	// and told of, long before.
 	sweepAfter = 200 * time.Millisecond

@@ -19,6 +19,7 @@ var roles = map[string]func(args []string) error{
 }
 
 func TestMain(m *testing.M) {
+	windowLimit = testenv.Deadline(windowLimit)
 	if len(os.Args) > 1 && os.Args[1] == contract.GateWord {
 		os.Exit(contract.Gate(os.Args[2:]))
 	}

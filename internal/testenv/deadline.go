@@ -19,14 +19,21 @@ var (
 // pollInterval is how often a condition is looked at.
 const pollInterval = 5 * time.Millisecond
 
-// Deadline gives d multiplied by ZONES_TEST_SLOW, which slow machines set.
-func Deadline(d time.Duration) time.Duration {
+// slowness is ZONES_TEST_SLOW, which slow machines set.
+func slowness() float64 {
 	factor, err := strconv.ParseFloat(os.Getenv("ZONES_TEST_SLOW"), 64)
 	if err != nil || factor < 1 {
-		return d
+		return 1
 	}
-	return time.Duration(float64(d) * factor)
+	return factor
 }
+
+// Deadline gives d multiplied by ZONES_TEST_SLOW.
+func Deadline(d time.Duration) time.Duration { return time.Duration(float64(d) * slowness()) }
+
+// Rounds gives how often something is done that chance decides: n divided by ZONES_TEST_SLOW,
+// and few at least, so that it takes about as long everywhere.
+func Rounds(n, few int) int { return max(int(float64(n)/slowness()), few) }
 
 // Eventually waits until cond holds and fails the test when it does not within 20 seconds
 // (times ZONES_TEST_SLOW). what completes "waited ... for".

@@ -24,8 +24,9 @@
 //
 // Environment: ZONES_BIN names a directory with the built programs (else Build builds
 // them); ZONES_TEST_CACHE where fixtures are kept; ZONES_TEST_SLOW multiplies every
-// deadline (emulation, sanitizers); ZONES_RACE=1 builds with the race detector; ZONES_KEEP=1
-// keeps the directory of a failed test's instance.
+// deadline and divides what is repeated for chance's sake (emulation, sanitizers);
+// ZONES_RACE=1 builds with the race detector; ZONES_KEEP=1 keeps the directory of a failed
+// test's instance.
 //
 // Goroutines: one reader a Pty, which ends with it; HashTree's workers, which end before it
 // returns. The list of the process's instances has a lock of its own.
