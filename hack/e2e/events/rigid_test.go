@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -198,12 +199,32 @@ func limitTasks(t *testing.T, pid, n int) (room func() int) {
 		}
 		must(t, os.WriteFile(dir+"/cgroup.procs", []byte(strconv.Itoa(pid)), 0))
 	}
+	if tasks == dir {
+		handDown(t, dir, "pids")
+	}
 	t.Cleanup(func() { defuse(tasks) })
 	must(t, os.WriteFile(tasks+"/pids.max", []byte(strconv.Itoa(n)), 0))
 	return func() int {
 		text, _ := os.ReadFile(tasks + "/pids.current")
 		n, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 		return n
+	}
+}
+
+// handDown has the directories above one, of the unified hierarchy, hand a controller down to it.
+func handDown(t *testing.T, dir, controller string) {
+	t.Helper()
+	at := cgroupMount(t)
+	rel, err := filepath.Rel(at, dir)
+	must(t, err)
+	for _, name := range strings.Split(rel, "/") {
+		// What hands it down already is not ours: the host's own directories, systemd's.
+		has, err := os.ReadFile(at + "/cgroup.subtree_control")
+		must(t, err)
+		if !slices.Contains(strings.Fields(string(has)), controller) {
+			must(t, os.WriteFile(at+"/cgroup.subtree_control", []byte("+"+controller), 0))
+		}
+		at += "/" + name
 	}
 }
 

@@ -312,9 +312,9 @@ func limitMemory(t *testing.T, pid, bytes int) {
 		}
 	}
 	if v1 == "" {
-		mount, err := testenv.Cgroup2Mount()
-		must(t, err)
-		must(t, os.WriteFile(mount+filepath.Dir(v2)+"/memory.max", []byte(strconv.Itoa(bytes)), 0))
+		dir := cgroupMount(t) + filepath.Dir(v2)
+		handDown(t, dir, "memory")
+		must(t, os.WriteFile(dir+"/memory.max", []byte(strconv.Itoa(bytes)), 0))
 		return
 	}
 	dir := filepath.Join(v1, "oom"+testenv.Tag())
