@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,15 @@ func TestFirst(t *testing.T) {
 			for _, line := range lines {
 				kinds += strings.Fields(line)[5] + " "
 			}
-			if want := map[string]string{"cgroup": "fork empty ", "pidfd": "fork exit empty "}; kinds != want[name] && kinds != "fork exit empty " {
+			want := []string{"fork exit empty "}
+			switch {
+			case name == "cgroup":
+				want = append(want, "fork empty ")
+			case name == "pidfd" && !testenv.Has(testenv.PidfdInfo):
+				// The status of who was reaped is lost there: the parent may be faster.
+				want = append(want, "fork lost empty ")
+			}
+			if !slices.Contains(want, kinds) {
 				t.Errorf("cat read\n%s", strings.Join(lines, "\n"))
 			}
 		})
