@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -156,8 +157,8 @@ func hostPid(c Caller, pid int32, place *place, mount string) (int32, error) {
 	return hostPidSlow(c, pid, place, mount)
 }
 
-// hostPidSlow looks at the contract's members and at who lives where the caller lives, as its
-// gate does.
+// hostPidSlow looks at the caller's children, at the contract's members and at who lives where
+// the caller lives, as its gate does.
 func hostPidSlow(c Caller, pid int32, place *place, mount string) (int32, error) {
 	self, err := sys.PidfdOpen(int(c.Pid))
 	if err != nil {
@@ -165,7 +166,9 @@ func hostPidSlow(c Caller, pid int32, place *place, mount string) (int32, error)
 	}
 	defer self.Close()
 	level := depth(self) - 1
-	candidates, _, _ := members(place.Dir, findMax)
+	candidates := childrenOf(c.Pid)
+	inside, _, _ := members(place.Dir, findMax)
+	candidates = append(candidates, inside...)
 	if home, err := cgroupOf(c.Pid); err == nil {
 		around, _ := ownProcs(filepath.Join(mount, home, procsName), findMax)
 		candidates = append(candidates, around...)
@@ -182,4 +185,33 @@ func hostPidSlow(c Caller, pid int32, place *place, mount string) (int32, error)
 		}
 	}
 	return 0, ErrNotChild
+}
+
+// childrenOf are a process's children, at most findMax of each of its threads. Those are among
+// them that have ended and were not waited for, who are in no cgroup's list: a first member that
+// ends at once is one before its maker has named it. None where the kernel does not tell
+// (CONFIG_PROC_CHILDREN).
+func childrenOf(pid int32) (list []int32) {
+	tasks := "/proc/" + strconv.Itoa(int(pid)) + "/task"
+	dir, err := os.Open(tasks)
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	threads, _ := dir.Readdirnames(findMax)
+	for _, thread := range threads {
+		file, err := os.Open(filepath.Join(tasks, thread, "children"))
+		if err != nil {
+			continue
+		}
+		words := bufio.NewScanner(file)
+		words.Split(bufio.ScanWords)
+		for n := 0; n < findMax && words.Scan(); n++ {
+			if child, err := strconv.ParseInt(words.Text(), 10, 32); err == nil {
+				list = append(list, int32(child))
+			}
+		}
+		file.Close()
+	}
+	return list
 }

@@ -301,3 +301,25 @@ func TestFind(t *testing.T) {
 		t.Errorf("a grandchild: %v", err)
 	}
 }
+
+// A first member that has ended before it is named is found as long as its maker has not waited
+// for it, in whichever way numbers are translated.
+func TestFindTheDead(t *testing.T) {
+	r := newRig(t, Config{})
+	d := r.make(5, 0)
+	maker, err := r.z.ProcOf(int32(os.Getpid()))
+	check(t, err)
+	cmd := born(t, d.Born, nil, "/bin/true")
+	p := procOf(t, cmd.Process.Pid)
+	testenv.Eventually(t, func() bool { s, err := readStat(p.Pid); return err == nil && s.state == 'Z' }, "its end")
+	if got, member, err := r.z.Find(5, maker, p.Pid); err != nil || !member || got.Pid != p.Pid {
+		t.Errorf("%+v, a member: %v, %v", got, member, err)
+	}
+	if pid, err := hostPidSlow(maker, p.Pid, r.z.tree.places[5], r.z.tree.mount); err != nil || pid != p.Pid {
+		t.Errorf("the slow way finds %d, %v", pid, err)
+	}
+	_ = cmd.Wait()
+	if _, _, err := r.z.Find(5, maker, p.Pid); !errors.Is(err, ErrNotChild) {
+		t.Errorf("who was waited for: %v", err)
+	}
+}
