@@ -136,6 +136,26 @@ type Path struct{ Group, Property string }
 // At says where a group or property stands.
 func (d *Directives) At(group, property string) Position { return d.places[Path{group, property}] }
 
+// Marks are the groups (NAME) and properties (NAME/PROPERTY) to take whatever is there, and the
+// groups to delete, as package upgrade wants them.
+func (d *Directives) Marks() (override, remove map[string]bool) {
+	override, remove = map[string]bool{}, map[string]bool{}
+	for _, p := range d.Overrides {
+		override[p.String()] = true
+	}
+	for _, x := range d.Deletes {
+		remove[x.Group] = true
+	}
+	return override, remove
+}
+
+func (p Path) String() string {
+	if p.Property == "" {
+		return p.Group
+	}
+	return p.Group + "/" + p.Property
+}
+
 // Dependent is a dependency that another service or instance is to have.
 type Dependent struct {
 	Position

@@ -60,7 +60,7 @@ func standard(name, value string, words ...string) attribute {
 	return attribute{name: name, need: defaulted, fallback: value, words: words}
 }
 
-func flag(name string) attribute { return standard(name, "false", "true", "false") }
+func truth(name string) attribute { return standard(name, "false", "true", "false") }
 
 func one(names ...string) particle  { return particle{names, 1, 1} }
 func opt(names ...string) particle  { return particle{names, 0, 1} }
@@ -144,25 +144,25 @@ var stabilities = []string{"Standard", "Stable", "Evolving", "Unstable", "Extern
 
 func addProperties(all map[string]*element) {
 	all["property_group"] = &element{
-		attrs: []attribute{must("name"), {name: "type", need: required, untyped: true}, flag("delete")},
+		attrs: []attribute{must("name"), {name: "type", need: required, untyped: true}, truth("delete")},
 		kids:  properties,
 	}
-	all["property"] = &element{attrs: []attribute{must("name"), typed, flag("override")}, kids: []particle{opt(propertyLists...)}}
-	all["propval"] = &element{attrs: []attribute{must("name"), typed, must("value"), flag("override")}}
+	all["property"] = &element{attrs: []attribute{must("name"), typed, truth("override")}, kids: []particle{opt(propertyLists...)}}
+	all["propval"] = &element{attrs: []attribute{must("name"), typed, must("value"), truth("override")}}
 	for _, list := range propertyLists {
 		all[list] = &element{kids: []particle{some("value_node")}}
 	}
 	all["value_node"] = &element{attrs: []attribute{must("value")}}
 	all["dependency"] = &element{
 		attrs: []attribute{
-			must("name"), must("grouping", groupings...), must("restart_on", restarts...), must("type"), flag("delete"),
+			must("name"), must("grouping", groupings...), must("restart_on", restarts...), must("type"), truth("delete"),
 		},
 		kids:   then([]particle{many("service_fmri")}, properties...),
 		strict: true,
 	}
 	all["dependent"] = &element{
 		attrs: []attribute{
-			must("name"), must("grouping", groupings...), must("restart_on", restarts...), flag("delete"), flag("override"),
+			must("name"), must("grouping", groupings...), must("restart_on", restarts...), truth("delete"), truth("override"),
 		},
 		kids:   then([]particle{one("service_fmri")}, properties...),
 		strict: true,
@@ -181,7 +181,7 @@ func addProperties(all map[string]*element) {
 func addMethods(all map[string]*element) {
 	all["exec_method"] = &element{
 		attrs: []attribute{
-			must("type", "method", "monitor"), must("name"), must("exec"), must("timeout_seconds"), flag("delete"),
+			must("type", "method", "monitor"), must("name"), must("exec"), must("timeout_seconds"), truth("delete"),
 		},
 		kids:   then([]particle{opt("method_context")}, properties...),
 		strict: true,
@@ -211,13 +211,13 @@ func addTemplates(all map[string]*element) {
 	all["loctext"] = &element{attrs: []attribute{must("xml:lang")}, text: true}
 	all["pg_pattern"] = &element{
 		attrs: []attribute{
-			standard("name", ""), standard("type", ""), flag("required"),
+			standard("name", ""), standard("type", ""), truth("required"),
 			standard("target", "this", "this", "instance", "delegate", "all"),
 		},
 		kids: []particle{opt("common_name"), opt("description"), many("prop_pattern")},
 	}
 	all["prop_pattern"] = &element{
-		attrs: []attribute{must("name"), {name: "type", words: propertyTypes}, flag("required")},
+		attrs: []attribute{must("name"), {name: "type", words: propertyTypes}, truth("required")},
 		kids: []particle{
 			opt("common_name"), opt("description"), opt("units"), opt("visibility"), opt("cardinality"),
 			opt("internal_separators"), opt("values"), opt("constraints"), opt("choices"),

@@ -339,7 +339,11 @@ func (g *group) property(n *node, kind string, values []*node) {
 	name := n.attr("name")
 	var texts []string
 	for _, v := range values {
-		text, err := Value(t, v.attr("value"))
+		text := v.attr("value")
+		var err error
+		if t.Valid() { // what a profile does not say, what exists does
+			text, err = Value(t, text)
+		}
 		if err != nil {
 			g.holder.faults.invalid(v, "illegal value %s for %s: %v", quote(v.attr("value")), kind, err)
 			continue
