@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract/collector"
@@ -73,6 +74,34 @@ func TestObjectIsOfItsSource(t *testing.T) {
 	check(t, err)
 	if !bytes.Equal(made, object) {
 		t.Error("bpf/collector.o is not what bpf/collector.c compiles to: make bpf")
+	}
+}
+
+// verifiedMax is how much work the programs may be to the kernel's verifier, in instructions that
+// it goes through. It refuses more than a million; and what it takes, a host's first zone waits
+// for: a hundred thousand are some ten milliseconds.
+const verifiedMax = 150_000
+
+// The programs stay small to the verifier: a loop too many is easily half a million.
+func TestVerifiersWork(t *testing.T) {
+	dir := bpffs(t)
+	check(t, Into(dir))
+	total := uint32(0)
+	for _, name := range append([]string{collector.PinControl, collector.PinAdopt}, collector.Hooks...) {
+		p, err := ebpf.LoadPinnedProgram(filepath.Join(collector.VersionDir(dir), name), nil)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, ebpf.ErrNotSupported) { // a link
+			continue
+		}
+		check(t, err)
+		info, err := p.Info()
+		check(t, err)
+		n, _ := info.VerifiedInstructions()
+		t.Logf("%s: %d", name, n)
+		total += n
+		p.Close()
+	}
+	if total == 0 || total > verifiedMax {
+		t.Errorf("%d instructions were verified, want at most %d", total, verifiedMax)
 	}
 }
 

@@ -61,31 +61,50 @@ INLINE int by_process(u64 info, s32 code)
 	       code != SI_DETHREAD && code != SI_ASYNCNL;
 }
 
+/* highest is the highest signal of a set that is not empty. */
+INLINE u32 highest(u64 set)
+{
+	u32 sig = 1;
+
+	for (int shift = 32; shift; shift >>= 1)
+		if (set >> shift) {
+			set >>= shift;
+			sig += shift;
+		}
+	return sig;
+}
+
 /* slot_of is where the sender of a signal is kept: where one of the same number is, else in a
  * slot that is free or whose signal waits no more, so that it did not kill. Of more signals
  * than slots, all of which wait behind a mask, those of the lowest numbers stay, since they
  * are delivered first. */
 INLINE struct sender *slot_of(struct senders *all, u32 sig, u64 waiting)
 {
-	struct sender *to = NULL;
-	u32 best = sig;
+	u32 slot = 0, other;
 
 	if (sig == SIGKILL)
 		return &all->slot[0];
-	for (int i = 1; i < SLOTS; i++) {
-		u32 has = all->slot[i].sig, rank;
-
-		if (has == sig)
-			return &all->slot[i];
-		rank = !has ? 3 * SIGMAX : waiting >> ((has - 1) & 63) & 1 ? has : SIGMAX + has;
-		if (rank > best) {
-			best = rank;
-			to = &all->slot[i];
+	if (all->kept & BIT(sig)) {
+		slot = all->at[(sig - 1) & 63];
+	} else if (all->used < SLOTS - 1) {
+		slot = ++all->used;
+	} else {
+		if (all->kept & ~waiting) {
+			other = highest(all->kept & ~waiting);
+		} else {
+			all->missed = 1; /* one that waits has no slot, or none any more */
+			other = highest(all->kept);
+			if (other < sig)
+				return NULL;
 		}
+		all->kept &= ~BIT(other);
+		slot = all->at[(other - 1) & 63];
 	}
-	if (best <= SIGMAX) /* one that waits has none, or none any more */
-		all->missed = 1;
-	return to;
+	if (slot >= SLOTS)
+		return NULL;
+	all->kept |= BIT(sig);
+	all->at[(sig - 1) & 63] = slot;
+	return &all->slot[slot];
 }
 
 /* waiting is the signals that wait for a thread or for its process. */

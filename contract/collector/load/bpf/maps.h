@@ -86,8 +86,10 @@ enum { SLOTS = 17 };
 
 struct senders {
 	struct sender slot[SLOTS];
-	u32 missed; /* there was no slot for one */
-	u32 pad;
+	u64 kept;    /* signals that have a slot, besides SIGKILL */
+	u32 used;    /* slots */
+	u32 missed;  /* there was no slot for one */
+	u8 at[64];   /* a signal's slot, by its number less one */
 };
 
 struct {

@@ -178,13 +178,14 @@ APART void slain(struct contract *c, struct who *w, u32 status, int signalled)
 	u64 key = (u64)w->signal;
 	struct senders *all = signalled & KEPT ? map_lookup(&senders, &key) : NULL;
 	struct sender s = {};
+	u32 sig = status & 0x7f, slot = 0;
 
 	if (signalled & MISSED || (all && all->missed))
 		s.kind = UNKEPT;
-	if (all)
-		for (int i = 0; i < SLOTS; i++)
-			if (all->slot[i].sig == (status & 0x7f))
-				s = all->slot[i];
+	if (all && sig != SIGKILL)
+		slot = all->at[(sig - 1) & 63];
+	if (all && slot < SLOTS && all->slot[slot].sig == sig)
+		s = all->slot[slot];
 	cause(c, w, status, &s);
 }
 
