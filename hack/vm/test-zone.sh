@@ -115,6 +115,75 @@ login() {
 	[[ $(say zlogin $zone cat /proc/self/uid_map | awk '$1 == "0" { print $2 }') -gt 0 ]]
 }
 
+# followed COMMAND... has a command of the tools kill a member of a contract, and wants
+# what ctrun and "ctwatch -v" tell of it. COMMAND runs a line of shell: in the zone or here.
+followed() {
+	local watch victim killer rc=0
+	watch=$(mktemp)
+	"$@" 'exec ctwatch -v' >"$watch" 2>&1 &
+	watcher=$!
+	await "ctwatch" grep -q SUMMARY "$watch"
+	rm -f /tmp/victim.*
+	"$@" 'exec ctrun -l contract -o noorphan -i signal,exit sh -c "echo me \$\$; exec sleep 1000"' >/tmp/victim.out 2>&1 &
+	runner=$!
+	await "a member" grep -q '^me ' /tmp/victim.out
+	victim=$(sed -n 's/^me //p' /tmp/victim.out)
+	killer=$("$@" "echo \$\$; kill -9 $victim")
+	echo "$killer kills $victim"
+	wait $runner || rc=$?
+	((rc == 123))
+	await "who killed it" grep -q "sender pid: *$killer\$" "$watch"
+	kill $watcher
+	wait $watcher || true
+	cat "$watch"
+	grep -q "process $victim received a fatal signal" "$watch"
+	grep -q "signal: *9 (SIGKILL)" "$watch"
+	grep -q "sender command: *\(sh\|bash\)\$" "$watch"
+	rm -f "$watch"
+}
+
+# tools COMMAND... tries the contracts' tools where COMMAND runs a line of shell.
+tools() {
+	local rc=0
+	say "$@" 'ctrun -l contract -o noorphan sh -c "exit 7"' || rc=$?
+	((rc == 7))
+	say "$@" 'ctrun -l contract -o noorphan sh -c "ctstat -v"' >/tmp/ctstat
+	cat /tmp/ctstat
+	grep -q "parameter set: *noorphan" /tmp/ctstat
+	# The best source is live for all of them.
+	grep -q "event sources: *bpf cgroup\$" /tmp/ctstat
+	if grep "event sources:" /tmp/ctstat | grep -v "bpf cgroup\$"; then return 1; fi
+	followed "$@"
+}
+
+contracts_in_zone() { tools zlogin $zone; }
+
+# The server of the host's contracts comes with the first use and goes when it is not needed.
+contracts_of_host() {
+	export ZONES_CONTRACTD_IDLE=1s
+	tools sh -c
+}
+
+# A reader waits in the zone while its supervisor is killed, twice, and reads on.
+reader_waits() {
+	local zoned reader made
+	zlogin $zone 'echo begins; exec cat /system/contract/process/bundle' >/tmp/read 2>&1 </dev/null &
+	reader=$!
+	await "the reader" grep -q begins /tmp/read
+	for _ in 1 2; do
+		zoned=$(pid_of zoned)
+		say kill -KILL "$zoned"
+		await "another zoned" another_zoned "$zoned"
+		made=$(zlogin $zone 'ctrun -i fork sh -c "echo it \$\$"' | sed -n 's/^it //p')
+		await "the birth of $made" grep -q "process fork pid=$made " /tmp/read
+		[[ -d /proc/$reader ]]
+		await "the new zoned in the status" eval '[[ $(pid_of zoned) != '"$zoned"' ]]'
+	done
+	cat /tmp/read
+	kill $reader
+	wait $reader || true
+}
+
 # The single-writer rule: what we do in the cgroup tree is below a delegated scope.
 scope() {
 	local cgroup unit
@@ -188,6 +257,9 @@ step install install_zone
 step boot boot
 step login login
 step scope scope
+step contracts-in-zone contracts_in_zone
+step contracts-of-host contracts_of_host
+step reader-waits reader_waits
 step kill-zoned kill_zoned
 step reboot reboot_zone
 step reboot-from-inside reboot_from_inside
