@@ -22,7 +22,7 @@ func Value(t prop.Type, text string) (string, error) {
 	case prop.Count:
 		return count(text)
 	case prop.Integer:
-		n, err := strconv.ParseInt(trimNumber(text), 10, 64)
+		n, err := strconv.ParseInt(trimSpace(text), 10, 64)
 		if err != nil {
 			return "", numberError(err)
 		}
@@ -33,9 +33,9 @@ func Value(t prop.Type, text string) (string, error) {
 
 // count reads digits as strtoull(3C) does.
 func count(text string) (string, error) {
-	digits, negative := strings.CutPrefix(trimNumber(text), "-")
-	if strings.HasPrefix(digits, "+") {
-		return "", numberError(strconv.ErrSyntax)
+	digits, negative := strings.CutPrefix(trimSpace(text), "-")
+	if !negative {
+		digits = strings.TrimPrefix(digits, "+")
 	}
 	n, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil {
@@ -47,14 +47,8 @@ func count(text string) (string, error) {
 	return strconv.FormatUint(n, 10), nil
 }
 
-// trimNumber takes away what strtoull reads over: leading white space, and one plus.
-func trimNumber(text string) string {
-	text = strings.TrimLeft(text, " \t\n\v\f\r")
-	if rest, ok := strings.CutPrefix(text, "+"); ok && !strings.HasPrefix(rest, "-") {
-		return rest
-	}
-	return text
-}
+// trimSpace takes away what strtoull reads over.
+func trimSpace(text string) string { return strings.TrimLeft(text, " \t\n\v\f\r") }
 
 func numberError(err error) error {
 	if errors.Is(err, strconv.ErrRange) {
