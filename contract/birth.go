@@ -12,8 +12,8 @@ import (
 )
 
 // windowTriesMax is how often a birth is tried by clone3. The moment for it is 100 ms long,
-// and a birth takes some 60 us, so that a second one is for a machine that stood still. Then
-// the command waits behind a gate, which has no such moment.
+// and a birth takes some 60 us, so that a second one is for a machine that stood still, or a
+// supervisor that was away. Then the command waits behind a gate, which has no such moment.
 const windowTriesMax = 4
 
 // Birth is a contract that waits for its first process. It is good until the function that
@@ -54,7 +54,11 @@ func (t *Template) Start(path string, argv []string, attr *os.ProcAttr) (*Contra
 // can be used only once (an exec.Cmd) it makes anew.
 func (t *Template) StartFunc(start func(b *Birth) (*os.Process, error)) (*Contract, *os.Process, error) {
 	for try := 1; ; try++ {
-		b, err := t.expect(try <= windowTriesMax)
+		direct := try <= windowTriesMax
+		b, err := t.expect(direct)
+		if direct && errors.Is(err, ErrWindow) {
+			continue // it was over before we had seen it
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -67,15 +71,16 @@ func (t *Template) StartFunc(start func(b *Birth) (*os.Process, error)) (*Contra
 		if !again {
 			return nil, nil, err
 		}
-		if again && b.gate != nil {
-			return nil, nil, &sys.Error{Op: "start a process in contract", What: strconv.Itoa(int(b.ID)), Errno: ErrWindow}
-		}
 	}
 }
 
 // expect makes a contract that waits. direct: the process may be born in its directory.
 func (t *Template) expect(direct bool) (*Birth, error) {
-	if err := t.command("make the directory", "activate"); err != nil {
+	how := "activate"
+	if !direct {
+		how = "activate move"
+	}
+	if err := t.command("make the directory", how); err != nil {
 		return nil, err
 	}
 	text, err := t.text()

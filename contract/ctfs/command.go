@@ -32,23 +32,24 @@ const (
 type form struct {
 	word   string
 	verb   verb
-	number bool // a number follows
+	number bool   // a number follows
+	option string // this word may follow: then the number is 1
 }
 
 var templateForms = []form{
-	{"activate", vActivate, false},
-	{"clear", vClear, false},
-	{"born", vBorn, true},
-	{"create", vCreate, false},
+	{word: "activate", verb: vActivate, option: "move"},
+	{word: "clear", verb: vClear},
+	{word: "born", verb: vBorn, number: true},
+	{word: "create", verb: vCreate},
 }
 
 var ctlForms = []form{
-	{"abandon", vAbandon, false},
-	{"ack", vAck, true},
-	{"qack", vQAck, true},
-	{"nack", vNAck, true},
-	{"adopt", vAdopt, false},
-	{"newct", vNewCT, true},
+	{word: "abandon", verb: vAbandon},
+	{word: "ack", verb: vAck, number: true},
+	{word: "qack", verb: vQAck, number: true},
+	{word: "nack", verb: vNAck, number: true},
+	{word: "adopt", verb: vAdopt},
+	{word: "newct", verb: vNewCT, number: true},
 }
 
 // command is one thing asked for.
@@ -92,6 +93,10 @@ func parseForm(forms []form, line string) (c command, known, ok bool) {
 			continue
 		}
 		c := command{verb: f.verb}
+		if f.option != "" && len(words) == 2 && words[1] == f.option {
+			c.number = 1
+			return c, true, true
+		}
 		if !f.number {
 			return c, true, len(words) == 1
 		}

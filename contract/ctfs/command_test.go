@@ -15,6 +15,10 @@ func TestParseTemplate(t *testing.T) {
 		{"activate\n", vActivate, true},
 		{"  activate \n\n", vActivate, true},
 		{"activate x", vActivate, false},
+		{"activate move", vActivate, true},
+		{"activate move\n", vActivate, true},
+		{"activate move move", vActivate, false},
+		{"clear move", vClear, false},
 		{"activate\ncookie 5", vActivate, false},
 		{"cookie 5\nactivate", vTerms, true}, // which the table refuses
 		{"clear", vClear, true},

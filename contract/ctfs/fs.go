@@ -18,6 +18,16 @@ type Caller struct {
 	Host bool        // it does not live in the zone
 }
 
+// Way is how a contract's first member is to come into it.
+type Way uint8
+
+// The ways: by a clone where the caller may, within a moment; or by being moved, which has
+// all the time that its maker lives.
+const (
+	ByClone Way = iota
+	ByMove
+)
+
 // Host is who decides and acts: the server.
 type Host interface {
 	// Table is the contracts, to look at.
@@ -36,7 +46,7 @@ type Host interface {
 	Template(fh uint64) (text []byte, errno unix.Errno)
 	// Activate, Born and Clear are a template's commands. The first two may have to wait, and
 	// are then asked for again with the same request.
-	Activate(r *fuse.Request, fh uint64) (errno unix.Errno, mustWait bool)
+	Activate(r *fuse.Request, fh uint64, way Way) (errno unix.Errno, mustWait bool)
 	Born(r *fuse.Request, fh uint64, pid int32) (errno unix.Errno, mustWait bool)
 	Clear(r *fuse.Request, fh uint64) unix.Errno
 }

@@ -95,7 +95,11 @@ func (f *FS) writeTemplate(r *fuse.Request, fh uint64, text []byte) Answer {
 	var mustWait bool
 	switch c.verb {
 	case vActivate:
-		errno, mustWait = f.host.Activate(r, fh)
+		way := ByClone
+		if c.number == 1 {
+			way = ByMove
+		}
+		errno, mustWait = f.host.Activate(r, fh, way)
 	case vBorn:
 		pid, ok := c.pid()
 		if !ok {

@@ -281,3 +281,34 @@ func TestStrangerInWindow(t *testing.T) {
 	r.await(2, "members", want)
 	r.await(2, "holder", strconv.Itoa(a.must(ask{Do: "pid"}).N))
 }
+
+// A birth by a move has no moment to be missed: it waits as long as its maker, through restarts,
+// and keeps no other from being born.
+func TestBirthByMoveHasTime(t *testing.T) {
+	for _, source := range []string{"bpf", "connector", "cgroup"} {
+		t.Run(source, func(t *testing.T) {
+			r := startRig(t, sources[source])
+			a := r.agent(0)
+			fd := a.open("process/template", unix.O_RDWR)
+			if errno := a.write(fd, "activate move"); errno != 0 {
+				t.Fatal(errno)
+			}
+			text := a.text(fd)
+			if !strings.Contains(text, "\nbirth 2 move\n") {
+				t.Fatalf("the template says %s", text)
+			}
+			r.next(t)
+			r.reopen()
+			time.Sleep(windowLimit + 2*sweepAfter) // what would be over by now otherwise
+			pid := a.must(ask{Do: "fork", Argv: []string{"/bin/sleep", "1000"}}).N
+			if errno := a.write(fd, fmt.Sprintf("born %d", pid)); errno != 0 {
+				t.Fatalf("born: %v; %s", errno, a.text(fd))
+			}
+			r.await(2, "members", strconv.Itoa(pid))
+			if got := r.status(2, "state"); got != "owned" {
+				t.Errorf("it is %s", got)
+			}
+			r.next(t)
+		})
+	}
+}

@@ -36,19 +36,20 @@ type sweep struct {
 const never = math.MaxInt64
 
 // Activate makes a contract of a template's terms and opens its birth. One window is open at a
-// time, and who came first is served first.
-func (h *host) Activate(r *fuse.Request, fh uint64) (unix.Errno, bool) {
+// time, and who came first is served first. Who comes in by a move needs none.
+func (h *host) Activate(r *fuse.Request, fh uint64, way ctfs.Way) (unix.Errno, bool) {
 	s := (*Server)(h)
 	if b := s.kept.births[fh]; b != nil && b.unique == r.Unique() {
 		if b.placed || b.forked {
 			return 0, false
 		}
-		return s.place(fh, b), false // a predecessor came as far as this
+		return s.place(fh, b, way), false // a predecessor came as far as this
 	}
 	if _, nascent, _ := s.table.Template(fh); nascent != 0 {
 		return unix.EBUSY, false // its turn would not come before its own birth is over
 	}
-	if s.window != nil || len(s.waits.births) > 0 && s.waits.births[0].r.Unique() != r.Unique() {
+	busy := s.window != nil || len(s.waits.births) > 0 && s.waits.births[0].r.Unique() != r.Unique()
+	if busy && way == ctfs.ByClone {
 		return 0, true
 	}
 	who, errno := h.Caller(r)
@@ -66,11 +67,11 @@ func (h *host) Activate(r *fuse.Request, fh uint64) (unix.Errno, bool) {
 	if res.Errno != 0 {
 		return res.Errno, false
 	}
-	return s.place(fh, s.kept.births[fh]), false
+	return s.place(fh, s.kept.births[fh], way), false
 }
 
-// place makes a birth's directories and opens its window.
-func (s *Server) place(fh uint64, b *birth) unix.Errno {
+// place makes a birth's directories and opens its window, if it is to have one.
+func (s *Server) place(fh uint64, b *birth, way ctfs.Way) unix.Errno {
 	_, err := s.kernel.Make(b.ct)
 	if _, there := s.kernel.Dir(b.ct); err != nil && there && s.resumed {
 		err = nil // a predecessor's work
@@ -79,7 +80,11 @@ func (s *Server) place(fh uint64, b *birth) unix.Errno {
 	if err == nil {
 		err = s.watch(b.ct) // or the first member is born and nobody is told
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case way == ctfs.ByMove:
+		err = s.note(&record{kind: recPlaced, fh: fh, birth: birth{mode: kernel.Move, until: never}})
+	default:
 		err = s.openWindow(fh, b)
 	}
 	if err == nil {
