@@ -80,6 +80,7 @@ var outside = []struct {
 }{
 	{"github.com/opencontainers/runc/libcontainer", []string{"vplat/oci"}, []string{"cmd/zrun"}},
 	{"github.com/cilium/ebpf", []string{"contract/collector/load"}, nil},
+	{"go.etcd.io/bbolt", []string{"svc/repo"}, nil},
 }
 
 // keeperRooms hold the process that must be small enough to be right: the standard library

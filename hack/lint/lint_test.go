@@ -77,6 +77,7 @@ var plants = []planted{
 		"cmd/zrun/doc.go":  importing(`_ "github.com/opencontainers/runc/libcontainer/nsenter"`)}},
 	{name: "libcontainer elsewhere", files: map[string]string{"vplat/doc.go": importing("github.com/opencontainers/runc/libcontainer")}, rule: "outside"},
 	{name: "zrun uses libcontainer", files: map[string]string{"cmd/zrun/doc.go": importing("github.com/opencontainers/runc/libcontainer")}, rule: "outside"},
+	{name: "the repository's file elsewhere", files: map[string]string{"svc/restarter/doc.go": importing("go.etcd.io/bbolt")}, rule: "outside", says: "svc/repo"},
 	{name: "keeper within bounds", files: map[string]string{"internal/keeper/doc.go": importing("os", "golang.org/x/sys/unix", ours+"internal/sys")}},
 	{name: "keeper with fmt", files: map[string]string{"internal/keeper/doc.go": importing("fmt")}, rule: "outside", says: "without fmt"},
 	{name: "keeper with json", files: map[string]string{"cmd/zsched/doc.go": importing("encoding/json")}, rule: "outside"},
