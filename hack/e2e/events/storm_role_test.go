@@ -61,13 +61,23 @@ func playMother(args []string) error {
 	}
 	end := stopped()
 	var kept []*contract.Contract
-	longest, n := time.Duration(0), 0
+	longest, n, again, gated := time.Duration(0), 0, 0, 0
 	fmt.Println("bearing")
 	for ; !end.Load(); n++ {
 		began := time.Now()
-		ct, p, err := t.Start("/bin/sh", []string{"sh", "-c", "exit " + strconv.Itoa(n%200)}, &os.ProcAttr{})
+		tries, path := 0, ""
+		ct, p, err := t.StartFunc(func(b *contract.Birth) (*os.Process, error) {
+			tries++
+			files := b.Files(nil)
+			var argv []string
+			path, argv = b.Command("/bin/sh", []string{"sh", "-c", "exit " + strconv.Itoa(n%200)})
+			return os.StartProcess(path, argv, &os.ProcAttr{Files: files, Sys: b.Sys(nil)})
+		})
 		if err != nil {
 			return fmt.Errorf("start %d: %w", n, err)
+		}
+		if again += tries - 1; path != "/bin/sh" {
+			gated++
 		}
 		longest = max(longest, time.Since(began))
 		state, err := p.Wait()
@@ -86,7 +96,7 @@ func playMother(args []string) error {
 		}
 		time.Sleep(pause)
 	}
-	fmt.Printf("bore %d %d\n", n, longest.Microseconds())
+	fmt.Printf("bore %d %d %d %d\n", n, longest.Microseconds(), again, gated)
 	return nil
 }
 

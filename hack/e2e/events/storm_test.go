@@ -1,6 +1,7 @@
 package events
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -114,7 +115,31 @@ func (g *gale) prepare() {
 		a.answer(map[string]string{"templates": "holding", "look": "looking"}[role])
 		g.others = append(g.others, a)
 	}
+	w.awaitLogins()
 	g.started = time.Now()
+}
+
+// awaitLogins waits until no login is only being started, though its command may run already: a
+// supervisor that dies then has it undone, and its caller told.
+func (w *world) awaitLogins() {
+	w.t.Helper()
+	if w.isHost() {
+		return
+	}
+	testenv.Eventually(w.t, func() bool {
+		out, errs, exit := w.RunInput("", "ctstat", "-z", w.zone, "-o", "json")
+		if exit != 0 {
+			w.t.Fatalf("ctstat: %d %s", exit, errs)
+		}
+		var list []struct{ State, Creator string }
+		must(w.t, json.Unmarshal([]byte(out), &list))
+		for _, c := range list {
+			if c.Creator == "zlogin" && c.State == "owned" {
+				return false
+			}
+		}
+		return len(list) > 0
+	}, "all logins to be started")
 }
 
 // blast has both hands fork, and kills the supervisor amid that.
@@ -150,7 +175,8 @@ func (g *gale) endMother() string {
 	bore := g.mother.answer("bore")
 	g.mother.end()
 	us := number(g.t, bore[1])
-	return fmt.Sprintf("%s contracts made meanwhile, the slowest in %v", bore[0], (time.Duration(us) * time.Microsecond).Round(time.Millisecond))
+	return fmt.Sprintf("%s contracts made meanwhile, the slowest in %v, %s times tried again, %s behind a gate at last",
+		bore[0], (time.Duration(us) * time.Microsecond).Round(time.Millisecond), bore[2], bore[3])
 }
 
 // settle makes accounts of what was written down, and says how many processes there were.
