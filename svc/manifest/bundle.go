@@ -194,7 +194,7 @@ func Parse(file string, data []byte, o Options) (*Bundle, error) {
 	if err := p.faults.err(); err != nil {
 		return nil, err
 	}
-	m := &mapper{faults: &p.faults, profile: p.bundleType == Profile, bundle: b}
+	m := &mapper{faults: &p.faults, profile: p.bundleType == Profile, bundle: b, seen: map[string]bool{}}
 	m.services(top)
 	if err := p.faults.err(); err != nil {
 		return nil, err

@@ -80,18 +80,10 @@ func (c *checker) attributes(n *node, rule *element, b binding) {
 		case a.need == defaulted:
 			n.attrs = append(n.attrs, attr{a.name, a.fallback})
 		case a.need != required || a.untyped && c.profile:
-		case a.lax:
-			c.complainMissing(n, b, a.name)
+		case a.lax && b == lax:
 		default:
 			c.faults.invalid(n, "lacks attribute %s", a.name)
 		}
-	}
-}
-
-// complainMissing is about what a profile may leave out without a word: it does not use it.
-func (c *checker) complainMissing(n *node, b binding, name string) {
-	if b == bound {
-		c.faults.invalid(n, "lacks attribute %s", name)
 	}
 }
 

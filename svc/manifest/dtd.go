@@ -8,7 +8,7 @@ const (
 	root    = "service_bundle"
 )
 
-// Attribute types and how much an attribute is needed.
+// need is how much an attribute is needed.
 type need uint8
 
 const (
@@ -25,7 +25,7 @@ type attribute struct {
 	fallback string // of one that is defaulted
 	// untyped ones may be missing in a profile: it changes what exists.
 	untyped bool
-	// lax ones are missed only where the DTD binds.
+	// lax ones may be missing wherever the DTD does not bind.
 	lax bool
 }
 
@@ -208,7 +208,7 @@ func addTemplates(all map[string]*element) {
 	for _, name := range []string{"common_name", "description", "units"} {
 		all[name] = &element{kids: texts}
 	}
-	all["loctext"] = &element{attrs: []attribute{must("xml:lang")}, text: true}
+	all["loctext"] = &element{attrs: []attribute{{name: "xml:lang", need: required, lax: true}}, text: true}
 	all["pg_pattern"] = &element{
 		attrs: []attribute{
 			standard("name", ""), standard("type", ""), truth("required"),

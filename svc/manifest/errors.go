@@ -60,15 +60,12 @@ type Position struct {
 	Line int
 }
 
-func (p Position) String() string { return fmt.Sprintf("%s, line %d", p.File, p.Line) }
+func (p Position) String() string { return fmt.Sprintf("%s, line %d", printable(p.File, 200), p.Line) }
 
 // Error is one line.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(printable(e.File, 200))
-	if e.Line > 0 {
-		fmt.Fprintf(&b, ", line %d", e.Line)
-	}
+	b.WriteString(e.Position.String())
 	if e.Element != "" {
 		b.WriteString(": <" + printable(e.Element, 40) + ">")
 	}

@@ -34,7 +34,8 @@ type ExportOptions struct {
 }
 
 // Export writes a manifest of one service. Groups that end with the boot, those that other
-// services own, and the note of manifests are not in it, as with the original.
+// services own, and the note of manifests are not in it, as with the original. Everything in the
+// service is in the order of names.
 func Export(s *tree.Service, o ExportOptions) ([]byte, error) {
 	return bundleOf([]tree.Service{*s}, Manifest, "export", o)
 }
@@ -98,6 +99,8 @@ type exporter struct {
 	kind    string
 	inst    string // the instance that is being exported; empty for the service
 	groups  []tree.Group
+	names   map[string]bool    // of the groups
+	done    map[string]bool    // of those that the template says
 	parts   map[string][]*node // children of the service or the instance, by name
 }
 
@@ -168,6 +171,7 @@ func (x *exporter) instance(i *tree.Instance) (*node, error) {
 // entity makes the children of a service or an instance.
 func (x *exporter) entity(inst string, groups []tree.Group) (map[string][]*node, error) {
 	x.inst, x.parts, x.groups = inst, map[string][]*node{}, nil
+	x.names, x.done = map[string]bool{}, map[string]bool{}
 	for _, g := range groups {
 		if g.Flags&tree.NonPersistent != 0 || external(&g) {
 			continue
@@ -175,10 +179,13 @@ func (x *exporter) entity(inst string, groups []tree.Group) (map[string][]*node,
 		if inst == "" && g.Type == typeFramework && g.Name == groupManifestFiles {
 			continue
 		}
-		x.groups = append(x.groups, g)
+		x.groups, x.names[g.Name] = append(x.groups, g), true
 	}
 	x.templates()
 	for i := range x.groups {
+		if x.done[x.groups[i].Name] {
+			continue
+		}
 		if err := x.group(&x.groups[i]); err != nil {
 			return nil, err
 		}
@@ -344,7 +351,7 @@ func (x *exporter) dependentNode(p *tree.Property) *node {
 	if x.options.Dependency == nil || p.Type != prop.FMRI || len(p.Values) != 1 {
 		return nil
 	}
-	if slices.ContainsFunc(x.groups, func(g tree.Group) bool { return g.Name == p.Name }) {
+	if x.names[p.Name] {
 		return nil
 	}
 	found := x.options.Dependency(p.Values[0], p.Name)

@@ -8,8 +8,8 @@ import (
 	"github.com/linuxzones/zones/svc/tree"
 )
 
-// templates exports what template data a template element can say, and takes the groups out of
-// those that are exported one by one. Without a common name there is no template.
+// templates exports what template data a template element can say, and notes which groups that
+// are. Without a common name there is no template.
 func (x *exporter) templates() {
 	t := newNode("template")
 	if !x.templatePart(t, groupCommonName, "common_name") {
@@ -17,7 +17,7 @@ func (x *exporter) templates() {
 	}
 	x.templatePart(t, groupDescription, "description")
 	documents := newNode("documentation")
-	for _, g := range slices.Clone(x.groups) {
+	for _, g := range x.groups {
 		var n *node
 		switch {
 		case g.Type != typeTemplate:
@@ -41,9 +41,15 @@ func (x *exporter) templates() {
 	if len(documents.kids) > 0 {
 		t.add(documents)
 	}
-	for _, g := range slices.Clone(x.groups) {
+	properties := map[string][]tree.Group{} // by the group of their pattern
+	for _, g := range x.groups {
+		if owner, ok := text(g.Prop("pg_pattern"), prop.AString); ok && g.Type == typePropPattern {
+			properties[owner] = append(properties[owner], g)
+		}
+	}
+	for _, g := range x.groups {
 		if g.Type == typePgPattern {
-			x.pattern(t, g)
+			x.pattern(t, g, properties[g.Name])
 		}
 	}
 	x.put(t)
@@ -63,7 +69,7 @@ func (x *exporter) templatePart(t *node, group, name string) bool {
 	return true
 }
 
-// templateHolds says whether reading a part of a template gives the groups; it takes them away
+// templateHolds says whether reading a part of a template gives the groups, which are done with
 // if it does.
 func (x *exporter) templateHolds(n *node, groups ...tree.Group) bool {
 	t := newNode("template")
@@ -71,9 +77,9 @@ func (x *exporter) templateHolds(n *node, groups ...tree.Group) bool {
 	if x.unlike(t, groups...) != nil {
 		return false
 	}
-	x.groups = slices.DeleteFunc(slices.Clone(x.groups), func(g tree.Group) bool {
-		return slices.ContainsFunc(groups, func(o tree.Group) bool { return o.Name == g.Name })
-	})
+	for _, g := range groups {
+		x.done[g.Name] = true
+	}
 	return true
 }
 
@@ -110,7 +116,7 @@ func (n *node) attribute(name string, p *tree.Property, t prop.Type, standard st
 }
 
 // pattern exports a pattern of groups, with its patterns of properties.
-func (x *exporter) pattern(t *node, g tree.Group) {
+func (x *exporter) pattern(t *node, g tree.Group, properties []tree.Group) {
 	n := newNode("pg_pattern")
 	n.attribute("name", g.Prop("name"), prop.AString, "")
 	n.attribute("type", g.Prop("type"), prop.AString, "")
@@ -118,14 +124,10 @@ func (x *exporter) pattern(t *node, g tree.Group) {
 	n.attribute("target", g.Prop("target"), prop.AString, "this")
 	n.addTexts(&g, "common_name", prefixCommonName)
 	n.addTexts(&g, "description", prefixDescription)
-	groups := []tree.Group{g}
-	for _, p := range x.groups {
-		if owner, _ := text(p.Prop("pg_pattern"), prop.AString); p.Type == typePropPattern && owner == g.Name {
-			groups = append(groups, p)
-			n.add(propPatternNode(&p))
-		}
+	for i := range properties {
+		n.add(propPatternNode(&properties[i]))
 	}
-	if x.templateHolds(n, groups...) {
+	if x.templateHolds(n, append([]tree.Group{g}, properties...)...) {
 		t.add(n)
 	}
 }

@@ -45,6 +45,10 @@ func (p *parser) included(n *node, within []string) []*node {
 		p.faults.add(n.fault(ErrInclude, "text cannot be included"))
 		return nil
 	}
+	if _, ok := n.lookup("xpointer"); ok {
+		p.faults.add(n.fault(ErrInclude, "parts of documents cannot be included"))
+		return nil
+	}
 	doc, err := p.find(n.File, href)
 	if err != nil {
 		return p.fallback(n, err, within)

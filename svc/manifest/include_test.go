@@ -85,6 +85,7 @@ func TestIncludesThatCannotBe(t *testing.T) {
 		"too much":                {profile(strings.Repeat(include("big"), 5)), ErrLimit, "documents of more than 67108864 bytes in all"},
 		"not valid":               {profile(include("wrong")), ErrInvalid, "wrong, line 4: <nothing>"},
 		"as text":                 {profile("<xi:include href='single' parse='text'/>"), ErrInclude, "text cannot be included"},
+		"a part by xpointer":      {profile("<xi:include href='single' xpointer='a'/>"), ErrInclude, "parts of documents"},
 		"without href":            {profile("<xi:include/>"), ErrInvalid, "lacks attribute href"},
 		"within a service":        {profile("<service name='x'>" + include("single") + "</service>"), ErrInvalid, "<xi:include>: does not belong into <service>"},
 		"an odd fallback":         {profile("<xi:include href='nowhere'><xi:fallback><instance name='a'/></xi:fallback></xi:include>"), ErrInvalid, "does not belong into <xi:fallback>"},

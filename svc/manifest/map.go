@@ -37,6 +37,7 @@ type mapper struct {
 	faults  *faults
 	profile bool
 	bundle  *Bundle
+	seen    map[string]bool // names of the services in it
 }
 
 // holder is a service or an instance that is being made.
@@ -47,6 +48,8 @@ type holder struct {
 	inst    string // an instance's; empty for a service
 	kind    string // of the service
 	groups  []*group
+	index   map[string]*group // of groups, by name
+	others  map[string]bool   // names of dependents
 }
 
 // group is a property group that is being made.
@@ -54,6 +57,7 @@ type group struct {
 	tree.Group
 	holder  *holder
 	node    *node
+	index   map[string]int // of Props, by name
 	deleted bool
 }
 
@@ -64,14 +68,7 @@ func (h *holder) self() string {
 	return "svc:/" + h.service + ":" + h.inst
 }
 
-func (h *holder) findGroup(name string) *group {
-	for _, g := range h.groups {
-		if g.Name == name {
-			return g
-		}
-	}
-	return nil
-}
+func (h *holder) findGroup(name string) *group { return h.index[name] }
 
 // group finds a group, or makes it. A profile need not say a type, where it is empty.
 func (h *holder) group(n *node, name, kind string) *group {
@@ -80,8 +77,11 @@ func (h *holder) group(n *node, name, kind string) *group {
 		if err := fmri.CheckName(name); err != nil {
 			h.faults.invalid(n, "name of a property group: %v", err)
 		}
-		g = &group{Group: tree.Group{Name: name, Type: kind}, holder: h, node: n}
-		h.groups = append(h.groups, g)
+		g = &group{Group: tree.Group{Name: name, Type: kind}, holder: h, node: n, index: map[string]int{}}
+		if h.index == nil {
+			h.index = map[string]*group{}
+		}
+		h.index[name], h.groups = g, append(h.groups, g)
 		h.place(n, name, "")
 	}
 	switch {
@@ -123,15 +123,14 @@ func (g *group) set(n *node, name string, t prop.Type, values ...string) {
 			return
 		}
 	}
+	g.index[name] = len(g.Props)
 	g.Props = append(g.Props, tree.Property{Name: name, Type: t, Values: values})
 	g.holder.place(n, g.Name, name)
 }
 
 func (g *group) find(name string) *tree.Property {
-	for i := range g.Props {
-		if g.Props[i].Name == name {
-			return &g.Props[i]
-		}
+	if i, ok := g.index[name]; ok {
+		return &g.Props[i]
 	}
 	return nil
 }
@@ -159,16 +158,13 @@ func (m *mapper) services(n *node) {
 			m.services(kid)
 			continue
 		}
-		if s := m.service(kid); m.duplicate(s.Config.Name) {
+		if s := m.service(kid); m.seen[s.Config.Name] {
 			m.faults.invalid(kid, "service %s is defined twice", quote(s.Config.Name))
 		} else {
+			m.seen[s.Config.Name] = true
 			m.bundle.Services = append(m.bundle.Services, s)
 		}
 	}
-}
-
-func (m *mapper) duplicate(service string) bool {
-	return slices.ContainsFunc(m.bundle.Services, func(s Service) bool { return s.Config.Name == service })
 }
 
 func (m *mapper) service(n *node) Service {
@@ -302,12 +298,8 @@ func (h *holder) propertyGroup(n *node) {
 	g.delete(n)
 }
 
-// delete notes a group's mark.
-func (g *group) delete(n *node) {
-	if n.attr("delete") == "true" {
-		g.deleted = true
-	}
-}
+// delete notes a group's mark; of several the last one counts.
+func (g *group) delete(n *node) { g.deleted = n.attr("delete") == "true" }
 
 // properties adds what the properties within an element say.
 func (g *group) properties(n *node) {

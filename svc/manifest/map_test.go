@@ -66,6 +66,7 @@ func TestRefusals(t *testing.T) {
 		"dependent and group":     {"<dependency name='d' type='service' grouping='require_all' restart_on='none'/>" + dependent("d"), `property group and dependent of svc:/s have same name "d"`},
 		"dependent twice":         {dependent("d") + dependent("d"), `dependent "d" is defined twice`},
 		"dependent of nothing":    {"<dependent name='d' grouping='require_all' restart_on='none'/>", "<dependent>: lacks a <service_fmri>"},
+		"whom a dependent names":  {"<dependent name='d' grouping='require_all' restart_on='none' delete='true'><service_fmri value='x y'/></dependent>", "<service_fmri>: illegal value"},
 		"name of a dependent":     {dependent("a.b"), "name of a dependent"},
 		"event":                   {notify("to-heaven", ""), `<event>: "to-heaven" is no event`},
 		"no event":                {notify("", ""), `"" is no event`},

@@ -58,11 +58,22 @@ func transitions(token string) []string {
 }
 
 func (h *holder) notification(n *node) {
-	if len(n.kids) == 0 || n.kids[0].name != "event" {
-		h.faults.invalid(n, "lacks an <event> before all else")
+	var event *node
+	for _, kid := range n.kids {
+		if kid.name != "event" {
+			continue
+		}
+		if event != nil {
+			h.faults.invalid(kid, "there cannot be more than one in a notification parameter")
+			return
+		}
+		event = kid
+	}
+	if event == nil {
+		h.faults.invalid(n, "lacks a <event>")
 		return
 	}
-	for _, name := range h.events(n.kids[0]) {
+	for _, name := range h.events(event) {
 		g := h.group(n, name, typeNotify)
 		for _, kid := range n.kids {
 			if kid.name == "type" {

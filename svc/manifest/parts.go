@@ -42,16 +42,21 @@ func (h *holder) dependent(n *node) {
 		h.faults.invalid(n, "property group and dependent of %s have same name %s", h.self(), quote(name))
 		return
 	}
-	if slices.ContainsFunc(h.Dependents, func(d Dependent) bool { return d.Name == name }) {
+	if h.others[name] {
 		h.faults.invalid(n, "dependent %s is defined twice", quote(name))
 		return
 	}
-	if len(n.kids) == 0 {
-		return // the DTD has been told about
+	if h.others == nil {
+		h.others = map[string]bool{}
 	}
+	h.others[name] = true
 	d := Dependent{
 		Position: n.Position, Name: name, Target: n.kids[0].attr("value"),
 		Delete: n.attr("delete") == "true", Override: n.attr("override") == "true",
+	}
+	if _, err := Value(prop.FMRI, d.Target); err != nil {
+		h.faults.invalid(n.kids[0], "illegal value: %s", printable(err.Error(), 200))
+		return
 	}
 	// It is no group of this service: its properties are collected apart.
 	scratch := &holder{mapper: h.mapper, service: h.service, inst: h.inst, kind: h.kind}

@@ -254,3 +254,38 @@ func TestErrorsAreBounded(t *testing.T) {
 		t.Errorf("%q", s)
 	}
 }
+
+// A document may have any number of parts of one kind, up to the limit of elements: each is read
+// and exported without being compared with all before it, which would show here.
+func TestManyOfAKind(t *testing.T) {
+	const many = 20_000
+	repeat := func(format string) string {
+		var b strings.Builder
+		for i := range many {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	name := "<common_name><loctext xml:lang='C'>n</loctext></common_name>"
+	for name, text := range map[string]string{
+		"services":     doctype + "<service_bundle type='archive' name='n'>" + repeat("<service name='s%d' type='service' version='1'/>") + "</service_bundle>",
+		"instances":    doc(repeat("<instance name='i%d' enabled='true'/>")),
+		"groups":       doc(repeat("<property_group name='g%d' type='t'/>")),
+		"properties":   doc("<property_group name='g' type='t'>" + repeat("<propval name='p%d' type='count' value='1'/>") + "</property_group>"),
+		"dependents":   doc(repeat("<dependent name='d%d' grouping='require_all' restart_on='none'><service_fmri value='svc:/o'/></dependent>")),
+		"manuals":      doc("<template>" + name + "<documentation>" + repeat("<manpage title='m%d' section='1'/>") + "</documentation></template>"),
+		"patterns":     doc("<template>" + name + repeat("<pg_pattern name='p%d'/>") + "</template>"),
+		"prop_pattern": doc("<template>" + name + "<pg_pattern name='g'>" + repeat("<prop_pattern name='p%d'/>") + "</pg_pattern></template>"),
+	} {
+		b, err := Parse(name, []byte(text), Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		s := b.Services[0].Whole()
+		out, err := Export(&s, exportOptions(b))
+		if err != nil || name != "services" && bytes.Count(out, []byte{'\n'}) < many {
+			t.Errorf("%s: %d bytes, %v", name, len(out), err)
+		}
+	}
+}
