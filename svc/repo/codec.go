@@ -94,11 +94,17 @@ func encodeGroup(b, key []byte, generation uint64, g *tree.Group) []byte {
 
 // decodeGroup reads a group. The result shares nothing with value. ErrCorrupt.
 func decodeGroup(key, value []byte, name string) (g tree.Group, generation uint64, err error) {
+	var d decoder
+	return d.group(key, value, name)
+}
+
+// group is decodeGroup whose result is good until the next one.
+func (d *decoder) group(key, value []byte, name string) (g tree.Group, generation uint64, err error) {
 	generation, body, ok := unseal(key, value)
 	if !ok || len(value) > groupBytesMax {
 		return g, 0, &named{name, ErrCorrupt}
 	}
-	d := decoder{s: string(body)}
+	d.s, d.bad = string(body), false
 	g.Name = name
 	g.Flags = tree.Flags(d.number(uint64(tree.NonPersistent)))
 	g.Type = d.str(fmri.NameBytesMax)
@@ -113,6 +119,9 @@ func decodeGroup(key, value []byte, name string) (g tree.Group, generation uint6
 type decoder struct {
 	s   string
 	bad bool
+	// What was given last.
+	props  []tree.Property
+	values []string
 }
 
 // number reads a varint that is at most limit.
@@ -155,8 +164,10 @@ func (d *decoder) properties() []tree.Property {
 	if n == 0 {
 		return nil
 	}
-	props := make([]tree.Property, 0, n)
-	values := make([]string, 0, n)
+	if cap(d.props) < n {
+		d.props, d.values = make([]tree.Property, 0, n), make([]string, 0, n)
+	}
+	props, values := d.props[:0], d.values[:0]
 	last := ""
 	for range n {
 		p := tree.Property{Name: d.str(fmri.NameBytesMax), Type: prop.Type(d.number(255))}
@@ -177,5 +188,6 @@ func (d *decoder) properties() []tree.Property {
 		last = p.Name
 		props = append(props, p)
 	}
+	d.props, d.values = props, values
 	return props
 }

@@ -38,6 +38,7 @@ type pages struct {
 	seen     []uint64
 	freelist uint64
 	root     uint64
+	rooms    [treeDepthMax + 1][]byte // for a page of each depth
 }
 
 var native = binary.NativeEndian
@@ -99,12 +100,20 @@ func damaged(id uint64, what string) error {
 	return errors.New("page " + strconv.FormatUint(id, 10) + " " + what)
 }
 
+// room is memory for a page of so many bytes, until the next one of the depth.
+func (p *pages) room(depth int, bytes uint64) []byte {
+	if uint64(len(p.rooms[depth])) < bytes {
+		p.rooms[depth] = make([]byte, bytes)
+	}
+	return p.rooms[depth][:bytes]
+}
+
 // read gives a page with its overflow.
-func (p *pages) read(id uint64) (b []byte, err error) {
+func (p *pages) read(id uint64, depth int) (b []byte, err error) {
 	if id < 2 || id >= p.high {
 		return nil, damaged(id, "is out of range")
 	}
-	head := make([]byte, p.size)
+	head := p.room(depth, p.size)
 	if _, err := p.f.ReadAt(head, int64(id*p.size)); err != nil {
 		return nil, damaged(id, "cannot be read: "+err.Error())
 	}
@@ -120,7 +129,7 @@ func (p *pages) read(id uint64) (b []byte, err error) {
 	if overflow == 0 {
 		return head, nil
 	}
-	b = make([]byte, (overflow+1)*p.size)
+	b = p.room(depth, (overflow+1)*p.size)
 	if _, err := p.f.ReadAt(b, int64(id*p.size)); err != nil {
 		return nil, damaged(id, "cannot be read: "+err.Error())
 	}
@@ -133,7 +142,7 @@ func (p *pages) page(id uint64, low, high []byte, depth int) error {
 	if depth > treeDepthMax {
 		return damaged(id, "is too deep")
 	}
-	b, err := p.read(id)
+	b, err := p.read(id, depth)
 	if err != nil {
 		return err
 	}
@@ -214,7 +223,7 @@ func (p *pages) free() error {
 	if p.freelist == noFreelist {
 		return nil
 	}
-	b, err := p.read(p.freelist)
+	b, err := p.read(p.freelist, 0)
 	if err != nil {
 		return err
 	}

@@ -23,8 +23,15 @@ type side struct {
 	snapshots, contents *bolt.Bucket
 }
 
+// contentFill: contents are made in the order of their keys, so that pages split at their end, and
+// need no room for what comes between.
+const contentFill = 0.95
+
 func (v *Reader) useMain(tx *bolt.Tx) {
 	v.main = side{tx: tx, config: tx.Bucket(configBucket), snapshots: tx.Bucket(snapshotBucket), contents: tx.Bucket(contentBucket)}
+	if tx.Writable() {
+		v.main.contents.FillPercent = contentFill
+	}
 }
 
 func (v *Reader) useVol(tx *bolt.Tx) { v.vol = side{tx: tx, config: tx.Bucket(configBucket)} }

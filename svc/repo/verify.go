@@ -30,6 +30,7 @@ type audit struct {
 	services uint64
 	entity   Entity            // whose record was the last
 	names    map[uint64]uint64 // of contents that were not come to yet
+	d        decoder
 }
 
 // where is what a damaged key is called, whatever bytes it has.
@@ -60,7 +61,7 @@ func (a *audit) config() string {
 			}
 			continue
 		}
-		g, written, err := decodeGroup(k, value, group)
+		g, written, err := a.d.group(k, value, group)
 		switch {
 		case err != nil:
 			return where("the value cannot be read of", k)
@@ -132,7 +133,7 @@ func (a *audit) rest() string {
 			current = id
 			continue
 		}
-		g, _, err := decodeGroup(k, value, group)
+		g, _, err := a.d.group(k, value, group)
 		if err != nil || g.Flags != 0 || id != current {
 			return content + " cannot be read"
 		}
