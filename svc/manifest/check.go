@@ -22,7 +22,7 @@ type checker struct {
 // check looks at an element and what is below it, and gives it the attributes that the DTD has a
 // value for.
 func (c *checker) check(n *node, b binding) {
-	rule := elements[n.name]
+	rule := elements()[n.name]
 	if rule == nil {
 		c.faults.invalid(n, "there is no such element")
 		return
@@ -119,7 +119,7 @@ func (c *checker) kids(n *node, rule *element, b binding) {
 }
 
 func (c *checker) misplaced(n, kid *node) {
-	if elements[kid.name] == nil {
+	if elements()[kid.name] == nil {
 		c.faults.invalid(kid, "there is no such element")
 		return
 	}

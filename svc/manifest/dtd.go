@@ -1,6 +1,10 @@
 package manifest
 
-import "github.com/linuxzones/zones/svc/prop"
+import (
+	"sync"
+
+	"github.com/linuxzones/zones/svc/prop"
+)
 
 // The document type.
 const (
@@ -93,8 +97,9 @@ func then(first []particle, more ...particle) []particle {
 	return append(append([]particle{}, first...), more...)
 }
 
-// elements are those of service_bundle.dtd.1.
-var elements = makeElements()
+// elements are those of service_bundle.dtd.1. They are made when they are first asked for: the
+// programs of a zone are one file, and those that stay need no table of this.
+var elements = sync.OnceValue(makeElements)
 
 func makeElements() map[string]*element {
 	all := map[string]*element{

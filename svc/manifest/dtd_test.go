@@ -20,7 +20,7 @@ type dtdText struct {
 // ofTable writes the table as a DTD has it, for manifests or for profiles.
 func ofTable(profile bool) dtdText {
 	d := dtdText{map[string]string{}, map[string]string{}}
-	for name, e := range elements {
+	for name, e := range elements() {
 		d.elements[name] = plainModel(e.model())
 		for _, a := range e.attrs {
 			d.attributes[name+" "+a.name] = a.declaration(profile)

@@ -131,7 +131,7 @@ func (x *exporter) export(s *tree.Service) (*node, error) {
 
 // assemble adds children in the order of the DTD.
 func (n *node) assemble(parts map[string][]*node) {
-	for _, p := range elements[n.name].kids {
+	for _, p := range elements()[n.name].kids {
 		for _, name := range p.names {
 			n.add(parts[name]...)
 		}

@@ -87,7 +87,7 @@ func (p *parser) fallback(n *node, err error, within []string) []*node {
 	}
 	kept := &node{Position: n.Position, name: root}
 	for _, kid := range n.kids[0].kids {
-		if !elements[root].has(kid.name) {
+		if !elements()[root].has(kid.name) {
 			p.faults.invalid(kid, "does not belong into <xi:fallback> of a <%s>", root)
 			continue
 		}

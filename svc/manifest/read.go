@@ -195,7 +195,7 @@ func (r *reader) chars(text []byte) error {
 		return r.fail(ErrParse, "text outside of any element")
 	}
 	n := r.stack[len(r.stack)-1]
-	if rule := elements[n.name]; rule != nil && rule.text {
+	if rule := elements()[n.name]; rule != nil && rule.text {
 		if len(n.text)+len(text) > textMax {
 			return r.fail(ErrLimit, "<%s> holds more than %d bytes", n.name, textMax)
 		}
