@@ -25,6 +25,7 @@ const (
 	DeleteProperty // Name, Prop.Name
 
 	TakeSnapshot   // Name: the instance's persistent groups and its service's, as they are now
+	PutSnapshot    // Name, Frozen: groups that are not the instance's, or not now
 	CopySnapshot   // From, Name: Name becomes what From is
 	DeleteSnapshot // Name
 	Revert         // Name: the persistent groups of the instance and of its service become the snapshot's
@@ -37,7 +38,7 @@ var verbs = [verbCount]string{
 	Create: "create", Ensure: "ensure", Delete: "delete",
 	CreateGroup: "create group", PutGroup: "put group", DeleteGroup: "delete group",
 	SetProperty: "set property in", SetValues: "set values in", DeleteProperty: "delete property in",
-	TakeSnapshot: "take snapshot", CopySnapshot: "copy snapshot", DeleteSnapshot: "delete snapshot", Revert: "revert to snapshot",
+	TakeSnapshot: "take snapshot", PutSnapshot: "put snapshot", CopySnapshot: "copy snapshot", DeleteSnapshot: "delete snapshot", Revert: "revert to snapshot",
 }
 
 // String is the verb in words.
@@ -67,6 +68,7 @@ type Op struct {
 	Flags      tree.Flags
 	Prop       tree.Property
 	Tree       *tree.Group
+	Frozen     *Frozen // of a snapshot
 	Children   Children
 	Generation uint64
 }
@@ -140,6 +142,12 @@ func (b *Batch) DeleteProperty(e Entity, group, property string) {
 // TakeSnapshot gives an instance's present configuration a name. What the name stood for goes.
 func (b *Batch) TakeSnapshot(e Entity, name string) {
 	b.add(Op{Verb: TakeSnapshot, On: e, Name: name})
+}
+
+// PutSnapshot gives a name to groups that the instance does not have, or no longer: what a
+// manifest says, whatever an administrator has changed. They are persistent ones.
+func (b *Batch) PutSnapshot(e Entity, name string, f *Frozen) {
+	b.add(Op{Verb: PutSnapshot, On: e, Name: name, Frozen: f})
 }
 
 // CopySnapshot lets a second name stand for what the first does.

@@ -25,6 +25,7 @@ var operations = [verbCount]func(*writer, *Op) error{
 	SetValues:        (*writer).setValues,
 	DeleteProperty:   (*writer).deleteProperty,
 	TakeSnapshot:     (*writer).takeSnapshot,
+	PutSnapshot:      (*writer).putSnapshot,
 	CopySnapshot:     (*writer).copySnapshot,
 	DeleteSnapshot:   (*writer).deleteSnapshot,
 	Revert:           (*writer).revert,
@@ -208,31 +209,44 @@ func (w *writer) putGroup(o *Op) error {
 	if err != nil {
 		return err
 	}
-	want := o.Tree.Clone()
-	sorted := []tree.Group{want}
-	tree.SortGroups(sorted)
-	want = sorted[0]
-	if len(want.Props) > propertiesMax {
-		return &LimitError{"properties in one group", propertiesMax}
-	}
-	for i := range want.Props {
-		if i > 0 && want.Props[i].Name == want.Props[i-1].Name {
-			return &named{want.Props[i].Name, ErrExists}
-		}
-		if err := checkProperty(&want.Props[i]); err != nil {
-			return err
-		}
+	want, err := normal(o.Tree)
+	if err != nil {
+		return err
 	}
 	return w.become(g, &want)
 }
 
+// normal is a group as it is kept: its properties checked and in order, its values canonical.
+func normal(g *tree.Group) (tree.Group, error) {
+	sorted := []tree.Group{g.Clone()}
+	tree.SortGroups(sorted)
+	want := sorted[0]
+	if len(want.Props) > propertiesMax {
+		return want, &LimitError{"properties in one group", propertiesMax}
+	}
+	for i := range want.Props {
+		if i > 0 && want.Props[i].Name == want.Props[i-1].Name {
+			return want, &named{want.Props[i].Name, ErrExists}
+		}
+		if err := checkProperty(&want.Props[i]); err != nil {
+			return want, err
+		}
+	}
+	return want, checkKind(&want)
+}
+
+// checkKind checks a group's type and flags.
+func checkKind(g *tree.Group) error {
+	if g.Flags&^tree.NonPersistent != 0 {
+		return ErrInvalidOp
+	}
+	return checkName(g.Type)
+}
+
 // become makes an open group what it shall be.
 func (w *writer) become(g *openGroup, want *tree.Group) error {
-	if err := checkName(want.Type); err != nil {
+	if err := checkKind(want); err != nil {
 		return err
-	}
-	if want.Flags&^tree.NonPersistent != 0 {
-		return ErrInvalidOp
 	}
 	if g.exists && g.Group.Equal(want) {
 		return nil

@@ -3,6 +3,8 @@ package repo
 import (
 	"bytes"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/linuxzones/zones/svc/tree"
 )
@@ -90,6 +92,65 @@ func (w *writer) takeSnapshot(o *Op) error {
 	if err != nil {
 		return err
 	}
+	return w.nameParts(o, parts)
+}
+
+func (w *writer) putSnapshot(o *Op) error {
+	if o.Frozen == nil {
+		return ErrInvalidOp
+	}
+	if err := w.snapshotOp(o.On, o.Name); err != nil {
+		return err
+	}
+	parts, err := partsOf(o.Frozen)
+	if err != nil {
+		return err
+	}
+	return w.nameParts(o, parts)
+}
+
+// partsOf checks groups, and gives them in the order of a content's keys.
+func partsOf(f *Frozen) ([]part, error) {
+	var parts []part
+	for _, at := range []struct {
+		level  byte
+		groups []tree.Group
+	}{{instanceLevel, f.Instance}, {serviceLevel, f.Service}} {
+		if len(at.groups) > groupsMax {
+			return nil, &LimitError{"groups of one service or instance", groupsMax}
+		}
+		first := len(parts)
+		for i := range at.groups {
+			g, err := normal(&at.groups[i])
+			if err == nil {
+				err = checkName(g.Name)
+			}
+			if err == nil && g.Flags != 0 {
+				err = ErrInvalidOp
+			}
+			if err != nil {
+				return nil, &named{g.Name, err}
+			}
+			value := encodeGroup(nil, nil, 0, &g)
+			if len(value) > groupBytesMax {
+				return nil, &named{g.Name, &LimitError{"bytes in one group", groupBytesMax}}
+			}
+			_, rest, _ := unseal(nil, value)
+			parts = append(parts, part{at.level, g.Name, rest})
+		}
+		level := parts[first:]
+		slices.SortFunc(level, func(a, b part) int { return strings.Compare(a.name, b.name) })
+		for i := 1; i < len(level); i++ {
+			if level[i].name == level[i-1].name {
+				return nil, &named{level[i].name, ErrExists}
+			}
+		}
+	}
+	return parts, nil
+}
+
+// nameParts gives a name to the content that has these parts, or to a new one.
+func (w *writer) nameParts(o *Op, parts []part) error {
 	for _, name := range w.Snapshots(o.On) {
 		id, err := w.content(o.On, name)
 		if err != nil {
