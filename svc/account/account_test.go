@@ -76,6 +76,21 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// TestNameOf: a user whose name is another's number is not that other.
+func TestNameOf(t *testing.T) {
+	f := files(t, passwd, group)
+	for uid, want := range map[uint32]string{0: "root", 1001: "alice", 1003: "carol", 1004: "1003", 1005: ""} {
+		name, err := f.NameOf(uid)
+		if name != want || (err == nil) != (want != "") || err != nil && !errors.Is(err, ErrUnknown) {
+			t.Errorf("%d: %q, %v", uid, name, err)
+		}
+	}
+	f.Passwd = "/no/passwd"
+	if _, err := f.NameOf(0); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
 func TestUnknownSaysWhereTheFileIsBad(t *testing.T) {
 	f := files(t, "a:x:1\nroot:x:0:0:::\nb\n", "")
 	_, err := f.Lookup("x\x1b[2J")

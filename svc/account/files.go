@@ -49,6 +49,20 @@ func (f Files) Lookup(who string) (*User, error) {
 	return u, nil
 }
 
+// NameOf gives the first name of a uid. ErrUnknown.
+func (f Files) NameOf(uid uint32) (string, error) {
+	passwd, err := zonefile.Read(f.Passwd, fileBytesMax)
+	if err != nil {
+		return "", err
+	}
+	u, bad := findUser(passwd, func(u *User) bool { return u.UID == uid })
+	if u == nil {
+		who := strconv.FormatUint(uint64(uid), 10)
+		return "", &UnknownError{Who: who, File: f.Passwd, Skipped: bad.skipped, First: bad.first}
+	}
+	return u.Name, nil
+}
+
 // UnknownError says who is unknown, and whether the file itself may be to blame.
 type UnknownError struct {
 	Who     string
