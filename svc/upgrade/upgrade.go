@@ -35,7 +35,7 @@ const (
 	Customized Why = iota
 	// Deleted: the administrator took away what the manifest has changed, and it stays away.
 	Deleted
-	// Retyped: the group is of another type than the manifest's, and stays.
+	// Retyped: the group is of another type than the manifest's, or not persistent, and stays.
 	Retyped
 	// Refused: a property that is never upgraded differs.
 	Refused
@@ -120,23 +120,28 @@ func (p *plan) add(g *tree.Group) { p.step(Step{Verb: AddGroup, Name: g.Name, Gr
 // group decides about one group. Any of the three may be nil.
 func (p *plan) group(name string, old, cur, fresh *tree.Group) {
 	override := p.in.Marks.Override[name]
+	if fresh != nil && fresh.Type == dependencyType {
+		override = override || slices.ContainsFunc(fresh.Props, func(x tree.Property) bool { return p.overrides(name, x.Name) })
+	}
 	switch {
 	case p.in.Marks.Delete[name]:
-		if cur != nil {
-			p.step(Step{Verb: DeleteGroup, Name: name})
-		}
+		p.remove(cur)
 	case fresh == nil:
 		p.gone(name, old, cur)
+	case cur == nil && p.volatile(name):
+		if old == nil || !old.Equal(fresh) {
+			p.note(Retyped, name, "")
+		}
 	case cur == nil:
 		p.missing(old, fresh, override)
 	case cur.Equal(fresh):
 	case override && (cur.Type != fresh.Type || cur.Type == dependencyType):
 		p.step(Step{Verb: DeleteGroup, Name: name})
 		p.add(fresh)
-	case !p.in.HasOld:
-		p.complete(cur, fresh, override)
 	case cur.Type != fresh.Type:
 		p.retyped(old, cur, fresh)
+	case !p.in.HasOld:
+		p.complete(cur, fresh, override)
 	case cur.Type == dependencyType:
 		p.whole(old, cur, fresh)
 	default:
@@ -144,10 +149,38 @@ func (p *plan) group(name string, old, cur, fresh *tree.Group) {
 	}
 }
 
-// gone: the manifest has no such group. One that it had, and nobody has touched, goes.
+// volatile says whether there is a group of the name that ends with the boot.
+func (p *plan) volatile(name string) bool {
+	return slices.ContainsFunc(p.in.Current, func(g tree.Group) bool { return g.Name == name && g.Flags&tree.NonPersistent != 0 })
+}
+
+// hasNever says whether something in the group is the administrator's whatever a manifest says.
+func hasNever(g *tree.Group) bool {
+	return slices.ContainsFunc(g.Props, func(x tree.Property) bool { return never[path(g.Name, x.Name)] })
+}
+
+// remove takes a group away, but for what is the administrator's.
+func (p *plan) remove(cur *tree.Group) {
+	switch {
+	case cur == nil:
+	case !hasNever(cur):
+		p.step(Step{Verb: DeleteGroup, Name: cur.Name})
+	default:
+		for i := range cur.Props {
+			if !never[path(cur.Name, cur.Props[i].Name)] {
+				p.set(cur.Name, &cur.Props[i], nil)
+			}
+		}
+	}
+}
+
+// gone: the manifest has no such group. One that it had, and nobody has touched, goes. Whether
+// an instance is enabled stands in a group with what manifests say: it makes nobody's change.
 func (p *plan) gone(name string, old, cur *tree.Group) {
 	switch {
 	case old == nil || cur == nil: // the administrator's own, or gone already
+	case hasNever(cur) && cur.Type == old.Type:
+		p.props(old, cur, &tree.Group{}, false)
 	case cur.Equal(old):
 		p.step(Step{Verb: DeleteGroup, Name: name})
 	default:
@@ -190,8 +223,12 @@ func (p *plan) whole(old, cur, fresh *tree.Group) {
 	}
 }
 
-// complete adds the properties that are missing, where nobody knows what was there before.
+// complete adds the properties that are missing, where nobody knows what was there before. Half
+// of one dependency and half of another would be none.
 func (p *plan) complete(cur, fresh *tree.Group, override bool) {
+	if cur.Type == dependencyType {
+		return
+	}
 	for i := range fresh.Props {
 		n := &fresh.Props[i]
 		c := cur.Prop(n.Name)

@@ -234,6 +234,96 @@ func TestNonPersistent(t *testing.T) {
 	}
 }
 
+// A manifest that has what is there as a group that ends with the boot is told, once.
+func TestNonPersistentOfTheName(t *testing.T) {
+	state := letterGroup("framework", 'a')
+	state[0].Flags = tree.NonPersistent
+	in := &Input{HasOld: true, Current: state, New: letterGroup("framework", 'b')}
+	if steps, notes := Plan(in); len(steps) != 0 || len(notes) != 1 || notes[0] != (Note{Retyped, "g", ""}) {
+		t.Errorf("%+v %+v", steps, notes)
+	}
+	in.Old = in.New
+	if steps, notes := Plan(in); len(steps)+len(notes) != 0 {
+		t.Errorf("again: %+v %+v", steps, notes)
+	}
+}
+
+// general holds what manifests say and what administrators do. A manifest that says nothing of it
+// any longer takes its own away, and nothing else.
+func TestGeneralGone(t *testing.T) {
+	general := func(words ...string) []tree.Group {
+		g := tree.Group{Name: "general", Type: "framework"}
+		for _, w := range words {
+			name, value, _ := strings.Cut(w, "=")
+			g.Props = append(g.Props, tree.Property{Name: name, Type: prop.AString, Values: []string{value}})
+		}
+		return []tree.Group{g}
+	}
+	for name, c := range map[string]struct {
+		old, cur, then string
+		note           string
+	}{
+		"enabled is nobody's change": {"entity_stability=x", "enabled=true entity_stability=x", "enabled=true", ""},
+		"customized":                 {"entity_stability=x", "enabled=true entity_stability=y", "enabled=true entity_stability=y", "customized"},
+		"restarter stays":            {"restarter=r single_instance=s", "enabled=true restarter=r single_instance=s", "enabled=true restarter=r", "refused"},
+		"restarter alone":            {"restarter=r", "restarter=r", "restarter=r", "refused"},
+	} {
+		in := &Input{HasOld: true, Old: general(strings.Fields(c.old)...), Current: general(strings.Fields(c.cur)...)}
+		read := func(groups []tree.Group) string {
+			var words []string
+			for _, g := range groups {
+				for _, p := range g.Props {
+					words = append(words, p.Name+"="+p.Values[0])
+				}
+			}
+			return strings.Join(words, " ")
+		}
+		try(t, name, in, read, outcome{c.then, c.note})
+		in.Marks.Delete = map[string]bool{"general": true}
+		steps, notes := Plan(in)
+		if got := read(Apply(in.Current, steps)); strings.Contains(got, "stability") || strings.Contains(got, "single") || len(notes) > 0 ||
+			strings.Contains(c.cur, "enabled") != strings.Contains(got, "enabled") {
+			t.Errorf("%s, deleted: %q, %+v", name, got, notes)
+		}
+	}
+}
+
+// Without a last import nobody knows whose a dependency is, or a group of another type: both stay
+// whole, unless overridden.
+func TestWholeWithoutLastImport(t *testing.T) {
+	two := func(kind, entities, grouping string) []tree.Group {
+		g := tree.Group{Name: "g", Type: kind, Props: []tree.Property{{Name: "entities", Type: prop.AString, Values: []string{entities}}}}
+		if grouping != "" {
+			g.Props = append(g.Props, tree.Property{Name: "grouping", Type: prop.AString, Values: []string{grouping}})
+		}
+		return []tree.Group{g}
+	}
+	for name, c := range map[string]struct {
+		cur, fresh []tree.Group
+		notes      []Note
+	}{
+		"dependency": {two(dependencyType, "mine", ""), two(dependencyType, "theirs", "require_all"), nil},
+		"type":       {two("application", "mine", ""), two("method", "mine", "x"), []Note{{Retyped, "g", ""}}},
+	} {
+		in := &Input{Current: c.cur, New: c.fresh}
+		if steps, notes := Plan(in); len(steps) != 0 || !slices.Equal(notes, c.notes) {
+			t.Errorf("%s: %+v %+v", name, steps, notes)
+		}
+		in.Marks.Override = map[string]bool{"g": true}
+		steps, _ := Plan(in)
+		if after := Apply(in.Current, steps); !equalGroups(after, c.fresh) {
+			t.Errorf("%s overridden: %+v", name, after)
+		}
+	}
+	// One property of a dependency that overrides is all of it.
+	in := &Input{HasOld: true, Old: two(dependencyType, "old", "old"), Current: two(dependencyType, "mine", "old"), New: two(dependencyType, "theirs", "theirs"),
+		Marks: Marks{Override: map[string]bool{"g/entities": true}}}
+	steps, notes := Plan(in)
+	if after := Apply(in.Current, steps); !equalGroups(after, in.New) || len(notes) > 0 {
+		t.Errorf("%+v %+v", after, notes)
+	}
+}
+
 func genGroups(t *rapid.T, label string) []tree.Group {
 	var groups []tree.Group
 	for _, name := range []string{"a", "b", "c"} {
