@@ -14,7 +14,9 @@ import (
 // a batch that changes nothing leaves the generation as it is. When Apply returns, what is
 // persistent survives a power cut, and readers and watchers see it. An OpError, which wraps one
 // of the sentinels, says what was refused; ErrHalf stands for a batch that is done.
-func (r *Repo) Apply(b *Batch) (generation uint64, err error) {
+func (r *Repo) Apply(b *Batch) (generation uint64, err error) { return r.apply(b, nil) }
+
+func (r *Repo) apply(b *Batch, judge Judge) (generation uint64, err error) {
 	if len(b.Ops) > opsMax {
 		return 0, &LimitError{"operations in one batch", opsMax}
 	}
@@ -34,7 +36,11 @@ func (r *Repo) Apply(b *Batch) (generation uint64, err error) {
 	defer w.end()
 	for i := range b.Ops {
 		o := &b.Ops[i]
-		if err := w.do(o); err != nil {
+		err := w.permit(judge, o)
+		if err == nil {
+			err = w.do(o)
+		}
+		if err != nil {
 			return 0, opError(i, o, err)
 		}
 	}
