@@ -212,7 +212,7 @@ func (w *writer) commit() (uint64, error) {
 		meta := w.main.tx.Bucket(metaBucket)
 		err := putNumber(meta, generationKey, w.next)
 		if err == nil && w.volW {
-			err = meta.Put(pendingKey, sealPending(w.next, w.list))
+			err = meta.Put(pendingKey, sealPending(w.next, w.vol.tx.Bucket(metaBucket).Get(selfKey), w.list))
 		}
 		if err != nil {
 			return 0, err

@@ -22,7 +22,7 @@ var (
 	contentBucket  = []byte("contents")
 )
 
-// Keys of the bucket "meta". All but pending and boot are records, whose number counts.
+// Keys of the bucket "meta". All but pending, boot and self are records, whose number counts.
 var (
 	versionKey    = []byte("version")    // formatVersion
 	generationKey = []byte("generation") // of the repository, when the file was last written
@@ -30,9 +30,13 @@ var (
 	contentsKey   = []byte("contents")   // the number of the last content that was made
 	pendingKey    = []byte("pending")    // what the last batch that wrote both files wrote to the volatile one
 	bootKey       = []byte("boot")       // the boot in which a volatile file was made
+	selfKey       = []byte("self")       // of a volatile file: random bytes, so that no two are taken for each other
 )
 
 const formatVersion = 1
+
+// selfBytes is enough for no two to be equal.
+const selfBytes = 16
 
 // kind is which of the two files is meant.
 type kind struct {
@@ -82,7 +86,9 @@ func (k kind) create(path string, generation uint64, boot string) error {
 			meta := tx.Bucket(metaBucket)
 			err := errors.Join(putNumber(meta, versionKey, formatVersion), putNumber(meta, generationKey, generation))
 			if boot != "" {
-				return errors.Join(err, meta.Put(bootKey, []byte(boot)))
+				self := make([]byte, selfBytes)
+				_, randomErr := unix.Getrandom(self, 0)
+				return errors.Join(err, randomErr, meta.Put(bootKey, []byte(boot)), meta.Put(selfKey, self))
 			}
 			return errors.Join(err, putNumber(meta, servicesKey, 0), putNumber(meta, contentsKey, 0))
 		})

@@ -119,6 +119,36 @@ func TestHalf(t *testing.T) {
 	}
 }
 
+// TestPendingOfAnother: what a restored backup has pending is not done in a volatile file that it
+// was not meant for, whatever the generations.
+func TestPendingOfAnother(t *testing.T) {
+	cfg := config(t.TempDir())
+	r := open(t, cfg)
+	for i := range 5 {
+		apply(t, r, func(b *Batch) {
+			b.Ensure(webOne)
+			b.PutGroup(webOne, volatileGroup("v", str("x", strconv.Itoa(i))))
+			b.PutGroup(web, group("a", str("x", strconv.Itoa(i))))
+		})
+	}
+	path, _, err := r.Backup(BootBackup)
+	must(t, err)
+	must(t, r.Close())
+	must(t, os.Remove(cfg.Path))
+	must(t, os.Remove(cfg.VolatilePath))
+	r = open(t, cfg)
+	apply(t, r, func(b *Batch) { b.Ensure(webOne); b.PutGroup(webOne, volatileGroup("v", str("x", "new"))) })
+	must(t, r.Close())
+	must(t, Restore(cfg, path))
+	r = open(t, cfg)
+	if got := get(t, r, webOne, "v", "x") + get(t, r, web, "a", "x"); got != "new4" {
+		t.Error(got)
+	}
+	if r.Generation() != 5 {
+		t.Errorf("generation %d", r.Generation())
+	}
+}
+
 func TestOrphansGo(t *testing.T) {
 	cfg := config(t.TempDir())
 	r := open(t, cfg)

@@ -11,13 +11,12 @@ import (
 // A batch that writes both files writes down in the persistent one, in the same transaction,
 // what it writes to the volatile one:
 //
-//	persistent:  changes + pending(generation, changes of the volatile file)   commit
-//	volatile:    changes + generation                                          commit
+//	persistent:  changes + pending(generation, which volatile file, its changes)   commit
+//	volatile:    changes + generation                                              commit
 //
 // Killed between the two, the volatile file is of an older generation than pending, and Open
-// does what pending says: the batch is done as a whole. A volatile file that was made since,
-// after a boot, is of pending's generation or newer, and nothing is done. pending stays until
-// the next such batch.
+// does what pending says: the batch is done as a whole. A volatile file that was made since is
+// another one, and nothing is done. pending stays until the next such batch.
 
 // change appends one change of the volatile file. A value of nil is a deletion.
 func appendChange(b, key, value []byte) []byte {
@@ -55,8 +54,8 @@ func changes(b []byte, f func(key, value []byte) error) error {
 }
 
 // sealPending is the value of pending.
-func sealPending(generation uint64, list []byte) []byte {
-	return seal(pendingKey, append(begin(nil, generation), list...))
+func sealPending(generation uint64, self, list []byte) []byte {
+	return seal(pendingKey, append(append(begin(nil, generation), self...), list...))
 }
 
 // do makes the changes in a volatile file.
@@ -82,7 +81,7 @@ func (r *Repo) repair(generation uint64) error {
 			return nil
 		}
 		g, list, ok := unseal(pendingKey, value)
-		if !ok {
+		if !ok || len(list) < selfBytes {
 			return &CorruptError{File: r.cfg.Path, What: "what was to be done cannot be read"}
 		}
 		pendingGeneration, pending = g, bytes.Clone(list)
@@ -91,16 +90,23 @@ func (r *Repo) repair(generation uint64) error {
 	if err != nil {
 		return err
 	}
-	if volGeneration, err = generationOf(r.vol); err != nil {
+	mine := false
+	err = r.vol.View(func(tx *bolt.Tx) error {
+		meta := tx.Bucket(metaBucket)
+		volGeneration, _ = number(meta, generationKey)
+		mine = bytes.HasPrefix(pending, meta.Get(selfKey))
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	if pendingGeneration > volGeneration {
-		err := r.vol.Update(func(tx *bolt.Tx) error { return do(tx, pendingGeneration, pending) })
+	if mine && pendingGeneration > volGeneration {
+		err := r.vol.Update(func(tx *bolt.Tx) error { return do(tx, pendingGeneration, pending[selfBytes:]) })
 		if err != nil {
 			return err
 		}
 	}
-	r.generation.Store(max(generation, volGeneration, pendingGeneration))
+	r.generation.Store(max(generation, volGeneration)) // pending is of no newer one
 	return r.dropOrphans()
 }
 
