@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/linuxzones/zones/svc/prop"
@@ -65,6 +67,9 @@ func TestSmall(t *testing.T) {
 	must(t, r.Close())
 	before := heap()
 	r = open(t, cfg)
+	if got := mapped(t, cfg.Path); got > 1<<20 {
+		t.Errorf("just open, %d bytes of the file are in memory", got)
+	}
 	opened := heap() - min(before, heap())
 	n := 0
 	view(t, r, func(v *Reader) {
@@ -82,10 +87,40 @@ func TestSmall(t *testing.T) {
 	if opened > most || read > most {
 		t.Errorf("%d bytes when open, %d when read", opened, read)
 	}
+	if got := mapped(t, cfg.Path); got < 4<<20 {
+		t.Errorf("all was read, and %d bytes are in memory: they are not counted rightly", got)
+	}
+	r.Trim()
+	if got := mapped(t, cfg.Path); got > 1<<20 {
+		t.Errorf("%d bytes of the file stay in memory", got)
+	}
+	if got := slices.Collect(mustReader(t, r).Services()); len(got) != 1000 {
+		t.Errorf("%d services after Trim", len(got))
+	}
 	st, err := os.Stat(cfg.Path)
 	must(t, err)
 	t.Logf("1,000 services, 20,000 groups, 3 snapshots each: %d bytes of heap when open, %d after reading all; the file has %d", opened, read, st.Size())
 	runtime.KeepAlive(r)
+}
+
+// mapped is how many bytes of a file this process has mapped in memory.
+func mapped(t testing.TB, path string) (bytes int) {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/smaps")
+	must(t, err)
+	of := false
+	for line := range strings.Lines(string(b)) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) > 5:
+			of = fields[5] == path
+		case of && fields[0] == "Rss:":
+			kib, err := strconv.Atoi(fields[1])
+			must(t, err)
+			bytes += kib << 10
+		}
+	}
+	return bytes
 }
 
 func BenchmarkGroupRead(b *testing.B) {

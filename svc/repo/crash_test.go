@@ -31,10 +31,14 @@ func childMain(as string) int {
 	switch as {
 	case "script":
 		if err = childFilter(); err == nil {
-			err = batches(dir, scriptBatches, true)
+			err = batches(dir, scriptBatches, true, say)
+		}
+	case "restore":
+		if err = childFilter(); err == nil {
+			err = Restore(config(dir), filepath.Join(dir, "good"))
 		}
 	case "loop":
-		err = batches(dir, 1<<30, false)
+		err = batches(dir, 1<<30, false, say)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)
@@ -43,9 +47,11 @@ func childMain(as string) int {
 	return 0
 }
 
-// batches does n batches and says the number of each when it is done. The number is in both
+func say(i int) { fmt.Println(i) }
+
+// batches does n batches and tells the number of each when it is done. The number is in both
 // files, on both levels, and in a snapshot.
-func batches(dir string, n int, backups bool) error {
+func batches(dir string, n int, backups bool, done func(int)) error {
 	r, err := Open(config(dir))
 	if err != nil {
 		return err
@@ -70,7 +76,7 @@ func batches(dir string, n int, backups bool) error {
 		if _, err := r.Apply(&b); err != nil {
 			return err
 		}
-		fmt.Println(i)
+		done(i)
 		if backups && i%2 == 0 {
 			if _, _, err := r.Backup(BootBackup); err != nil {
 				return err
@@ -228,6 +234,40 @@ func TestKilledAtEachWrite(t *testing.T) {
 	t.Logf("%d points", points)
 	if points < 10*scriptBatches {
 		t.Errorf("only %d points: what writes is not seen", points)
+	}
+}
+
+// TestRestoreKilled: a restore that is killed leaves the old repository or the new one, and can be
+// done again.
+func TestRestoreKilled(t *testing.T) {
+	from := t.TempDir()
+	must(t, batches(from, 1, false, func(int) {}))
+	old := filepath.Join(from, "old")
+	copyFile(t, config(from).Path, old)
+	must(t, batches(from, 1, false, func(int) {}))
+	points := 0
+	for n := 1; ; n++ {
+		dir := t.TempDir()
+		cfg := config(dir)
+		copyFile(t, config(from).Path, cfg.Path)
+		copyFile(t, old, filepath.Join(dir, "good"))
+		asked := 0
+		_, killed := startScript(t, "restore", dir).run(t, func(fileCall) bool { asked++; return asked == n })
+		i, err := readNumber(cfg.Path)
+		if err != nil || i != 1 && (i != 2 || !killed) {
+			t.Fatalf("killed at call %d: %d %v", n, i, err)
+		}
+		must(t, Restore(cfg, filepath.Join(dir, "good")))
+		if i, err := readNumber(cfg.Path); err != nil || i != 1 {
+			t.Fatalf("restored again: %d %v", i, err)
+		}
+		if !killed {
+			break
+		}
+		points++
+	}
+	if points < 5 {
+		t.Errorf("only %d points", points)
 	}
 }
 

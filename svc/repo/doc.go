@@ -23,7 +23,7 @@
 //   - Damage is found at Open: each page, each value's checksum, and what the values say of each
 //     other. A damaged file is never emptied or mended by guesses: the error names the file, what
 //     is wrong, and the good backups, and db_errors holds the same text.
-//   - Nothing is kept in memory but what bbolt maps. Everything has a limit, see limits.go.
+//   - Nothing is kept in memory but what bbolt maps, and Trim gives that back. Everything has a limit, see limits.go.
 //
 // It refuses names and values that are not well-formed, files of another version, and to be open
 // twice. A file that breaks while it is open can still end the process, by a fault in the

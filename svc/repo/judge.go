@@ -34,6 +34,7 @@ func (r *Repo) Verify() error {
 		}
 		return err
 	})
+	r.Trim()
 	var c *CorruptError
 	if errors.As(err, &c) {
 		c.Restore = r.cfg.Restore

@@ -11,6 +11,9 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/testenv"
 	"github.com/linuxzones/zones/svc/tree"
 )
 
@@ -214,6 +217,29 @@ func TestReadOnly(t *testing.T) {
 	if _, err := Open(cfg); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
+}
+
+// TestReadOnlyFileSystem is the root of a machine early in its boot: it can be read.
+func TestReadOnlyFileSystem(t *testing.T) {
+	testenv.NeedRoot(t)
+	cfg := config(t.TempDir())
+	dir := filepath.Dir(cfg.Path)
+	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
+	defer func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) }()
+	r := open(t, cfg)
+	apply(t, r, func(b *Batch) { b.Ensure(webOne) })
+	want := dump(t, r)
+	must(t, r.Close())
+	must(t, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	if _, err := Open(cfg); !errors.Is(err, ErrReadOnly) {
+		t.Error(err)
+	}
+	cfg.ReadOnly = true
+	r = open(t, cfg)
+	if got := dump(t, r); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	must(t, r.Close())
 }
 
 // TestPlantedDamage: each way in which values can contradict each other is found and named.

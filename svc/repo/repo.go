@@ -99,6 +99,7 @@ func Open(cfg Config) (*Repo, error) {
 		err = r.explain(err)
 		return nil, errors.Join(err, r.Close())
 	}
+	r.Trim()
 	return r, nil
 }
 
@@ -141,6 +142,8 @@ func lockFile(path string) (*sys.Lock, error) {
 		return nil, &named{path + " is open in process " + strconv.Itoa(holder) + "; ask it, or end it", ErrLocked}
 	case errors.Is(err, unix.EAGAIN):
 		return nil, &named{path + " is open in another process", ErrLocked}
+	case errors.Is(err, unix.EROFS):
+		return nil, &named{path, ErrReadOnly}
 	case err != nil:
 		return nil, err
 	}
