@@ -13,7 +13,8 @@ import (
 // Apply does a batch: all of it, or nothing. It gives the generation of the repository after it;
 // a batch that changes nothing leaves the generation as it is. When Apply returns, what is
 // persistent survives a power cut, and readers and watchers see it. An OpError, which wraps one
-// of the sentinels, says what was refused; ErrHalf stands for a batch that is done.
+// of the sentinels, says what was refused; ErrHalf stands for a batch that is done. Another error is
+// of the file itself: when the last flush failed, the batch may have been done, and Generation tells.
 func (r *Repo) Apply(b *Batch) (generation uint64, err error) { return r.apply(b, nil) }
 
 func (r *Repo) apply(b *Batch, judge Judge) (generation uint64, err error) {
@@ -235,6 +236,9 @@ func (w *writer) commitFiles() error {
 	defer r.pair.Unlock()
 	if w.mainW {
 		if err := w.main.tx.Commit(); err != nil {
+			if w.visible(r.main) && w.volW {
+				r.redo = w.list
+			}
 			return err
 		}
 		r.generation.Store(w.next)
@@ -244,6 +248,7 @@ func (w *writer) commitFiles() error {
 	}
 	if err := w.vol.tx.Commit(); err != nil {
 		if !w.mainW {
+			w.visible(r.vol)
 			return err
 		}
 		r.redo = w.list
@@ -251,6 +256,17 @@ func (w *writer) commitFiles() error {
 	}
 	r.generation.Store(w.next)
 	return nil
+}
+
+// visible says whether a batch whose commit failed is there all the same: when the last flush
+// fails, everything was written, and readers see it. What they see is then the repository's state.
+func (w *writer) visible(db *bolt.DB) bool {
+	generation, err := generationOf(db)
+	if err != nil || generation != w.next {
+		return false
+	}
+	w.r.generation.Store(generation)
+	return true
 }
 
 // openGroup is the group that operations work on: as long as one follows the other on the same

@@ -117,10 +117,27 @@ func startScript(t testing.TB, as, dir string) *script {
 	return s
 }
 
-// run answers until the child ends or asked says that it is to be killed instead of being
-// answered. It gives the lines that the child wrote.
-func (s *script) run(t testing.TB, asked func(fileCall) (kill bool)) (lines []string, killed bool) {
+// verdict is what becomes of a call.
+type verdict int
+
+const (
+	goOn verdict = iota
+	killIt
+	failIt // with EIO
+)
+
+func killWhen(kill bool) verdict {
+	if kill {
+		return killIt
+	}
+	return goOn
+}
+
+// run answers until the child ends or is killed instead of being answered. It gives the lines
+// that the child wrote. That it ended badly is an error unless it was told of one.
+func (s *script) run(t testing.TB, asked func(fileCall) verdict) (lines []string, killed bool) {
 	t.Helper()
+	failed := false
 	for !killed {
 		poll := []unix.PollFd{{Fd: int32(s.notify), Events: unix.POLLIN}}
 		if _, err := unix.Poll(poll, -1); err == unix.EINTR {
@@ -133,16 +150,22 @@ func (s *script) run(t testing.TB, asked func(fileCall) (kill bool)) (lines []st
 		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s.notify), notifReceive, uintptr(unsafe.Pointer(&n))); errno != 0 {
 			continue // it was gone before it was received
 		}
-		if asked(s.call(t, &n)) {
+		a := answer{id: n.id, flags: notifContinue}
+		switch asked(s.call(t, &n)) {
+		case killIt:
 			killed = true
 			must(t, s.cmd.Process.Kill())
+		case failIt:
+			failed = true
+			a.flags, a.err = 0, -int32(unix.EIO)
+		}
+		if killed {
 			break
 		}
-		a := answer{id: n.id, flags: notifContinue}
 		unix.Syscall(unix.SYS_IOCTL, uintptr(s.notify), notifSend, uintptr(unsafe.Pointer(&a)))
 	}
 	err := s.cmd.Wait()
-	if !killed && err != nil {
+	if !killed && !failed && err != nil {
 		t.Errorf("the child: %v", err)
 	}
 	var out bytes.Buffer

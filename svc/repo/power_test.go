@@ -75,9 +75,9 @@ func TestPowerCut(t *testing.T) {
 	path := config(dir).Path
 	var calls []fileCall
 	var first []byte
-	lines, _ := startScript(t, "script", dir).run(t, func(c fileCall) bool {
+	lines, _ := startScript(t, "script", dir).run(t, func(c fileCall) verdict {
 		if c.path != path {
-			return false
+			return goOn
 		}
 		if first == nil {
 			var err error
@@ -85,7 +85,7 @@ func TestPowerCut(t *testing.T) {
 			must(t, err)
 		}
 		calls = append(calls, c)
-		return false
+		return goOn
 	})
 	if len(lines) != scriptBatches {
 		t.Fatalf("the script said %q", lines)
