@@ -52,7 +52,10 @@ func TestKillEverybody(t *testing.T) {
 				t.Errorf("%d daemons of 10 are members", n)
 			}
 		},
-		"some who can not freeze": func(t *testing.T, d Dir) { hung(t, d.Born, 3) },
+		"some who can not freeze": func(t *testing.T, d Dir) {
+			release, _ := hung(t, d.Born, 3)
+			time.AfterFunc(hungFor, release)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, Config{Off: SourceBPF | SourceConnector})
@@ -85,6 +88,9 @@ func TestKillEverybody(t *testing.T) {
 		})
 	}
 }
+
+// hungFor is how long a kill has to do with those who are hung.
+const hungFor = 300 * time.Millisecond
 
 // hung starts processes that wait for a file system which has taken their request and does not
 // answer: neither a signal nor the freezer gets at them before the file system has gone. The
@@ -127,7 +133,6 @@ func hung(t *testing.T, dir string, n int) (release func(), pids []int) {
 		pids = append(pids, cmd.Process.Pid)
 		take()
 	}
-	time.AfterFunc(300*time.Millisecond, release)
 	return release, pids
 }
 
@@ -248,7 +253,7 @@ func TestKillBesideAHungOne(t *testing.T) {
 	r := newRig(t, Config{Off: SourceBPF | SourceConnector})
 	d := r.make(5, contract.AllEvents)
 	spared := born(t, d.Born, nil, "/bin/sleep", "1000")
-	_, pids := hung(t, d.Born, 2)
+	release, pids := hung(t, d.Born, 2)
 	explode(t, d.Born, 30)
 	k := table.Kill{CT: 5, Seq: 1, Except: procOf(t, spared.Process.Pid)}
 	began := time.Now()
@@ -256,6 +261,7 @@ func TestKillBesideAHungOne(t *testing.T) {
 	if took := time.Since(began); took > 20*time.Millisecond {
 		t.Logf("the call took %v", took)
 	}
+	time.AfterFunc(hungFor, release)
 	r.awaitKilled(k)
 	t.Logf("done in %v, with %d who can not freeze", time.Since(began), len(pids))
 	testenv.Eventually(t, func() bool { return slices.Equal(pidsIn(t, d.Path), []int{spared.Process.Pid}) }, "only the spared one to be left")
@@ -291,10 +297,10 @@ func TestManyKills(t *testing.T) {
 		born(t, d.Born, nil, "/bin/sleep", "1000")
 	}
 	release, _ := hung(t, stuck.Born, 1)
-	_ = release
 	for id := range contract.ID(n) {
 		r.z.Kill(table.Kill{CT: 10 + id})
 	}
+	time.AfterFunc(hungFor, release)
 	for id := range contract.ID(n) {
 		r.awaitKilled(table.Kill{CT: 10 + id})
 	}
@@ -325,10 +331,15 @@ func TestCloseEndsKills(t *testing.T) {
 	release, _ := hung(t, d.Born, 1)
 	r.z.Kill(table.Kill{CT: 5})
 	r.settled()
-	began := time.Now()
-	check(t, r.z.Close())
-	if took := time.Since(began); took > 200*time.Millisecond {
-		t.Errorf("Close took %v", took)
+	closed := make(chan error)
+	go func() { closed <- r.z.Close() }()
+	select {
+	case err := <-closed:
+		check(t, err)
+	case <-time.After(testenv.Deadline(20 * time.Second)):
+		t.Error("Close waits for who is hung")
+		release()
+		<-closed
 	}
 	r.z = nil
 	release()
