@@ -1,0 +1,195 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/svc/auth"
+	"github.com/linuxzones/zones/svc/repo"
+)
+
+// Limits.
+const (
+	// backlog is how many wait to be accepted; accepting is never held up for long.
+	backlog = 128
+	// buildersMax is how many answers are made, and requests taken apart, at once: they take
+	// memory and the processor, and wait for nobody outside.
+	buildersMax = 4
+	// keptBytesMax is how much memory a connection keeps between requests.
+	keptBytesMax = 64 << 10
+)
+
+// patience is how long clients are waited for.
+type patience struct {
+	// request is for a request, from its first byte to its last.
+	request time.Duration
+	// reply is for an answer to be read, and for changes.
+	reply time.Duration
+	// word is for the word with which a connection ends.
+	word time.Duration
+	// accept is the pause when the machine is out of descriptors or memory.
+	accept time.Duration
+}
+
+var usual = patience{request: 10 * time.Second, reply: 20 * time.Second, word: 100 * time.Millisecond, accept: 100 * time.Millisecond}
+
+// Config is what a server serves.
+type Config struct {
+	// Repo stays the caller's, who closes it after the server.
+	Repo *repo.Repo
+	// Listener is the socket, from Listen or from a server before. It stays the caller's, who can
+	// hand it to the next server: who connects in between waits.
+	Listener *sys.FD
+	// Authorizations gives those of a user who is not root; an error stands for none, and is
+	// logged. nil: nobody has any.
+	Authorizations func(uid uint32) (auth.Set, error)
+	// Log is told what an administrator should know, in a line. nil: nobody is.
+	Log func(line string)
+}
+
+// Server is a server that runs.
+type Server struct {
+	cfg      Config
+	patience patience
+	epoch    uint64
+	listener *os.File
+	raw      syscall.RawConn
+	builders chan struct{}
+	roster   roster
+	answered answered
+
+	group sync.WaitGroup
+	stop  chan struct{}
+	close sync.Once
+}
+
+// Listen makes the door: a socket that everybody may connect to. A dead one of that name is
+// replaced.
+func Listen(path string) (*sys.FD, error) {
+	dir, err := sys.OpenDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return sys.ListenUnix(dir, filepath.Base(path), 0o666, backlog)
+}
+
+// New starts a server.
+func New(cfg Config) (*Server, error) { return start(cfg, usual, allowed) }
+
+func start(cfg Config, p patience, q quota) (*Server, error) {
+	fd, err := cfg.Listener.Dup()
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd.Int(), true); err != nil {
+		fd.Close()
+		return nil, err
+	}
+	var epoch [8]byte
+	_, _ = rand.Read(epoch[:]) // does not fail on Linux
+	s := &Server{
+		cfg: cfg, patience: p, epoch: binary.BigEndian.Uint64(epoch[:]),
+		listener: os.NewFile(uintptr(fd.Disown()), "repository door"),
+		builders: make(chan struct{}, buildersMax), stop: make(chan struct{}),
+	}
+	s.roster.init(q)
+	s.answered.init(time.Now)
+	if s.raw, err = s.listener.SyscallConn(); err != nil {
+		return nil, errors.Join(err, s.listener.Close())
+	}
+	s.group.Go(s.accept)
+	return s, nil
+}
+
+// Close ends the server: requests under way are answered, then each connection is told. It may be
+// called twice.
+func (s *Server) Close() error {
+	s.close.Do(func() {
+		close(s.stop)
+		s.listener.Close()
+		s.roster.endAll()
+	})
+	s.group.Wait()
+	return nil
+}
+
+func (s *Server) accept() {
+	for {
+		var fd *sys.FD
+		var failed error
+		err := s.raw.Read(func(n uintptr) bool {
+			fd, failed = sys.Accept(int(n))
+			return !errors.Is(failed, unix.EAGAIN)
+		})
+		switch {
+		case err != nil:
+			return // closed
+		case errors.Is(failed, unix.ECONNABORTED):
+		case failed != nil:
+			s.log("accept: " + failed.Error())
+			if !s.pause(s.patience.accept) {
+				return
+			}
+		default:
+			s.take(fd)
+		}
+	}
+}
+
+func (s *Server) stopped() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// pause waits, and says whether the server goes on.
+func (s *Server) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.stop:
+		return false
+	}
+}
+
+// take finds out who it is, and whether there is room.
+func (s *Server) take(fd *sys.FD) {
+	peer, err := sys.PeerOf(fd.Int())
+	if err != nil {
+		fd.Close() // it is gone already
+		return
+	}
+	peer.Pidfd.Close()
+	c := newConn(s, peer.UID, os.NewFile(uintptr(fd.Disown()), "repository door connection"))
+	refused := s.roster.admit(c)
+	s.group.Go(func() {
+		defer c.f.Close()
+		if refused != nil {
+			c.bye(refused)
+			return
+		}
+		defer s.roster.remove(c)
+		c.serve()
+	})
+}
+
+func (s *Server) log(line string) {
+	if s.cfg.Log != nil {
+		s.cfg.Log("repository door: " + line)
+	}
+}
