@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"slices"
@@ -50,8 +49,7 @@ type Boot struct {
 type Counts map[State]int
 
 // Manifests imports what has changed in the directories, one after the other, in the order of
-// paths, and cleans up after files that are gone from them. What is wrong with a file or a
-// directory is told; an error is of the repository.
+// paths. What is wrong with a file or a directory is told; an error is of the repository.
 func (b *Boot) Manifests(dirs ...string) (Counts, error) {
 	counts := Counts{}
 	known, err := sums(b.Store)
@@ -60,11 +58,18 @@ func (b *Boot) Manifests(dirs ...string) (Counts, error) {
 	}
 	b.seen = known
 	for _, path := range dirs {
-		if err := b.directory(path, counts); err != nil {
-			return counts, err
-		}
+		b.directory(path, counts)
 	}
 	return counts, nil
+}
+
+// open opens a directory. One that is not there is nil; of what else is wrong is told.
+func (b *Boot) open(path string, counts Counts) *Dir {
+	d, err := OpenDir(b.Root, path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		b.told(File{Path: path, State: Failed, Err: err}, counts)
+	}
+	return d
 }
 
 func (b *Boot) told(f File, counts Counts) {
@@ -74,22 +79,17 @@ func (b *Boot) told(f File, counts Counts) {
 	}
 }
 
-// directory imports one directory of manifests. One that is not there is empty, and nothing is
-// cleaned up after it: it may not be mounted.
-func (b *Boot) directory(path string, counts Counts) error {
-	d, err := OpenDir(b.Root, path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		b.told(File{Path: path, State: Failed, Err: err}, counts)
-		return nil
+// directory imports one directory of manifests.
+func (b *Boot) directory(path string, counts Counts) {
+	d := b.open(path, counts)
+	if d == nil {
+		return
 	}
 	defer d.Close()
 	files, strange, err := d.Walk()
 	if err != nil {
 		b.told(File{Path: path, State: Failed, Err: err}, counts)
-		return nil
+		return
 	}
 	for _, f := range strange {
 		b.told(f, counts)
@@ -97,40 +97,28 @@ func (b *Boot) directory(path string, counts Counts) error {
 	for _, name := range files {
 		b.told(b.file(d, name, manifest.Manifest), counts)
 	}
-	gone, err := b.cleanup(d)
-	for _, f := range gone {
-		b.told(f, counts)
-	}
-	return err
 }
 
 // file imports or applies one file, if it is to be.
 func (b *Boot) file(d *Dir, name string, want manifest.Type) File {
 	f := File{Path: d.full(name)}
+	sum, known := b.seen[f.Path]
+	if known && want == manifest.Profile {
+		return f // a profile is for the first boot
+	}
 	data, err := d.read(name)
 	if err != nil {
 		f.State, f.Err = Failed, err
 		return f
 	}
-	sum, known := b.seen[f.Path]
-	if known && want == manifest.Profile {
-		return f // a profile is for the first boot
-	}
-	simple := !bytes.Contains(data, []byte("include"))
-	if known && simple && NewSource(f.Path, data).Sum == sum {
+	if known && !includes(data) && NewSource(f.Path, data).Sum == sum {
 		return f
 	}
-	documents := [][]byte{data}
-	bundle, err := manifest.Parse(f.Path, data, manifest.Options{Want: want, Include: func(from, href string) (manifest.Document, error) {
-		name, data, err := d.include(from, href)
-		documents = append(documents, []byte(name), data)
-		return manifest.Document{Name: name, Data: data}, err
-	}})
+	bundle, source, err := parse(f.Path, data, want, d.include)
 	if err != nil {
 		f.State, f.Err = Failed, err
 		return f
 	}
-	source := NewSource(f.Path, documents...)
 	if known && source.Sum == sum {
 		return f
 	}
@@ -172,11 +160,8 @@ func (b *Boot) Profiles(path string) (Counts, error) {
 		return counts, err
 	}
 	b.seen = known
-	d, err := OpenDir(b.Root, path)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			b.told(File{Path: path, State: Failed, Err: err}, counts)
-		}
+	d := b.open(path, counts)
+	if d == nil {
 		return counts, nil
 	}
 	defer d.Close()

@@ -106,7 +106,7 @@ func (p *planner) instance(s *manifest.Service, i *tree.Instance, said []tree.Gr
 	if general := p.group(e, groupGeneral); !hasOld && d.Enabled != manifest.Unset && (general == nil || general.Prop(propEnabled) == nil) {
 		p.set(e, groupGeneral, typeFramework, enabled(d.Enabled))
 	}
-	if _, has := p.frozen(e, repo.Initial); !has {
+	if _, has := p.frozen(e, repo.Initial); !has && !hasOld {
 		p.snapshot(e, repo.Initial, nil)
 		p.tell(taken(e.String(), repo.Initial))
 	}

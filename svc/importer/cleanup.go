@@ -8,39 +8,49 @@ import (
 	"github.com/linuxzones/zones/svc/tree"
 )
 
-// Cleanup takes away what only files describe that are gone from the directory: svccfg cleanup.
-// Files elsewhere are not its matter.
-func Cleanup(s Store, d *Dir) ([]File, error) { return (&Boot{Store: s}).cleanup(d) }
-
-func (b *Boot) cleanup(d *Dir) ([]File, error) {
-	var gone []string
-	err := b.Store.View(func(r Reader) (err error) {
-		gone, err = goneFiles(r, d)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	var out []File
-	for _, file := range gone {
-		f := File{Path: file, State: Gone}
-		if event, failed := b.backup(); failed {
-			f.Events = append(f.Events, event)
+// Cleanup takes away what only files describe that are gone from the directories: svccfg cleanup.
+// Files elsewhere are not its matter, and a directory that is not there has lost nothing: it may
+// not be mounted. Whoever imports does so before, since a file may have moved.
+func (b *Boot) Cleanup(dirs ...string) (Counts, error) {
+	counts := Counts{}
+	for _, path := range dirs {
+		d := b.open(path, counts)
+		if d == nil {
+			continue
 		}
-		var p *planner
-		f.Err = commit(b.Store, func(r Reader) (*repo.Batch, error) {
-			p = &planner{draft: newDraft(r)}
-			p.gone(file)
-			return p.batch()
+		var gone []string
+		err := b.Store.View(func(r Reader) (err error) {
+			gone, err = goneFiles(r, d)
+			return err
 		})
-		if f.Err != nil {
-			f.State = Failed
-		} else {
-			f.Events = append(f.Events, p.events...)
+		for _, file := range gone {
+			b.told(b.clean(file), counts)
 		}
-		out = append(out, f)
+		if err := errors.Join(err, d.Close()); err != nil {
+			return counts, err
+		}
 	}
-	return out, nil
+	return counts, nil
+}
+
+// clean is the end of one file.
+func (b *Boot) clean(file string) File {
+	f := File{Path: file, State: Gone}
+	if event, failed := b.backup(); failed {
+		f.Events = append(f.Events, event)
+	}
+	var p *planner
+	f.Err = commit(b.Store, func(r Reader) (*repo.Batch, error) {
+		p = &planner{draft: newDraft(r)}
+		p.gone(file)
+		return p.batch()
+	})
+	if f.Err != nil {
+		f.State = Failed
+		return f
+	}
+	f.Events = append(f.Events, p.events...)
+	return f
 }
 
 // goneFiles are the manifests that are tracked, were in the directory, and are not there.

@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // Importing a bundle.
@@ -48,7 +49,15 @@ type LimitError struct {
 
 // Error is one line.
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("%s: more than %d %s", e.Path, e.Max, e.What)
+	return fmt.Sprintf("%s: more than %d %s", shown(e.Path), e.Max, e.What)
+}
+
+// shown is a path as it may be shown on a terminal.
+func shown(path string) string {
+	if q := strconv.Quote(path); q != `"`+path+`"` {
+		return q
+	}
+	return path
 }
 
 // Is: every LimitError is ErrLimit.

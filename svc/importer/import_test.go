@@ -80,7 +80,7 @@ func TestImportAgain(t *testing.T) {
 	importText(t, r, small)
 	before, generation := dump(t, r), r.Generation()
 	applied := &counting{Store: Local(r)}
-	events, err := Import(applied, parse(t, "manifest", small), nil)
+	events, err := Import(applied, bundle(t, "manifest", small), nil)
 	if err != nil || applied.batches != 0 || dump(t, r) != before || r.Generation() != generation {
 		t.Errorf("%v, %d batches\n%s\nof\n%s", err, applied.batches, dump(t, r), before)
 	}
@@ -92,7 +92,7 @@ func TestImportAgain(t *testing.T) {
 // A document of another type is refused, whoever asks for what.
 func TestTypes(t *testing.T) {
 	r := fresh(t)
-	m, p, a := parse(t, "manifest", small), parse(t, "profile", "<service name='x'/>"), parse(t, "archive", small)
+	m, p, a := bundle(t, "manifest", small), bundle(t, "profile", "<service name='x'/>"), bundle(t, "archive", small)
 	before := dump(t, r)
 	for name, c := range map[string]struct {
 		run  func() ([]Event, error)
@@ -152,8 +152,8 @@ func TestOvertaken(t *testing.T) {
 			})
 		}
 	}
-	bundle := parse(t, "manifest", strings.Replace(small, "value='80'", "value='90'", 1))
-	events, err := Import(s, bundle, nil)
+	changed := bundle(t, "manifest", strings.Replace(small, "value='80'", "value='90'", 1))
+	events, err := Import(s, changed, nil)
 	if err != nil || s.batches != 4 {
 		t.Fatalf("%v after %d batches", err, s.batches)
 	}
@@ -170,7 +170,7 @@ func TestOvertaken(t *testing.T) {
 			b.SetProperty(smallService, "config", propertyOf(t, "other", "integer", "-"+strings.Repeat("1", (n+1000)%9+1)))
 		})
 	}
-	if _, err := Import(s, parse(t, "manifest", small), nil); !errors.Is(err, ErrContention) {
+	if _, err := Import(s, bundle(t, "manifest", small), nil); !errors.Is(err, ErrContention) {
 		t.Errorf("overtaken for ever: %v", err)
 	}
 }
@@ -179,11 +179,11 @@ func TestOvertaken(t *testing.T) {
 func TestStoreFails(t *testing.T) {
 	for _, c := range []struct{ fail, want error }{{repo.ErrReadOnly, repo.ErrReadOnly}, {repo.ErrHalf, nil}} {
 		s := &counting{Store: Local(fresh(t)), fail: c.fail}
-		if _, err := Import(s, parse(t, "manifest", small), nil); !errors.Is(err, c.want) || s.batches != 1 {
+		if _, err := Import(s, bundle(t, "manifest", small), nil); !errors.Is(err, c.want) || s.batches != 1 {
 			t.Errorf("%v: %v after %d batches", c.fail, err, s.batches)
 		}
 	}
-	if _, err := Import(Local(fresh(t)), parse(t, "manifest", strings.Replace(small, "svc:/site/web", "file:///etc/passwd", 1)), nil); !errors.Is(err, ErrDependent) {
+	if _, err := Import(Local(fresh(t)), bundle(t, "manifest", strings.Replace(small, "svc:/site/web", "file:///etc/passwd", 1)), nil); !errors.Is(err, ErrDependent) {
 		t.Errorf("a file as a dependent: %v", err)
 	}
 }

@@ -77,11 +77,20 @@ func bootIn(dir, root string, d *deadly) error {
 		d.next()
 		return err
 	}}
+	return errors.Join(bootAll(b), r.Close())
+}
+
+// bootAll imports and cleans up, as the service that does it.
+func bootAll(b *Boot) error {
 	counts, err := b.Manifests(LateDirs...)
-	if err == nil && counts[Failed] > 0 {
-		err = fmt.Errorf("%d files failed", counts[Failed])
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, r.Close())
+	cleaned, err := b.Cleanup(LateDirs...)
+	if n := counts[Failed] + cleaned[Failed]; err == nil && n > 0 {
+		err = fmt.Errorf("%d files failed", n)
+	}
+	return err
 }
 
 // twoVersions is a system's files, first and then, and what a repository holds between them.
@@ -106,9 +115,7 @@ func twoVersions(t *testing.T) (root, was string, states []string) {
 	must(t, err)
 	d := &deadly{Store: Local(r)}
 	d.after = func() { states = append(states, dump(t, r)) }
-	_, err = (&Boot{Store: d, Root: root}).Manifests(LateDirs...)
-	must(t, err)
-	must(t, r.Close())
+	must(t, errors.Join(bootAll(&Boot{Store: d, Root: root}), r.Close()))
 	if len(states) != 4 {
 		t.Fatalf("there are %d states", len(states))
 	}

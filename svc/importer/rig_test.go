@@ -56,7 +56,7 @@ func document(kind, body string) string {
 		"<service_bundle type='" + kind + "' name='test'>\n" + body + "\n</service_bundle>\n"
 }
 
-func parse(t testing.TB, kind, body string) *manifest.Bundle {
+func bundle(t testing.TB, kind, body string) *manifest.Bundle {
 	t.Helper()
 	b, err := manifest.Parse("test.xml", []byte(document(kind, body)), manifest.Options{})
 	must(t, err)
@@ -65,14 +65,14 @@ func parse(t testing.TB, kind, body string) *manifest.Bundle {
 
 func importText(t testing.TB, r *repo.Repo, body string) []Event {
 	t.Helper()
-	events, err := Import(Local(r), parse(t, "manifest", body), nil)
+	events, err := Import(Local(r), bundle(t, "manifest", body), nil)
 	must(t, err)
 	return events
 }
 
 func applyText(t testing.TB, r *repo.Repo, body string) []Event {
 	t.Helper()
-	events, err := Apply(Local(r), parse(t, "profile", body), nil, Do)
+	events, err := Apply(Local(r), bundle(t, "profile", body), nil, Do)
 	must(t, err)
 	return events
 }

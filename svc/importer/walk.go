@@ -100,7 +100,7 @@ func (w *walk) directory(name string, depth int) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("read %s: %w", w.dir.full(name), err)
+			return fmt.Errorf("read %s: %w", shown(w.dir.full(name)), err)
 		}
 	}
 }
@@ -140,9 +140,9 @@ func (w *walk) entry(name string, kind fs.FileMode, depth int) error {
 
 func notFile(name string, err error) error {
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", name, ErrNotFile, err)
+		return fmt.Errorf("%s: %w: %w", shown(name), ErrNotFile, err)
 	}
-	return fmt.Errorf("%s: %w", name, ErrNotFile)
+	return fmt.Errorf("%s: %w", shown(name), ErrNotFile)
 }
 
 // full is the path of a name within the directory, as the system knows it.
@@ -163,17 +163,7 @@ func (d *Dir) read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, notFile(d.full(name), err)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, fileBytesMax+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("read %s: %w", d.full(name), err)
-	case len(data) > fileBytesMax:
-		return nil, &LimitError{d.full(name), "bytes", fileBytesMax}
-	}
-	return data, nil
+	return content(f, d.full(name))
 }
 
 // missing says whether there is surely no such file.
@@ -191,18 +181,9 @@ func (d *Dir) within(full string) (name string, ok bool) {
 // include finds what href names, in a document of the directory: a path, or a URI of one. Only
 // what is within the directory is found.
 func (d *Dir) include(from, href string) (name string, data []byte, err error) {
-	for _, scheme := range []string{"file://localhost/", "file:///", "file:/"} {
-		if rest, ok := strings.CutPrefix(href, scheme); ok {
-			href = "/" + rest
-			break
-		}
-	}
-	if !path.IsAbs(href) {
-		href = path.Join(path.Dir(from), href)
-	}
-	name, ok := d.within(href)
+	name, ok := d.within(pathOf(from, href))
 	if !ok {
-		return "", nil, fmt.Errorf("%s: %w", href, fs.ErrNotExist)
+		return "", nil, fmt.Errorf("%s: %w", shown(href), fs.ErrNotExist)
 	}
 	data, err = d.read(name)
 	return d.full(name), data, err
