@@ -160,7 +160,7 @@ func (p *planner) entity(e repo.Entity, old []tree.Group, hasOld bool, fresh []t
 	}
 	tree.SortGroups(after)
 	*now = after
-	p.dependents(e, old, hasOld, d)
+	p.dependents(e, old, d)
 }
 
 // setAside divides groups: those that are compared as they are, and others: dependencies that

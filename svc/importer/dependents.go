@@ -36,7 +36,7 @@ func (s *side) same(o *side) bool {
 }
 
 // dependents upgrades what others are to depend on the entity for. Each is decided as a whole.
-func (p *planner) dependents(e repo.Entity, old []tree.Group, hasOld bool, d *manifest.Directives) {
+func (p *planner) dependents(e repo.Entity, old []tree.Group, d *manifest.Directives) {
 	for _, name := range slices.Sorted(maps.Keys(dependentNames(old, d))) {
 		var fresh *manifest.Dependent
 		if i := slices.IndexFunc(d.Dependents, func(x manifest.Dependent) bool { return x.Name == name }); i >= 0 {
@@ -49,7 +49,7 @@ func (p *planner) dependents(e repo.Entity, old []tree.Group, hasOld bool, d *ma
 		case fresh.Delete:
 			p.dependentDeleted(e, fresh)
 		case was == nil || fresh.Override:
-			p.dependentNew(e, fresh, was, hasOld)
+			p.dependentNew(e, fresh, was)
 		default:
 			p.dependentChanged(e, fresh, was)
 		}
@@ -125,7 +125,7 @@ func (p *planner) removeDependent(e repo.Entity, name string, now *side) {
 }
 
 // dependentNew: the manifest did not say it before, or takes no notice of what was.
-func (p *planner) dependentNew(e repo.Entity, fresh *manifest.Dependent, was *side, hasOld bool) {
+func (p *planner) dependentNew(e repo.Entity, fresh *manifest.Dependent, was *side) {
 	want, ok := p.wanted(e, fresh)
 	if !ok {
 		return
@@ -141,9 +141,7 @@ func (p *planner) dependentNew(e repo.Entity, fresh *manifest.Dependent, was *si
 	case now != nil && now.same(want):
 		return
 	case now != nil && (now.target != want.target || now.group != nil):
-		if hasOld {
-			p.tell(aside(e.String(), fresh.Name, "is not imported because it already exists"))
-		}
+		p.tell(aside(e.String(), fresh.Name, "is not imported because it already exists"))
 		return
 	}
 	p.putDependent(e, fresh, want)

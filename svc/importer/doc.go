@@ -40,7 +40,8 @@
 //
 // Source of behaviour: svccfg(8), smf(7), smf_bootstrap(7), service_bundle(5).
 //
-// Who may call: svccfg, and what imports at boot, with a repository behind a Store. No goroutines,
+// Who may call: svccfg, and what imports at boot, with a repository behind a Store: Local, or At a
+// door. No goroutines,
 // no locks, no state but the repository's. Not for resident programs: it links encoding/xml. How it
 // dies: killed at any time, each file is imported or not, and the next run does what is left.
 package importer

@@ -198,6 +198,6 @@ func (p *applier) applyDependents(e repo.Entity, d *manifest.Directives) {
 			continue
 		}
 		one.Override = true
-		p.dependentNew(e, &one, nil, false)
+		p.dependentNew(e, &one, nil)
 	}
 }

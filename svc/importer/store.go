@@ -2,17 +2,15 @@ package importer
 
 import (
 	"errors"
-	"iter"
 
 	"github.com/linuxzones/zones/svc/repo"
+	"github.com/linuxzones/zones/svc/repo/door"
 	"github.com/linuxzones/zones/svc/tree"
 )
 
 // Reader is a view of a repository that does not change. *repo.Reader is one.
 type Reader interface {
 	Generation() uint64
-	// Services gives all names, in their order.
-	Services() iter.Seq[string]
 	// Service gives a service with all that is in it. repo.ErrNotFound.
 	Service(name string) (*tree.Service, error)
 	// Group gives a group of the entity itself, and its generation. repo.ErrNotFound.
@@ -23,6 +21,8 @@ type Reader interface {
 
 // Store is a repository, or the way to one.
 type Store interface {
+	// View calls a function with a view; again when the view did not last. What the function
+	// gives counts when View gives no error.
 	View(func(Reader) error) error
 	// Apply does a batch as a whole or not at all. repo.ErrStale when it expects another
 	// generation of the repository.
@@ -39,7 +39,8 @@ func (l local) View(f func(Reader) error) error {
 }
 
 // commit plans from a view and does it, again and again while others write in between. plan gives
-// nil when there is nothing to do.
+// nil when there is nothing to do. When a server was killed and it is not known whether it did the
+// batch, planning again tells.
 func commit(s Store, plan func(Reader) (*repo.Batch, error)) error {
 	for range triesMax {
 		var b *repo.Batch
@@ -54,7 +55,7 @@ func commit(s Store, plan func(Reader) (*repo.Batch, error)) error {
 		switch {
 		case errors.Is(err, repo.ErrHalf): // it is done, and the rest is not ours
 			return nil
-		case !errors.Is(err, repo.ErrStale):
+		case !errors.Is(err, repo.ErrStale) && !errors.Is(err, door.ErrUnknown):
 			return err
 		}
 	}

@@ -146,8 +146,9 @@ func (s *Source) noteServices(d *draft, name string, was *tree.Group, services [
 
 // sums are the sums of all files that are tracked, by their paths.
 func sums(s Store) (map[string]string, error) {
-	known := map[string]string{}
+	var known map[string]string
 	err := s.View(func(r Reader) error {
+		known = map[string]string{}
 		t, err := r.Service(tracking.Service)
 		if errors.Is(err, repo.ErrNotFound) {
 			return nil
