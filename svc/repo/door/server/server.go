@@ -24,6 +24,8 @@ const (
 	// buildersMax is how many answers are made, and requests taken apart, at once: they take
 	// memory and the processor, and wait for nobody outside.
 	buildersMax = 4
+	// doorMode lets everybody connect, which takes the right to write.
+	doorMode = 0o666
 	// keptBytesMax is how much memory a connection keeps between requests.
 	keptBytesMax = 64 << 10
 )
@@ -72,15 +74,25 @@ type Server struct {
 	close sync.Once
 }
 
-// Listen makes the door: a socket that everybody may connect to. A dead one of that name is
-// replaced.
+// Listen makes the door: a socket that everybody may connect to who may read its directory. A dead
+// one of that name is replaced.
 func Listen(path string) (*sys.FD, error) {
 	dir, err := sys.OpenDir(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
-	return sys.ListenUnix(dir, filepath.Base(path), 0o666, backlog)
+	name := filepath.Base(path)
+	l, err := sys.ListenUnix(dir, name, doorMode, backlog)
+	if err != nil {
+		return nil, err
+	}
+	// The umask has taken from it what others need to connect.
+	if err := unix.Fchmodat(dir.Int(), name, doorMode, 0); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // New starts a server.
