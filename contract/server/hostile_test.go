@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -73,7 +74,7 @@ func TestWaitersPerUser(t *testing.T) {
 func TestManyOpens(t *testing.T) {
 	r, _ := startChild(t, withBPF)
 	before := r.child.rss()
-	f := r.following(r.client(1001, "hoard", "process/1/status", "100000"))
+	f := r.following(r.client(1001, "hoard", "process/1/status", strconv.Itoa(testenv.Rounds(100_000, 10_000))))
 	words := last(f.until("hoard"))
 	t.Logf("%s; the server had %d kB and has %d kB", words, before, r.child.rss())
 	if after := r.child.rss(); after > before+16<<10 {
