@@ -21,11 +21,14 @@ import (
 // that ends with the step that it is told, or goes on until it is killed.
 func childMain(as string) int {
 	step, err := strconv.Atoi(os.Getenv("IMPORTER_TEST_STEP"))
-	if err == nil {
+	switch {
+	case err != nil:
+	case as == "import":
+		err = bootIn(os.Getenv("IMPORTER_TEST_DIR"), os.Getenv("IMPORTER_TEST_FILES"), &deadly{step: step})
+	case as == "record":
+		err = recordMain()
+	default:
 		err = errors.New("no such role: " + as)
-		if as == "import" {
-			err = bootIn(os.Getenv("IMPORTER_TEST_DIR"), os.Getenv("IMPORTER_TEST_FILES"), &deadly{step: step})
-		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)
