@@ -162,7 +162,7 @@ func (d *decoder) property() tree.Property {
 func (d *decoder) group() Group {
 	var g Group
 	g.Generation = d.number(1<<64 - 1)
-	flags := d.number(withheldFlag | 1<<32 - 1)
+	flags := d.number(withheldFlag | (1<<32 - 1))
 	g.Flags, g.Withheld = tree.Flags(flags&(1<<32-1)), flags&withheldFlag != 0
 	g.Name, g.Type = d.str(nameBytesMax), d.str(nameBytesMax)
 	// A property takes three bytes: two lengths and a type.

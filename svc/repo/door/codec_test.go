@@ -109,6 +109,18 @@ func TestOperationsAreComplete(t *testing.T) {
 	}
 }
 
+func TestGroups(t *testing.T) {
+	for _, g := range []Group{{}, {Group: some}, {Group: some, Generation: 1 << 63, Withheld: true}, {Group: tree.Group{Flags: 1<<32 - 1}, Withheld: true}} {
+		a, err := ParseAnswer(AppendGroup(Begin(nil, Done, 1), &g)[wire.HeaderBytes:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := a.Group(); err != nil || !reflect.DeepEqual(got, g) {
+			t.Errorf("%+v, want %+v; %v", got, g, err)
+		}
+	}
+}
+
 func TestStrangersSendLess(t *testing.T) {
 	r := Request{Verb: VerbApply, Batch: &repo.Batch{Ops: make([]repo.Op, strangerOpsMax+1)}}
 	p := r.Append(nil)
