@@ -41,6 +41,11 @@ func importBundle(s Store, b *manifest.Bundle, source *Source, lastImport string
 		}
 		return p.batch()
 	})
+	if source != nil && untrackable(err) {
+		// To run is more than to be remembered.
+		events, again := importBundle(s, b, nil, lastImport)
+		return append(events, warned(shown(source.Path)+" is not tracked: "+err.Error())), again
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,8 @@
 // includes, manifestfile, and support, the services and instances that it describes. So a file is
 // imported again when its content has changed and not when its time has, unlike with the original;
 // a profile is applied once, as with the original. Two files that would have one group of the
-// original's name have two. A service's group manifestfiles names its files.
+// original's name have two. What a repository has no group left for is imported each time. A
+// service's group manifestfiles names its files.
 //
 // Cleanup takes away what only files that are gone describe. It keeps, and names, what is an
 // administrator's: a service of which an instance was not imported, or differs from its
@@ -41,7 +42,7 @@
 // Source of behaviour: svccfg(8), smf(7), smf_bootstrap(7), service_bundle(5).
 //
 // Who may call: svccfg, and what imports at boot, with a repository behind a Store: Local, or At a
-// door. No goroutines,
-// no locks, no state but the repository's. Not for resident programs: it links encoding/xml. How it
-// dies: killed at any time, each file is imported or not, and the next run does what is left.
+// door. No goroutines, no locks, no state but the repository's. Not for resident programs: it links
+// encoding/xml. How it dies: killed at any time, each file is imported or not, and the next run does
+// what is left.
 package importer

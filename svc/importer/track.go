@@ -128,6 +128,12 @@ func (s *Source) note(d *draft, b *manifest.Bundle) {
 	}
 }
 
+// untrackable says whether a batch was refused because no more files can be noted.
+func untrackable(err error) bool {
+	var op *repo.OpError
+	return errors.As(err, &op) && op.On == tracking && errors.Is(err, repo.ErrLimit)
+}
+
 // noteServices lists the file with those that it describes, and no longer with those that it did.
 func (s *Source) noteServices(d *draft, name string, was *tree.Group, services []string) {
 	if p := was.Prop(propSupport); p != nil {

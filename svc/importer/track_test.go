@@ -86,6 +86,25 @@ func TestManyInstances(t *testing.T) {
 	}
 }
 
+// What cannot be noted any longer is imported all the same.
+func TestUntrackable(t *testing.T) {
+	s := newSystem(t)
+	change(t, s.r, func(b *repo.Batch) {
+		b.Ensure(tracking)
+		for i := range 1024 {
+			b.CreateGroup(tracking, fmt.Sprintf("g%d", i), typeFramework, 0)
+		}
+	})
+	s.write("/lib/svc/manifest/a.xml", named("a", "1"))
+	for range 2 {
+		wantTold(t, "full", s.late(), "/lib/svc/manifest/a.xml done")
+		last := s.events[len(s.events)-1].Text
+		if !strings.HasPrefix(last, "Warning: /lib/svc/manifest/a.xml is not tracked: ") || value(t, s.r, repo.Entity{Service: "site/a"}, "config/port") != "count 1" {
+			t.Errorf("told %q", last)
+		}
+	}
+}
+
 // The file is noted in the batch of its import: what is not imported is not tracked.
 func TestTrackedTogether(t *testing.T) {
 	r := fresh(t)
