@@ -154,6 +154,8 @@ var links = []struct {
 	{"cmd/zsched", append([]string{"github.com/opencontainers/runc"}, keeperRefuses...)},
 	{"cmd/zoned", []string{"github.com/opencontainers/runc", "github.com/vishvananda/netlink", "github.com/cilium/ebpf", "net", "net/http"}},
 	{"contract/tool", []string{"encoding/json", "fmt", "log", "net", "os/exec"}}, // it is in every zone
+	{"svc/repo/door/client", []string{"encoding/json", "crypto", "net", "os/exec"}},
+	{"svc/repo/door/server", []string{"encoding/json", "crypto", "net", "os/exec"}},
 	{"cmd/init", []string{"github.com/opencontainers/runc", "github.com/vishvananda/netlink", "github.com/cilium/ebpf", "net", "net/http"}},
 }
 

@@ -45,9 +45,11 @@ func place(t testing.TB) string {
 	return dir
 }
 
-func openRepo(dir string) (*repo.Repo, error) {
+func openRepo(dir string) (*repo.Repo, error) { return openRepos(dir, dir) }
+
+func openRepos(dir, volatile string) (*repo.Repo, error) {
 	return repo.Open(repo.Config{
-		Path: filepath.Join(dir, "repository.db"), VolatilePath: filepath.Join(dir, "volatile.db"), BootID: "this boot",
+		Path: filepath.Join(dir, "repository.db"), VolatilePath: filepath.Join(volatile, "volatile.db"), BootID: "this boot",
 	})
 }
 

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"crypto/rand"
 	"errors"
 
 	"github.com/linuxzones/zones/svc/repo"
@@ -16,7 +15,7 @@ func (c *Client) Apply(b *repo.Batch) (generation uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := &sending{request: door.Request{Verb: door.VerbApply, Batch: b}}
-	_, _ = rand.Read(s.request.ID[:]) // does not fail on Linux
+	door.Random(s.request.ID[:])
 	a, err := c.ask(&s.request, s.resend)
 	if err == nil {
 		return a.Generation, c.took(a.Empty())

@@ -40,3 +40,51 @@ func TestEnd(t *testing.T) {
 		t.Error("somebody is let in")
 	}
 }
+
+// TestBatchSentAgain: a batch whose answer was lost is not done again, neither at the same time nor
+// later, and not for another user.
+func TestBatchSentAgain(t *testing.T) {
+	r := newRig(t, usual, allowed)
+	var b repo.Batch
+	b.Create(service)
+	request := &door.Request{Verb: door.VerbApply, ID: [door.IDBytes]byte{1}, Batch: &b}
+	lost, _ := r.dial()
+	lost.request(request)
+	lost.f.Close()
+	request.Again = true
+	var senders []*raw
+	for range 8 {
+		c, _ := r.dial()
+		senders = append(senders, c)
+	}
+	for _, c := range senders {
+		c.request(request)
+	}
+	for _, c := range senders {
+		if a := c.answer(); a.Status != door.Done || a.Generation != 1 {
+			t.Errorf("status %d, generation %d", a.Status, a.Generation)
+		}
+	}
+	if g := r.repo.Generation(); g != 1 {
+		t.Errorf("generation %d", g)
+	}
+	c, _ := r.dial()
+	request.ID[0]++
+	if a := c.ask(request); a.Status != door.Failed || !errors.Is(a.Failure(), repo.ErrExists) {
+		t.Errorf("another batch: status %d", a.Status)
+	}
+	// What was refused is refused again, in the same words, though it would be done by now.
+	var gone repo.Batch
+	gone.Delete(service, repo.KeepChildren)
+	if _, err := r.repo.Apply(&gone); err != nil {
+		t.Fatal(err)
+	}
+	if a := c.ask(request); a.Status != door.Failed || !errors.Is(a.Failure(), repo.ErrExists) {
+		t.Errorf("asked again: status %d", a.Status)
+	}
+	request.ID[0]--
+	other, _ := r.as(1001)
+	if a := other.ask(request); a.Status != door.Failed || !errors.Is(a.Failure(), door.ErrDenied) {
+		t.Errorf("another user's: status %d", a.Status)
+	}
+}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/svc/auth"
 	"github.com/linuxzones/zones/svc/repo"
+	"github.com/linuxzones/zones/svc/repo/door"
 )
 
 // Limits.
@@ -108,7 +108,7 @@ func start(cfg Config, p patience, q quota) (*Server, error) {
 		return nil, err
 	}
 	var epoch [8]byte
-	_, _ = rand.Read(epoch[:]) // does not fail on Linux
+	door.Random(epoch[:])
 	s := &Server{
 		cfg: cfg, patience: p, epoch: binary.BigEndian.Uint64(epoch[:]),
 		listener: os.NewFile(uintptr(fd.Disown()), "repository door"),
