@@ -188,7 +188,15 @@ func (s *Session) validateFile(file string) error {
 	for _, w := range b.Warnings {
 		s.say("Warning: " + w.Error())
 	}
-	return nil
+	store, err := s.open()
+	if err != nil {
+		return err
+	}
+	faults, err := CheckTemplates(store, b)
+	if err != nil {
+		return err
+	}
+	return s.invalid(faults)
 }
 
 // export writes a manifest of a service.

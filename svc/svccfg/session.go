@@ -147,7 +147,8 @@ func (s *Session) say(text string) {
 		}
 		return c
 	}, text)
-	_, _ = io.WriteString(s.env.Err, prefix+strings.TrimRight(clean, "\n")+"\n")
+	lines := strings.ReplaceAll(strings.TrimRight(clean, "\n"), "\n", "\n"+prefix)
+	_, _ = io.WriteString(s.env.Err, prefix+lines+"\n")
 }
 
 // triesMax is how often a command is decided again since others have written meanwhile. A plan

@@ -81,16 +81,21 @@ func (p pattern) values(name string) []string {
 
 // templates reads what is said of an entity.
 func (s *Session) templates(e repo.Entity) (*templates, error) {
-	restarter, err := s.restarter(e)
+	own, err := s.store.Groups(e, door.Composed)
 	if err != nil {
 		return nil, err
 	}
-	t := &templates{}
+	return templatesOf(s.store, own)
+}
+
+// templatesOf reads what is said of an entity that has the groups.
+func templatesOf(store door.Store, own []door.Group) (*templates, error) {
+	t := &templates{levels: [][]door.Group{about(own, "")}}
 	for _, level := range []struct {
 		on     repo.Entity
 		target string
-	}{{e, ""}, {restarter, "delegate"}, {globalTemplates, "all"}} {
-		groups, err := s.store.Groups(level.on, door.Composed)
+	}{{restarterOf(own), "delegate"}, {globalTemplates, "all"}} {
+		groups, err := store.Groups(level.on, door.Composed)
 		if errors.Is(err, repo.ErrNotFound) {
 			continue
 		}
@@ -105,7 +110,7 @@ func (s *Session) templates(e repo.Entity) (*templates, error) {
 // about are the patterns that have the target; an empty one stands for those about the entity
 // itself.
 func about(groups []door.Group, target string) []door.Group {
-	return slices.DeleteFunc(groups, func(g door.Group) bool {
+	return slices.DeleteFunc(slices.Clone(groups), func(g door.Group) bool {
 		said := pattern{&g.Group}.one("target")
 		elsewhere := said == "delegate" || said == "all"
 		switch g.Type {
@@ -118,16 +123,18 @@ func about(groups []door.Group, target string) []door.Group {
 	})
 }
 
-func (s *Session) restarter(e repo.Entity) (repo.Entity, error) {
-	p, err := s.store.Property(e, door.Composed, groupGeneral, "restarter")
-	if err != nil && !errors.Is(err, repo.ErrNotFound) && !errors.Is(err, door.ErrDenied) {
-		return e, err
+// restarterOf is the restarter of who has the groups.
+func restarterOf(groups []door.Group) repo.Entity {
+	for i := range groups {
+		if groups[i].Name != groupGeneral {
+			continue
+		}
+		f, err := fmri.Parse(single(groups[i].Prop("restarter")))
+		if err == nil && f.Scheme == fmri.Service {
+			return repo.Entity{Service: f.Service, Instance: f.Instance}
+		}
 	}
-	f, bad := fmri.Parse(single(&p))
-	if err != nil || bad != nil || f.Scheme != fmri.Service {
-		return defaultRestarter, nil
-	}
-	return repo.Entity{Service: f.Service, Instance: f.Instance}, nil
+	return defaultRestarter
 }
 
 // group finds the pattern that says most of a group, and the level that it is of: one with its

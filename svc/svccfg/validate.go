@@ -1,9 +1,11 @@
 package svccfg
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/linuxzones/zones/svc/manifest"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/repo/door"
@@ -20,7 +22,11 @@ func (s *Session) validateInstance(e repo.Entity, view door.View) error {
 	if err != nil {
 		return err
 	}
-	faults := t.check(e, groups)
+	return s.invalid(t.check(e, groups))
+}
+
+// invalid tells what is wrong, if anything is.
+func (s *Session) invalid(faults []string) error {
 	if len(faults) == 0 {
 		return nil
 	}
@@ -28,6 +34,46 @@ func (s *Session) validateInstance(e repo.Entity, view door.View) error {
 		s.say(f)
 	}
 	return problem("Validation failed.")
+}
+
+// CheckTemplates says what of a manifest's instances breaks templates, a line for each: its own,
+// and those of the repository that are about them.
+func CheckTemplates(store door.Store, b *manifest.Bundle) (faults []string, err error) {
+	for i := range b.Services {
+		whole := b.Services[i].Whole()
+		for j := range whole.Instances {
+			groups := composed(whole.Groups, whole.Instances[j].Groups)
+			t, err := templatesOf(store, groups)
+			if err != nil {
+				return nil, err
+			}
+			faults = append(faults, t.check(repo.Entity{Service: whole.Name, Instance: whole.Instances[j].Name}, groups)...)
+		}
+	}
+	return faults, nil
+}
+
+// composed is an instance's groups above its service's.
+func composed(under, over []tree.Group) (groups []door.Group) {
+	for i := range over {
+		groups = append(groups, door.Group{Group: over[i].Clone()})
+	}
+	for i := range under {
+		at := slices.IndexFunc(over, func(g tree.Group) bool { return g.Name == under[i].Name })
+		if at < 0 {
+			groups = append(groups, door.Group{Group: under[i].Clone()})
+			continue
+		}
+		for _, p := range under[i].Props {
+			if over[at].Prop(p.Name) == nil {
+				groups[at].Props = append(groups[at].Props, p)
+			}
+		}
+	}
+	for i := range groups {
+		slices.SortFunc(groups[i].Props, func(a, b tree.Property) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return groups
 }
 
 // check says what of an instance breaks its templates, a line for each.

@@ -119,8 +119,10 @@ func (r *run) warn(text string) {
 	}
 }
 
-// say prints a message. What is said of names that others chose ends on terminals.
+// say prints a message, each of its lines with the program's name. What is said of names that
+// others chose ends on terminals.
 func (r *run) say(text string) {
+	text = strings.ReplaceAll(text, "\n", "\nsvcprop: ")
 	_, _ = io.WriteString(r.env.Err, "svcprop: "+strings.Map(func(c rune) rune {
 		if c < ' ' && c != '\n' || c >= 0x7f && c < 0xa0 {
 			return '?'

@@ -99,7 +99,7 @@ func TestWaitRefuses(t *testing.T) {
 		"ssh":                                  "2 svcprop: Cannot wait for an instance.\n",
 		"svc:/network/web":                     "2 svcprop: Cannot wait for a service.\n",
 		"nothing":                              "1 svcprop: Pattern 'nothing' doesn't match any entities\n",
-		"-p a network/web":                     "1 svcprop: Pattern 'network/web' matches multiple instances:\n    svc:/network/web:one\n    svc:/network/web:two\n",
+		"-p a network/web":                     "1 svcprop: Pattern 'network/web' matches multiple instances:\nsvcprop:     svc:/network/web:one\nsvcprop:     svc:/network/web:two\n",
 		"-p none ssh":                          "1 svcprop: Not found.\n",
 		"-p restarter/none ssh":                "1 svcprop: Not found.\n",
 		"-q -p none ssh":                       "1 ",
