@@ -5,8 +5,9 @@ const (
 	// RequestBytesMax is for root's requests: a batch of 16 MiB, with what its operations have
 	// around their values.
 	RequestBytesMax = 24 << 20
-	// StrangerBytesMax is for everybody else's: an import is root's.
-	StrangerBytesMax = 1 << 20
+	// StrangerBytesMax is for everybody else's: what administrators change by hand, and the
+	// import of a manifest.
+	StrangerBytesMax = 256 << 10
 	// AnswerBytesMax is for an answer: the largest group, composed of two.
 	AnswerBytesMax = 4 << 20
 	// PageBytes is about how much a page of a scan has: all of a usual system's states.

@@ -439,4 +439,7 @@ func TestClosed(t *testing.T) {
 	if _, err := c.Services(); !errors.Is(err, repo.ErrClosed) {
 		t.Error(err)
 	}
+	if _, err := c.Watch(repo.Filter{}); !errors.Is(err, repo.ErrClosed) {
+		t.Error(err)
+	}
 }

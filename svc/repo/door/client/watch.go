@@ -20,6 +20,12 @@ type watch struct {
 
 // Watch implements door.Store.
 func (c *Client) Watch(f repo.Filter) (door.Watch, error) {
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed {
+		return nil, repo.ErrClosed
+	}
 	// A client of its own, for its one connection: this one's stays free.
 	own := New(c.cfg)
 	a, err := own.ask(&door.Request{Verb: door.VerbWatch, Filter: f}, nil)

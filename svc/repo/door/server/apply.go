@@ -27,6 +27,9 @@ func (c *conn) do(b *repo.Batch) []byte {
 	if c.uid != 0 {
 		have := c.authorizations()
 		judge = func(v *repo.Reader, o *repo.Op) error {
+			if isExpectation(o.Verb) {
+				return nil
+			}
 			s, err := look(v, o)
 			if err != nil {
 				return err

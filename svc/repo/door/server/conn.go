@@ -49,8 +49,12 @@ func newConn(s *Server, uid uint32, f *os.File) *conn {
 
 // begun gives a request that has begun its time.
 func (c *conn) begun() {
-	if c.s.roster.work(c) {
-		_ = c.f.SetReadDeadline(time.Now().Add(c.s.patience.request))
+	if !c.s.roster.work(c) {
+		return
+	}
+	_ = c.f.SetReadDeadline(time.Now().Add(c.s.patience.request))
+	if c.s.stopped() { // looked at afterwards: the end sets a deadline that is nearer
+		_ = c.f.SetReadDeadline(time.Now().Add(c.s.patience.word))
 	}
 }
 
@@ -109,14 +113,20 @@ func (c *conn) request(p []byte) bool {
 		c.refuse(err)
 		return false
 	}
+	if verb == door.VerbApply {
+		frame, err := c.batch(p)
+		if err != nil {
+			c.refuse(err)
+			return false
+		}
+		return c.write(frame) == nil
+	}
 	r, err := c.parse(p)
 	if err != nil {
 		c.refuse(err)
 		return false
 	}
 	switch verb {
-	case door.VerbApply:
-		return c.write(c.apply(r)) == nil
 	case door.VerbWatch:
 		c.watch(r)
 		return false
@@ -129,9 +139,21 @@ func (c *conn) request(p []byte) bool {
 }
 
 func (c *conn) parse(p []byte) (*door.Request, error) {
-	c.s.builders <- struct{}{}
-	defer func() { <-c.s.builders }()
+	defer c.s.turn(c.uid)()
 	return door.ParseRequest(p, c.uid == 0)
+}
+
+// batch takes a batch apart and does it. Its memory is bounded for others than root, and free when
+// the answer is sent.
+func (c *conn) batch(p []byte) (frame []byte, err error) {
+	if c.uid != 0 {
+		defer enter(c.s.batches)()
+	}
+	r, err := c.parse(p)
+	if err != nil {
+		return nil, err
+	}
+	return c.apply(r), nil
 }
 
 // keep does root's verbs.
@@ -190,6 +212,9 @@ func (c *conn) send() error { return c.write(door.Finish(c.out)) }
 
 func (c *conn) write(frame []byte) error {
 	_ = c.f.SetWriteDeadline(time.Now().Add(c.s.patience.reply))
+	if c.s.stopped() { // likewise
+		_ = c.f.SetWriteDeadline(time.Now().Add(c.s.patience.word))
+	}
 	_, err := c.f.Write(frame)
 	return err
 }

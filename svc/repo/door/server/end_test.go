@@ -3,7 +3,9 @@ package server
 import (
 	"errors"
 	"testing"
+	"time"
 
+	"github.com/linuxzones/zones/internal/testenv"
 	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/repo/door"
 )
@@ -38,6 +40,34 @@ func TestEnd(t *testing.T) {
 	must(t, r.s.Close())
 	if r.s.roster.admit(newConn(r.s, 0, nil)) != error(whyEnd) {
 		t.Error("somebody is let in")
+	}
+}
+
+// TestEndDoesNotWait: an answer that nobody reads, and half a request, do not hold up the end.
+func TestEndDoesNotWait(t *testing.T) {
+	r := newRig(t, patience{request: time.Hour, reply: time.Hour, word: 100 * time.Millisecond}, allowed)
+	r.apply(bulk)
+	half, _ := r.dial()
+	half.send([]byte{0, 0})
+	var slow []*raw
+	for range 3 {
+		c, _ := r.dial()
+		c.request(&door.Request{Verb: door.VerbGroup, On: instance, View: door.Direct, Group: "a"})
+		slow = append(slow, c)
+	}
+	// The answers have begun to come.
+	for _, c := range slow {
+		if _, err := c.f.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed := make(chan error)
+	go func() { closed <- r.s.Close() }()
+	select {
+	case err := <-closed:
+		must(t, err)
+	case <-time.After(testenv.Deadline(20 * time.Second)):
+		t.Fatal("the server does not end")
 	}
 }
 

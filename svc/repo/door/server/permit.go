@@ -118,9 +118,10 @@ func ofType(groupType string) []string {
 //	  general/action_authorization  as any, and manage
 //	put group                     what its differences take
 func missing(have auth.Set, o *repo.Op, s *scene) string {
-	switch o.Verb {
-	case repo.ExpectRepository, repo.ExpectGroup, repo.ExpectExists, repo.ExpectAbsent:
+	if isExpectation(o.Verb) {
 		return ""
+	}
+	switch o.Verb {
 	case repo.CreateGroup:
 		return s.create(have, o.On, &tree.Group{Name: o.Name, Type: o.Type, Flags: o.Flags})
 	case repo.DeleteGroup:
@@ -147,6 +148,15 @@ func missing(have auth.Set, o *repo.Op, s *scene) string {
 	}
 	// Services, instances, snapshots, and what is no operation.
 	return anyOf(have, authModify)
+}
+
+// isExpectation says whether the operation changes nothing: then nothing needs to be looked at.
+func isExpectation(v repo.Verb) bool {
+	switch v {
+	case repo.ExpectRepository, repo.ExpectGroup, repo.ExpectExists, repo.ExpectAbsent:
+		return true
+	}
+	return false
 }
 
 // manage are the authorizations for actions on the instance.

@@ -12,8 +12,7 @@ var errFull = errors.New("the page is full")
 
 // read makes the answer to a verb that reads.
 func (c *conn) read(r *door.Request) {
-	c.s.builders <- struct{}{}
-	defer func() { <-c.s.builders }()
+	defer c.s.turn(c.uid)()
 	var generation uint64
 	err := c.s.cfg.Repo.View(func(v *repo.Reader) error {
 		generation = v.Generation()

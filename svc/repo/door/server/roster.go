@@ -156,8 +156,8 @@ func (r *roster) rest(c *conn) bool {
 	return true
 }
 
-// endAll has all connections leave as soon as they rest.
-func (r *roster) endAll() {
+// endAll has all connections leave as soon as they rest. What is on its way has until a moment.
+func (r *roster) endAll(until time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
@@ -165,7 +165,10 @@ func (r *roster) endAll() {
 		c.why = whyEnd
 		if p.state == resting {
 			_ = c.f.SetReadDeadline(past)
+		} else {
+			_ = c.f.SetReadDeadline(until)
 		}
+		_ = c.f.SetWriteDeadline(until)
 		p.state = leaving
 	}
 }

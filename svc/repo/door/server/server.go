@@ -21,9 +21,14 @@ import (
 const (
 	// backlog is how many wait to be accepted; accepting is never held up for long.
 	backlog = 128
-	// buildersMax is how many answers are made, and requests taken apart, at once: they take
-	// memory and the processor, and wait for nobody outside.
-	buildersMax = 4
+	// buildersMax is how many answers are made, and requests taken apart, at once, for root and for
+	// all others: they take memory and the processor, and wait for nobody outside. Root's do not
+	// wait for others'.
+	buildersMax  = 4
+	strangersMax = 2
+	// batchesMax is how many batches of others than root are taken apart and done at once: there
+	// is one writer, and a batch that waits takes many times the memory of its frame.
+	batchesMax = 2
 	// doorMode lets everybody connect, which takes the right to write.
 	doorMode = 0o666
 	// keptBytesMax is how much memory a connection keeps between requests.
@@ -36,13 +41,14 @@ type patience struct {
 	request time.Duration
 	// reply is for an answer to be read, and for changes.
 	reply time.Duration
-	// word is for the word with which a connection ends.
+	// word is for the word with which a connection ends, and for all that is still read when the
+	// server ends.
 	word time.Duration
 	// accept is the pause when the machine is out of descriptors or memory.
 	accept time.Duration
 }
 
-var usual = patience{request: 10 * time.Second, reply: 20 * time.Second, word: 100 * time.Millisecond, accept: 100 * time.Millisecond}
+var usual = patience{request: 10 * time.Second, reply: 20 * time.Second, word: 200 * time.Millisecond, accept: 100 * time.Millisecond}
 
 // Config is what a server serves.
 type Config struct {
@@ -65,7 +71,8 @@ type Server struct {
 	epoch    uint64
 	listener *os.File
 	raw      syscall.RawConn
-	builders chan struct{}
+	builders [2]chan struct{} // root's, and others'
+	batches  chan struct{}
 	roster   roster
 	answered answered
 
@@ -112,7 +119,8 @@ func start(cfg Config, p patience, q quota) (*Server, error) {
 	s := &Server{
 		cfg: cfg, patience: p, epoch: binary.BigEndian.Uint64(epoch[:]),
 		listener: os.NewFile(uintptr(fd.Disown()), "repository door"),
-		builders: make(chan struct{}, buildersMax), stop: make(chan struct{}),
+		builders: [2]chan struct{}{make(chan struct{}, buildersMax), make(chan struct{}, strangersMax)},
+		batches:  make(chan struct{}, batchesMax), stop: make(chan struct{}),
 	}
 	s.roster.init(q)
 	s.answered.init(time.Now)
@@ -129,7 +137,7 @@ func (s *Server) Close() error {
 	s.close.Do(func() {
 		close(s.stop)
 		s.listener.Close()
-		s.roster.endAll()
+		s.roster.endAll(time.Now().Add(s.patience.word))
 	})
 	s.group.Wait()
 	return nil
@@ -165,6 +173,20 @@ func (s *Server) stopped() bool {
 	default:
 		return false
 	}
+}
+
+// turn waits for a turn to build something for the user; the func ends it.
+func (s *Server) turn(uid uint32) func() {
+	builders := s.builders[0]
+	if uid != 0 {
+		builders = s.builders[1]
+	}
+	return enter(builders)
+}
+
+func enter(places chan struct{}) func() {
+	places <- struct{}{}
+	return func() { <-places }
 }
 
 // pause waits, and says whether the server goes on.
