@@ -1,5 +1,5 @@
-// Package svccfg is the logic of svccfg(8): its commands, on its command line or from a file, and
-// what they say. The program, in cmd, gives it an Env.
+// Package svccfg is the logic of svccfg(8): its commands, on its command line, from a file or typed,
+// and what they say. The program, in cmd, gives it an Env.
 //
 //	svccfg [-v] [-s FMRI] [-f file]
 //	svccfg [-v] [-s FMRI] command [argument ...]
@@ -11,6 +11,9 @@
 // succeeds and has nothing to show prints nothing. A mistake ends a file and a command line with
 // status 1, in the words `svccfg: ...` or `svccfg (FILE, line N): ...` on the error output. Usage
 // is status 2.
+//
+// At a terminal it prompts with the selection, `svc:/network/ssh> `, offers words, and goes on after
+// mistakes, which are told among what it prints.
 //
 // Each command that changes something is one batch, which is done as a whole or not at all, and
 // which is based on what the command has read: when somebody else changed that meanwhile, the

@@ -17,6 +17,9 @@ type Env struct {
 	// File is a repository to open from the start: SVCCFG_REPOSITORY. Empty: the one that is
 	// served.
 	File string
+	// Terminal takes over the terminal that a person sits at, and completes words there; nil when In
+	// is none.
+	Terminal func(complete func(line string) (keep string, words []string)) Terminal
 	// Bundles does what manifests, profiles and archives say.
 	Bundles Bundles
 }

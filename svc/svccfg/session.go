@@ -28,6 +28,8 @@ type Session struct {
 	line    int
 	out     []byte // what the command has printed
 	done    bool
+	// interactive: messages are part of what the person reads, without a prefix.
+	interactive bool
 }
 
 // problem is a mistake in the words that are printed.
@@ -137,8 +139,10 @@ func (s *Session) deleted() error {
 // say prints a message, each of its lines with where it is from. Names that others chose end on
 // terminals.
 func (s *Session) say(text string) {
-	prefix := "svccfg: "
-	if s.where != "" {
+	prefix, to := "svccfg: ", s.env.Err
+	if s.interactive {
+		prefix, to = "", s.env.Out
+	} else if s.where != "" {
 		prefix = "svccfg (" + s.where + ", line " + strconv.Itoa(s.line) + "): "
 	}
 	clean := strings.Map(func(c rune) rune {
@@ -148,7 +152,7 @@ func (s *Session) say(text string) {
 		return c
 	}, text)
 	lines := strings.ReplaceAll(strings.TrimRight(clean, "\n"), "\n", "\n"+prefix)
-	_, _ = io.WriteString(s.env.Err, prefix+lines+"\n")
+	_, _ = io.WriteString(to, prefix+lines+"\n")
 }
 
 // triesMax is how often a command is decided again since others have written meanwhile. A plan

@@ -79,6 +79,10 @@ func Main(env *Env, args []string) int {
 	switch {
 	case o.inFile:
 		return s.source(o.file)
+	case len(o.command) == 0 && env.Terminal != nil:
+		t := env.Terminal(s.Complete)
+		defer t.Close()
+		return s.interact(t)
 	case len(o.command) == 0:
 		return s.source("-")
 	}
