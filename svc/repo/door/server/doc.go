@@ -23,6 +23,6 @@
 //
 // Who may call: svc.startd, which holds the repository. One goroutine accepts, one serves each
 // connection, and one more listens to each that watches; all are of the server's group, and Close
-// waits for them. Locks: roster.mu and answered.mu, each held alone and never across a call that
-// can wait. How it dies: with Close, or killed; nothing must be undone.
+// waits for them. Locks: roster.mu, answered.mu and lines.mu, each held alone and never across
+// a call that can wait. How it dies: with Close, or killed; nothing must be undone.
 package server

@@ -118,3 +118,26 @@ func TestBatchSentAgain(t *testing.T) {
 		t.Errorf("another user's: status %d", a.Status)
 	}
 }
+
+// TestDamagedAuthorizations: who cannot be looked up has none, which is logged, and not for ever.
+func TestDamagedAuthorizations(t *testing.T) {
+	r := newRig(t, usual, allowed)
+	for range 2 * linesMax {
+		c, _ := r.as(1001)
+		var b repo.Batch
+		b.Create(service)
+		var id [door.IDBytes]byte
+		door.Random(id[:])
+		a := c.ask(&door.Request{Verb: door.VerbApply, ID: id, Batch: &b})
+		if a.Status != door.Failed || !errors.Is(a.Failure(), door.ErrDenied) {
+			t.Fatalf("status %d", a.Status)
+		}
+		c.f.Close()
+	}
+	if n := len(r.logged); n == 0 || n > linesMax {
+		t.Errorf("%d lines", n)
+	}
+	if line := <-r.logged; line != "repository door: a user has no authorizations: damaged" {
+		t.Error(line)
+	}
+}

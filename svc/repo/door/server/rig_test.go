@@ -12,6 +12,7 @@ import (
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/internal/testenv"
 	"github.com/linuxzones/zones/internal/wire"
+	"github.com/linuxzones/zones/svc/auth"
 	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/repo/door"
 )
@@ -32,6 +33,8 @@ type rig struct {
 	dir  string
 	repo *repo.Repo
 	s    *Server
+	// logged are lines of the log.
+	logged chan string
 }
 
 func newRig(t testing.TB, p patience, q quota) *rig {
@@ -41,14 +44,17 @@ func newRig(t testing.TB, p patience, q quota) *rig {
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 	must(t, os.Chmod(dir, 0o755))
-	r := &rig{t: t, dir: dir}
+	r := &rig{t: t, dir: dir, logged: make(chan string, 100)}
 	r.repo, err = repo.Open(repo.Config{Path: dir + "/repository.db", VolatilePath: dir + "/volatile.db", BootID: "this boot"})
 	must(t, err)
 	t.Cleanup(func() { must(t, r.repo.Close()) })
 	l, err := Listen(dir + "/door")
 	must(t, err)
 	defer l.Close()
-	r.s, err = start(Config{Repo: r.repo, Listener: l, Log: func(line string) { t.Log(line) }}, p, q)
+	r.s, err = start(Config{
+		Repo: r.repo, Listener: l, Log: func(line string) { r.logged <- line },
+		Authorizations: func(uid uint32) (auth.Set, error) { return auth.Of("*"), errors.New("damaged") },
+	}, p, q)
 	must(t, err)
 	t.Cleanup(func() { must(t, r.s.Close()) })
 	return r

@@ -31,6 +31,8 @@ const (
 	batchesMax = 2
 	// doorMode lets everybody connect, which takes the right to write.
 	doorMode = 0o666
+	// linesMax is how many lines are logged in a minute.
+	linesMax = 20
 	// keptBytesMax is how much memory a connection keeps between requests.
 	keptBytesMax = 64 << 10
 )
@@ -75,6 +77,7 @@ type Server struct {
 	batches  chan struct{}
 	roster   roster
 	answered answered
+	lines    lines
 
 	group sync.WaitGroup
 	stop  chan struct{}
@@ -222,8 +225,31 @@ func (s *Server) take(fd *sys.FD) {
 	})
 }
 
+// log says a line. Users can bring lines about as often as they connect: there are linesMax in a
+// minute, and the last of them says so.
 func (s *Server) log(line string) {
-	if s.cfg.Log != nil {
-		s.cfg.Log("repository door: " + line)
+	if s.cfg.Log == nil {
+		return
 	}
+	s.lines.mu.Lock()
+	now := time.Now()
+	if now.Sub(s.lines.since) >= time.Minute {
+		s.lines.since, s.lines.n = now, 0
+	}
+	s.lines.n++
+	n := s.lines.n
+	s.lines.mu.Unlock()
+	switch {
+	case n < linesMax:
+		s.cfg.Log("repository door: " + line)
+	case n == linesMax:
+		s.cfg.Log("repository door: " + line + "; more of this minute is not logged")
+	}
+}
+
+// lines counts what is logged. mu is held alone.
+type lines struct {
+	mu    sync.Mutex
+	since time.Time
+	n     int
 }
