@@ -22,6 +22,10 @@ import (
 const roleVariable = "CT_TEST_ROLE"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == contract.GateWord {
+		os.Exit(contract.Gate(os.Args[2:]))
+	}
+	contract.GateProgram = "/proc/self/exe"
 	if role := os.Getenv(roleVariable); role != "" {
 		os.Exit(roleMain(role))
 	}

@@ -143,8 +143,36 @@ func TestWindowIsTaken(t *testing.T) {
 		}
 	}
 	t.Logf("a birth behind three that never came took %v", took)
-	// Init's and the last one are left.
+	// They go with their makers: init's and the last one are left.
+	for _, h := range hogs {
+		h.leave()
+	}
 	testenv.Eventually(t, func() bool { return len(r.dirs()) == 2 }, "births that never came to be given up")
+}
+
+// A first member may have ended long before it is named, and its moment with it: as long as its
+// maker has not waited for it, it is taken, and its contract is empty then.
+func TestNamedLate(t *testing.T) {
+	for _, source := range []string{"bpf", "connector", "pidfd", "cgroup"} {
+		t.Run(source, func(t *testing.T) {
+			r := startRig(t, sources[source])
+			a := r.agent(0)
+			fd := a.open("process/template", unix.O_RDWR)
+			a.write(fd, "critical empty\n")
+			a.write(fd, "activate")
+			pid := a.must(ask{Do: "fork", Text: "/ct/2/d", Argv: []string{"/bin/true"}}).N
+			time.Sleep(4 * windowLimit)
+			r.reopen()
+			if errno := a.write(fd, fmt.Sprintf("born %d", pid)); errno != 0 {
+				t.Fatalf("born: %v; %s", errno, a.text(fd))
+			}
+			r.await(2, "nevents", "1")
+			a.must(ask{Do: "wait", N: pid})
+			if got := r.status(2, "state"); got != "owned" {
+				t.Errorf("it is %s", got)
+			}
+		})
+	}
 }
 
 // The command could not be executed: nothing is left.
@@ -299,7 +327,7 @@ func TestBirthByMoveHasTime(t *testing.T) {
 			}
 			r.next(t)
 			r.reopen()
-			time.Sleep(windowLimit + 2*sweepAfter) // what would be over by now otherwise
+			time.Sleep(2 * windowLimit) // what would be over by now otherwise
 			pid := a.must(ask{Do: "fork", Argv: []string{"/bin/sleep", "1000"}}).N
 			if errno := a.write(fd, fmt.Sprintf("born %d", pid)); errno != 0 {
 				t.Fatalf("born: %v; %s", errno, a.text(fd))

@@ -17,19 +17,14 @@ import (
 // A birth goes: activate (a number, a nascent contract, its directories, its window), clone3 by
 // the client, the kernel's word of the fork (the window closes, and the contract is its
 // maker's), born (the client confirms, or has its gate moved). The steps before the fork are
-// undone by clear, by the end of the template, and when the window's time is over.
+// undone by clear and by the end of the template, of which the maker's death is one. They are not
+// when the window's time is over: who came in may have ended since, and be named all the same, as
+// late as a machine that stood still lets its maker.
 
 // window is the one that is open.
 type window struct {
 	ct    contract.ID
 	until int64 // of CLOCK_MONOTONIC
-}
-
-// sweep is a birth whose window is closed without a fork having been told.
-type sweep struct {
-	ct    contract.ID
-	at    int64
-	tries int
 }
 
 // never is a moment that does not come.
@@ -125,14 +120,10 @@ func (s *Server) closeWindow() {
 	if intruders > 0 {
 		s.cfg.Log.Warnf("%d processes came into a contract from outside while it was open for a birth, and were killed", intruders)
 	}
-	w := s.window
-	s.window = nil
-	if w == nil {
+	if s.window == nil {
 		return
 	}
-	if _, b := s.kept.birthOf(w.ct); b != nil && !b.forked {
-		s.sweeps = append(s.sweeps, sweep{ct: w.ct, at: sys.Monotonic() + int64(sweepAfter)})
-	}
+	s.window = nil
 	s.nextBirth()
 }
 
@@ -151,32 +142,6 @@ func (s *Server) nextBirth() {
 		s.birthing = false
 		if !served {
 			return
-		}
-	}
-}
-
-// sweepBirths gives up births whose window has closed for nothing: who came in meanwhile was
-// told of long ago, unless the source of events is a poor one.
-func (s *Server) sweepBirths(now int64) {
-	due := s.sweeps
-	s.sweeps = nil
-	for _, w := range due {
-		if w.at > now {
-			s.sweeps = append(s.sweeps, w)
-			continue
-		}
-		fh, b := s.kept.birthOf(w.ct)
-		if b == nil || b.forked {
-			continue
-		}
-		populated, err := s.kernel.Populated(w.ct)
-		switch {
-		case err != nil && w.tries < sweepTries:
-			s.sweeps = append(s.sweeps, sweep{ct: w.ct, at: now + int64(retryFirst), tries: w.tries + 1})
-		case populated:
-			// The client will name it, or go; then it is its maker's all the same.
-		default:
-			s.do0(&table.Op{Kind: table.Cancel, FH: fh})
 		}
 	}
 }

@@ -14,11 +14,6 @@ const (
 	handlesPerUser = 512
 	// waitingPerUser bounds the requests of one user that wait: EAGAIN.
 	waitingPerUser = 256
-	// sweepAfter is how long after its window a birth is given up. Whoever was let in is born,
-	// and told of, long before.
-	sweepAfter = 200 * time.Millisecond
-	// sweepTries bounds how often it is put off because the kernel could not be asked.
-	sweepTries = 50
 
 	// requestsPerTurn, reportsPerTurn and callsPerTurn bound what one turn of the loop does for
 	// each side: below a millisecond together.

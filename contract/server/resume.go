@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -186,32 +185,26 @@ func (s *Server) takeUp() error {
 	return nil
 }
 
-// reopenWindows opens the window again that the predecessor's death has closed early; births
-// whose window was over are swept. Windows follow one another, so that only the last that was
-// opened can have been open, and none was while a birth waited for its own: that one's maker
-// still asks, and finds no other's window in its way.
+// reopenWindows opens the window again that the predecessor's death has closed early. Windows
+// follow one another, so that only the last that was opened can have been open, and none was
+// while a birth waited for its own: that one's maker still asks, and finds no other's window in
+// its way.
 func (s *Server) reopenWindows() {
-	now := sys.Monotonic()
 	var last *birth
-	placing := false
 	for _, fh := range sortedKeys(s.kept.births) {
 		b := s.kept.births[fh]
 		switch {
 		case b.forked:
 		case !b.placed:
-			placing = true
-		case b.mode == kernel.Clone:
-			s.sweeps = append(s.sweeps, sweep{ct: b.ct, at: now + int64(sweepAfter)})
-			if last == nil || b.until > last.until {
-				last = b
-			}
+			return
+		case b.mode == kernel.Clone && (last == nil || b.until > last.until):
+			last = b
 		}
 	}
-	if last == nil || placing || last.until <= now {
+	if last == nil || last.until <= sys.Monotonic() {
 		return
 	}
 	if _, err := s.kernel.OpenWindow(last.ct, last.by); err == nil {
 		s.window = &window{ct: last.ct, until: last.until}
-		s.sweeps = slices.DeleteFunc(s.sweeps, func(w sweep) bool { return w.ct == last.ct })
 	}
 }

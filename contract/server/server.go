@@ -35,7 +35,6 @@ type Server struct {
 
 	waits    waits
 	window   *window
-	sweeps   []sweep
 	birthing bool                  // nextBirth is at work
 	moved    map[contract.ID]error // moves that failed, until their request is told
 	again    bool                  // the next turn must not wait

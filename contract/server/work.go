@@ -172,7 +172,6 @@ func (s *Server) onTime(now int64) {
 	if s.window != nil && s.window.until <= now {
 		s.closeWindow()
 	}
-	s.sweepBirths(now)
 	s.retryDue(now)
 	if len(s.untold) > 0 && s.untoldAt <= now {
 		_ = s.takeReports() // of what is taken already nothing can fail
@@ -187,9 +186,6 @@ func (s *Server) nextDue() int64 {
 	}
 	if len(s.untold) > 0 {
 		due = min(due, s.untoldAt)
-	}
-	for _, w := range s.sweeps {
-		due = min(due, w.at)
 	}
 	for _, r := range s.retries {
 		if r.at != 0 {
