@@ -218,7 +218,7 @@ func (s *Session) export(a *args) error {
 	if err != nil {
 		return err
 	}
-	if err := readable(a.option, whole.Withheld); err != nil {
+	if err := s.readable(a.option, whole.Withheld); err != nil {
 		return err
 	}
 	data, err := manifest.Export(&whole.Service, s.exportOptions(a.option))
@@ -228,10 +228,14 @@ func (s *Session) export(a *args) error {
 	return s.write(a.to, data)
 }
 
-// readable refuses an export with all values, of which some may not be read.
-func readable(all bool, withheld []string) error {
+// readable refuses an export with all values, of which some may not be read. Of another one it says
+// what is lost: a group whose authorizations may not be read will be anybody's where it is imported.
+func (s *Session) readable(all bool, withheld []string) error {
 	if all && len(withheld) > 0 {
 		return problem("No permission to read property group " + withheld[0] + ".")
+	}
+	for _, g := range withheld {
+		s.say("Warning: no permission to read property group " + g + ": it is exported without values and without what protects it.")
 	}
 	return nil
 }
@@ -290,7 +294,7 @@ func (s *Session) all() (services []tree.Service, withheld []string, err error) 
 func (s *Session) archive(a *args) error {
 	services, withheld, err := s.all()
 	if err == nil {
-		err = readable(a.option, withheld)
+		err = s.readable(a.option, withheld)
 	}
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@
 // the snapshot running, as with the original. In the one that is served, refresh takes that
 // snapshot, and asks the restarter to read it.
 //
-// It refuses to add to values, or to export, what may not be read.
+// It refuses to add to values that may not be read, and to export them with -a.
 //
 // Source of behaviour: svccfg(8), smf(7).
 //
