@@ -116,7 +116,7 @@ func ofType(groupType string) []string {
 //	  its values alone            also value_authorization, but of modify_authorization
 //	  of actions, or a switch     also manage, action_authorization
 //	  general/action_authorization  as any, and manage
-//	put group                     what its differences take
+//	put group                     what its differences take; what may not be read differs
 func missing(have auth.Set, o *repo.Op, s *scene) string {
 	if isExpectation(o.Verb) {
 		return ""
@@ -236,9 +236,12 @@ func (s *scene) put(have auth.Set, e repo.Entity, want *tree.Group) string {
 		now = &tree.Group{Name: want.Name, Type: want.Type, Flags: want.Flags}
 	}
 	after := scene{now, s.inherited, s.general, s.serviceGeneral}
+	// What is the same already is no change; of what the user may not read he would learn by that
+	// whether he guessed it.
+	guard := protect(now, now, s.inherited)
 	for i := range want.Props {
 		p := &want.Props[i]
-		if was := now.Prop(p.Name); was != nil && was.Equal(p) {
+		if was := now.Prop(p.Name); was != nil && was.Equal(p) && unreadable(have, guard, p.Name) == "" {
 			continue
 		}
 		if m := after.change(have, e, p.Name, p); m != "" {

@@ -81,6 +81,7 @@ var (
 	nothing = scene{}
 	app     = group("config", application, str("a", "1"), boolean("b", "true"))
 	guarded = group("config", application, str("a", "1"), str(modifyAuthorization, "site.modify"), str(valueAuthorization, "site.value", "site.other"), str(readAuthorization, "site.read"))
+	shared  = group("config", application, str("a", "1"), str(valueAuthorization, "site.value"))
 	open    = scene{now: app}
 	held2   = scene{now: guarded}
 	below   = scene{now: app, inherited: guarded}
@@ -149,8 +150,10 @@ var decisions = []decision{
 	{name: "restart", op: set(actions, tree.Property{Name: "restart", Type: prop.Integer, Values: []string{"1"}}), now: acting, each: []string{modify, modifyFrame, manage, "site.action"}, names: manage},
 
 	{name: "put a new group", op: put(guarded), each: []string{modify, modifyApp}, names: modifyApp},
-	{name: "put the same", op: put(guarded), now: held2, each: all},
-	{name: "put another value", op: put(group("config", application, str("a", "2"), guarded.Props[1], guarded.Props[2], guarded.Props[3])), now: held2, each: []string{modify, modifyApp, "site.modify", "site.value"}, names: "site.value"},
+	{name: "put the same", op: put(app), now: open, each: all},
+	{name: "put the same secret", op: put(guarded), now: held2, each: []string{modify, modifyApp, "site.modify", "site.read"}, names: "site.value"},
+	{name: "put another value", op: put(group("config", application, str("a", "2"), shared.Props[1])), now: scene{now: shared}, each: []string{modify, modifyApp, "site.value"}, names: "site.value"},
+	{name: "put another value beside a secret", op: put(group("config", application, str("a", "2"), guarded.Props[1], guarded.Props[2], guarded.Props[3])), now: held2, each: []string{modify, modifyApp, "site.modify"}, names: "site.value"},
 	{name: "put one less", op: put(group("config", application, guarded.Props[1], guarded.Props[2], guarded.Props[3])), now: held2, each: []string{modify, modifyApp, "site.modify"}, names: "site.modify"},
 	{name: "put another type", op: put(group("config", framework)), now: held2, each: []string{modify}, both: []string{modifyApp, modifyFrame}, names: modifyApp},
 	{name: "put other flags", op: put(volatile("config", application)), now: held2, each: []string{modify, modifyApp}, names: modifyApp},
