@@ -1,8 +1,10 @@
 package svccfg
 
 import (
+	"cmp"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/linuxzones/zones/svc/fmri"
 	"github.com/linuxzones/zones/svc/operand"
@@ -68,8 +70,16 @@ type doomed struct {
 	s     *Session
 	b     *repo.Batch
 	force bool
-	// gone are the entities that go; bare are those that stay as places of what others depend on.
-	gone []repo.Entity
+	// gone are the entities that go; taken are the dependencies that are taken back from others.
+	gone      []repo.Entity
+	taken     []dependency
+	refreshed []repo.Entity
+}
+
+// dependency is one that an entity has on behalf of another.
+type dependency struct {
+	of   repo.Entity
+	name string
 }
 
 func (s *Session) planDelete(b *repo.Batch, e repo.Entity, force bool) error {
@@ -85,10 +95,14 @@ func (s *Session) planDelete(b *repo.Batch, e repo.Entity, force bool) error {
 			return repo.ErrNotFound
 		}
 		d.gone = []repo.Entity{e}
-		_, err := d.instance(e, i)
+		_, err = d.instance(e, i)
+	} else {
+		err = d.service(e, &whole)
+	}
+	if err != nil {
 		return err
 	}
-	return d.service(e, &whole)
+	return d.takeBack()
 }
 
 // service plans the end of a service. What other services have put there stays, in a bare one.
@@ -105,13 +119,12 @@ func (d *doomed) service(e repo.Entity, whole *door.Whole) error {
 		}
 		stays = stays || kept
 	}
-	if err := d.dependents(whole.Group(groupDependents)); err != nil {
-		return err
-	}
-	if d.bare(e, whole.Groups) || stays {
+	d.dependents(whole.Group(groupDependents))
+	if !stays && !slices.ContainsFunc(whole.Groups, external) {
+		d.b.Delete(e, repo.KeepChildren)
 		return nil
 	}
-	d.b.Delete(e, repo.KeepChildren)
+	d.clear(e, whole.Groups)
 	return nil
 }
 
@@ -120,13 +133,12 @@ func (d *doomed) instance(e repo.Entity, i *tree.Instance) (stays bool, err erro
 	if !d.force && running(i) {
 		return false, problem("Instance " + e.String() + " may be running.  Use delete -f if it is not.")
 	}
-	if err := d.dependents(i.Group(groupDependents)); err != nil {
-		return false, err
-	}
-	if !d.bare(e, i.Groups) {
+	d.dependents(i.Group(groupDependents))
+	if !slices.ContainsFunc(i.Groups, external) {
 		d.b.Delete(e, repo.KeepChildren)
 		return false, nil
 	}
+	d.clear(e, i.Groups)
 	names, err := d.s.store.Snapshots(e)
 	for _, name := range names {
 		d.b.DeleteSnapshot(e, name)
@@ -134,17 +146,13 @@ func (d *doomed) instance(e repo.Entity, i *tree.Instance) (stays bool, err erro
 	return true, err
 }
 
-// bare says whether others have put anything there. If so, all else is taken away.
-func (d *doomed) bare(e repo.Entity, groups []tree.Group) bool {
-	if !slices.ContainsFunc(groups, external) {
-		return false
-	}
+// clear takes everything away but what others have put there.
+func (d *doomed) clear(e repo.Entity, groups []tree.Group) {
 	for _, g := range groups {
 		if !external(g) {
 			d.b.DeleteGroup(e, g.Name)
 		}
 	}
-	return true
 }
 
 func running(i *tree.Instance) bool {
@@ -162,10 +170,10 @@ func external(g tree.Group) bool {
 	return g.Type == typeDependency && p != nil && p.Type == prop.Boolean && len(p.Values) == 1 && p.Values[0] == "true"
 }
 
-// dependents takes back the dependencies that others were to have.
-func (d *doomed) dependents(g *tree.Group) error {
+// dependents notes the dependencies that others were to have.
+func (d *doomed) dependents(g *tree.Group) {
 	if g == nil || g.Type != typeFramework {
-		return nil
+		return
 	}
 	for _, p := range g.Props {
 		if len(p.Values) != 1 {
@@ -173,23 +181,43 @@ func (d *doomed) dependents(g *tree.Group) error {
 		}
 		f, err := fmri.Parse(p.Values[0])
 		if err != nil || f.Scheme != fmri.Service || f.Group != "" {
-			if d.s.verbose {
-				d.s.say("Value of " + g.Name + "/" + p.Name + " is not a valid FMRI.")
-			}
+			d.tell("Value of " + g.Name + "/" + p.Name + " is not a valid FMRI.")
 			continue
 		}
-		if err := d.takeBack(repo.Entity{Service: f.Service, Instance: f.Instance}, p.Name); err != nil {
+		if e := (repo.Entity{Service: f.Service, Instance: f.Instance}); !slices.Contains(d.gone, e) {
+			d.taken = append(d.taken, dependency{e, p.Name})
+		}
+	}
+}
+
+// tell says what is strange, to who wants to hear much.
+func (d *doomed) tell(text string) {
+	if d.s.verbose {
+		d.s.say(text)
+	}
+}
+
+// takeBack takes the dependencies away that were noted, instances before their services.
+func (d *doomed) takeBack() error {
+	slices.SortFunc(d.taken, func(x, y dependency) int {
+		return cmp.Or(strings.Compare(x.of.Service, y.of.Service), strings.Compare(y.of.Instance, x.of.Instance), strings.Compare(x.name, y.name))
+	})
+	d.taken = slices.Compact(d.taken)
+	for i := 0; i < len(d.taken); {
+		e := d.taken[i].of
+		var names []string
+		for ; i < len(d.taken) && d.taken[i].of == e; i++ {
+			names = append(names, d.taken[i].name)
+		}
+		if err := d.takeFrom(e, names); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// takeBack takes a dependency away from another entity, which it may leave with nothing.
-func (d *doomed) takeBack(e repo.Entity, name string) error {
-	if slices.Contains(d.gone, e) {
-		return nil
-	}
+// takeFrom takes dependencies away from one entity, which it may leave with nothing.
+func (d *doomed) takeFrom(e repo.Entity, names []string) error {
 	whole, err := d.s.store.Service(e.Service)
 	if errors.Is(err, repo.ErrNotFound) {
 		return nil
@@ -205,31 +233,35 @@ func (d *doomed) takeBack(e repo.Entity, name string) error {
 		}
 		groups = i.Groups
 	}
-	at := slices.IndexFunc(groups, func(g tree.Group) bool { return g.Name == name })
-	switch {
-	case at < 0:
-		return nil
-	case groups[at].Type != typeDependency:
-		if d.s.verbose {
-			d.s.say("Property group \"" + name + "\" of entity \"" + e.String() + "\" does not have dependency type.")
+	n := 0
+	for _, g := range groups {
+		switch {
+		case !slices.Contains(names, g.Name):
+		case g.Type != typeDependency:
+			d.tell("Property group \"" + g.Name + "\" of entity \"" + e.String() + "\" does not have dependency type.")
+		default:
+			d.b.DeleteGroup(e, g.Name)
+			n++
 		}
-		return nil
 	}
-	d.b.DeleteGroup(e, name)
-	if e.Service != d.gone[0].Service && d.empty(e, &whole, groups) {
+	if n == 0 || e.Service != d.gone[0].Service && n >= persistent(groups) && d.empty(e, &whole) {
 		return nil
 	}
 	return d.refresh(e, &whole)
 }
 
-// empty deletes an entity that only was a place for the dependency, and its service if that is
+// empty deletes an entity that only was a place for dependencies, and its service if that is
 // nothing then.
-func (d *doomed) empty(e repo.Entity, whole *door.Whole, groups []tree.Group) bool {
-	if persistent(groups) > 1 || e.Instance == "" && len(whole.Instances) > 0 {
+func (d *doomed) empty(e repo.Entity, whole *door.Whole) bool {
+	left := slices.DeleteFunc(slices.Clone(whole.Instances), func(i tree.Instance) bool {
+		return slices.Contains(d.gone, repo.Entity{Service: e.Service, Instance: i.Name})
+	})
+	if e.Instance == "" && len(left) > 0 {
 		return false
 	}
 	d.b.Delete(e, repo.KeepChildren)
-	if e.Instance != "" && len(whole.Instances) == 1 && persistent(whole.Groups) == 0 {
+	d.gone = append(d.gone, e)
+	if e.Instance != "" && len(left) == 1 && persistent(whole.Groups) == 0 {
 		d.b.Delete(repo.Entity{Service: e.Service}, repo.KeepChildren)
 	}
 	return true
@@ -248,10 +280,12 @@ func persistent(groups []tree.Group) (n int) {
 func (d *doomed) refresh(e repo.Entity, whole *door.Whole) error {
 	for i := range whole.Instances {
 		one := repo.Entity{Service: e.Service, Instance: whole.Instances[i].Name}
-		if (e.Instance == "" || e == one) && !slices.Contains(d.gone, one) {
-			if err := d.s.planRefresh(d.b, one); err != nil {
-				return err
-			}
+		if e.Instance != "" && e != one || slices.Contains(d.gone, one) || slices.Contains(d.refreshed, one) {
+			continue
+		}
+		d.refreshed = append(d.refreshed, one)
+		if err := d.s.planRefresh(d.b, one); err != nil {
+			return err
 		}
 	}
 	return nil
