@@ -59,6 +59,7 @@ func init() {
 		{"listprop", "Property commands", "w?", (*Session).listprop},
 		{"setprop", "Property commands", "w v", (*Session).setprop},
 		{"delprop", "Property commands", "w", (*Session).delprop},
+		{"editprop", "Property commands", "", (*Session).editprop},
 		{"addpropvalue", "Property value commands", "w v", (*Session).addpropvalue},
 		{"delpropvalue", "Property value commands", "w w", (*Session).delpropvalue},
 		{"setenv", "Property value commands", "w*", (*Session).setenv},

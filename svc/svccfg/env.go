@@ -20,6 +20,8 @@ type Env struct {
 	// Terminal takes over the terminal that a person sits at, and completes words there; nil when In
 	// is none.
 	Terminal func(complete func(line string) (keep string, words []string)) Terminal
+	// Edit has a person edit a file, with $EDITOR or vi; nil when there is nobody.
+	Edit func(path string) error
 	// Bundles does what manifests, profiles and archives say.
 	Bundles Bundles
 }

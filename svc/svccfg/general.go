@@ -115,6 +115,7 @@ var helps = map[string]string{
 	"listprop":     "listprop [glob_pattern]\n\nShow property groups and properties of the selection.\n",
 	"setprop":      "setprop pg/name = [type:] value\nsetprop pg/name = [type:] ([value...])\n\nSet a property. Values may be in double quotes, and lists go over several lines.\n",
 	"delprop":      "delprop pg[/name]\n\nDelete a property, or a whole group.\n",
+	"editprop":     "editprop\n\nEdit the properties of the selection with $EDITOR.\n",
 	"addpropvalue": "addpropvalue pg/name [type:] value\n\nAdd a value to a property, which is made when it is missing.\n",
 	"delpropvalue": "delpropvalue pg/name glob_pattern\n\nTake away the values that match.\n",
 	"setenv":       "setenv [-s | -i | -m method] NAME value\n\nSet a variable of the environment of a method, the instance (-i), or the service (-s).\n",
