@@ -30,7 +30,7 @@ else
 HOSTBUILD := CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)'
 endif
 
-.PHONY: build install deps deps-build bpf check test test-short test-vm bench demo demo-clean fuzz clean
+.PHONY: build install deps deps-build bpf check test test-short test-vm vm-tests bench demo demo-clean fuzz clean
 
 build:
 	@mkdir -p $(BIN)/inzone/bin
@@ -85,6 +85,17 @@ test: check build
 
 test-short: check build
 	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/citest -go '$(GOTEST) -short ./...'
+
+# The test programs that the guest runs, those that take longest first, and what they need.
+TESTS   ?= .cache/tests
+INGUEST := $(addprefix contract/,collector kernel server) hack/e2e/events $(addprefix contract/,mnttab fuse ctfs)
+vm-tests: build
+	@mkdir -p $(TESTS)
+	@printf '%s\n' $(notdir $(INGUEST)) >$(TESTS)/packages
+	@for p in $(INGUEST); do CGO_ENABLED=0 go test -c -trimpath -tags $(TAGS) -ldflags '$(STRIP)' \
+		-o $(TESTS)/$${p##*/}.test ./$$p; done
+	@gcc -O1 -Wall -pthread -static -o $(TESTS)/work contract/collector/testdata/work.c
+	@cp -dRT --preserve=mode,links $(BIN) $(TESTS)/bin
 
 test-vm: deps build
 	@go run ./hack/citest -script 'vm=./hack/vm/test.sh'

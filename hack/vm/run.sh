@@ -21,8 +21,8 @@ kilobytes=$(du -sk "$payload" | cut -f1)
 truncate -s "$((kilobytes * 5 / 4 + 16384))K" "$work/payload.img"
 mkfs.ext4 -q -O ^has_journal -d "$payload" "$work/payload.img"
 
-# Two processors show races that one hides; memory is enough for some zones.
-qemu=(qemu-system-x86_64 -machine q35 -accel "${ZONES_VM_ACCEL:-tcg,thread=multi}" -cpu max -smp 2 -m 1024
+# Two processors show races that one hides; memory is enough for some packages of tests.
+qemu=(qemu-system-x86_64 -machine q35 -accel "${ZONES_VM_ACCEL:-tcg,thread=multi}" -cpu max -smp 2 -m 2048
 	-kernel "$image/vmlinuz" -initrd "$image/initrd.gz"
 	-append "console=ttyS0 root=/dev/vda rw mitigations=off panic=-1 quiet systemd.show_status=0 zones.word=$word"
 	-drive "file=$image/root.img,format=raw,if=virtio,snapshot=on"
