@@ -62,10 +62,7 @@ func playMounts(args []string) error {
 	if err != nil {
 		return err
 	}
-	dir := "/var/tmp/mounts"
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
+	dir := "/home" // the host's root, who is nobody to the zone's files, can make no other
 	if err := unix.Mount("none", dir, "tmpfs", 0, ""); err != nil {
 		return fmt.Errorf("mount: %w", err)
 	}
