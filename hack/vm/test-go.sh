@@ -21,13 +21,16 @@ left_out() {
 		echo TestExitStatus
 		;;
 	collector)
-		# Files of the collector's that were tampered with, or are another version's.
-		printf '%s\n' TestBadLoader TestOtherVersion
+		# Files of the collector's: tampered with, another version's, come and gone.
+		printf '%s\n' TestBadLoader TestOtherVersion TestComeAndGo TestUnmounted
 		;;
 	server)
-		# The table and its journal with 200,000 events, and what is allowed for one user's
-		# thousands of polls and opens: nothing of the kernel's.
-		printf '%s\n' TestJournalIsBounded TestPollsOfTexts TestManyOpens
+		# The table and its journal with 200,000 events, thousands of numbers, and what is
+		# allowed for one user's thousands of polls and opens: nothing of the kernel's.
+		printf '%s\n' TestJournalIsBounded TestPollsOfTexts TestManyOpens TestLimitsPerUser
+		printf '%s\n' TestStatusThatMadeRoom TestBlocksAreGivenBack TestIDsEnd
+		# The best source and the poorest are left.
+		echo TestClientKilledInBirth/connector
 		;;
 	events)
 		# TestCtrunKilled has owners killed, and the kernel's tests daemons.
