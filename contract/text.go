@@ -251,24 +251,7 @@ func ParseTerm(t *Terms, line string) error {
 	if err != nil {
 		return err
 	}
-	switch key {
-	case TermInformative:
-		t.Informative = Events(v.Number)
-	case TermCritical:
-		t.Critical = Events(v.Number)
-	case TermFatal:
-		t.Fatal = Events(v.Number)
-	case TermParams:
-		t.Params = Params(v.Number)
-	case TermCookie:
-		t.Cookie = v.Number
-	case TermTransfer:
-		t.Transfer = ID(v.Number)
-	case TermFMRI:
-		t.FMRI = v.Text
-	case TermAux:
-		t.Aux = v.Text
-	}
+	t.take(key, v)
 	return nil
 }
 
