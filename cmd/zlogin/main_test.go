@@ -238,8 +238,9 @@ func TestInteractive(t *testing.T) {
 	p.Resize(30, 100)
 	p.Send("until [ \"$(stty size)\" = '30 100' ]; do sleep 0.02; done; echo resized $?\r")
 	p.Expect(`resized 0`)
-	p.Send("sleep 100\r")
-	p.Expect(`sleep 100\r\n`)
+	// What speaks has been put in the foreground: before that the shell would get the signal.
+	p.Send("sh -c 'echo s''leeps; exec sleep 100'\r")
+	p.Expect(`sleeps\r\n`)
 	p.Send("\x03")
 	p.Expect(`zone\$ `)
 	p.Send("exit 3\r")

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/internal/testenv"
 )
 
@@ -103,23 +104,23 @@ func (a *agentState) do(q ask) (t told) {
 		t = failure(unix.Close(q.N))
 	case "read":
 		b := make([]byte, q.M)
-		n, err := unix.Read(q.N, b)
+		n, err := again(func() (int, error) { return unix.Read(q.N, b) })
 		t = failure(err)
 		t.N, t.Text = n, string(b[:max(n, 0)])
 	case "pread":
 		b := make([]byte, 64<<10)
-		n, err := unix.Pread(q.N, b, int64(q.M))
+		n, err := again(func() (int, error) { return unix.Pread(q.N, b, int64(q.M)) })
 		t = failure(err)
 		t.N, t.Text = n, string(b[:max(n, 0)])
 	case "write":
-		n, err := unix.Write(q.N, []byte(q.Text))
+		n, err := again(func() (int, error) { return unix.Write(q.N, []byte(q.Text)) })
 		t = failure(err)
 		t.N = n
 	case "ioctl":
 		t = failure(unix.IoctlSetInt(q.N, uint(q.M), 0))
 	case "poll": // within M milliseconds
 		p := []unix.PollFd{{Fd: int32(q.N), Events: unix.POLLIN | unix.POLLOUT | unix.POLLPRI}}
-		_, err := unix.Poll(p, q.M)
+		_, err := again(func() (int, error) { return unix.Poll(p, q.M) })
 		t = failure(err)
 		t.N = int(p[0].Revents)
 	case "stat":
@@ -137,6 +138,13 @@ func (a *agentState) do(q ask) (t told) {
 		return a.process(q)
 	}
 	return t
+}
+
+// again does a call until no signal ends it: Go's runtime sends its threads signals of its
+// own, and a wait in FUSE ends with EINTR whatever SA_RESTART says.
+func again(call func() (int, error)) (n int, err error) {
+	err = sys.Retry(func() (e error) { n, e = call(); return })
+	return n, err
 }
 
 func change(path string, how []string) error {

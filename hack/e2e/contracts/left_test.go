@@ -1,12 +1,17 @@
 package contracts
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/linuxzones/zones/internal/testenv"
 )
@@ -94,16 +99,11 @@ func TestDescriptors(t *testing.T) {
 	z.Sparse("a")
 	console := z.Pty("zlogin", "-C", "a")
 	console.Expect(`\[Connected to zone 'a' console\]`)
-	fds := func(program string) int {
-		entries, err := os.ReadDir("/proc/" + itoa(z.PID("a", program)) + "/fd")
-		must(t, err)
-		return len(entries)
-	}
 	silent(t, z, "a", "boot") // what is opened once and kept
 	silent(t, z, "a", "halt")
-	before := map[string]int{"zsched": 0, "zoned": 0}
-	for program := range before {
-		before[program] = fds(program)
+	before := map[string]string{}
+	for _, program := range []string{"zsched", "zoned"} {
+		before[program] = settled(t, func() string { return descriptors(t, z.PID("a", program)) })
 	}
 	for range 3 {
 		silent(t, z, "a", "boot")
@@ -112,12 +112,52 @@ func TestDescriptors(t *testing.T) {
 			successor(t, z, "a", z.KillZoned("a"))
 		}
 		silent(t, z, "a", "halt")
-		for program, n := range before {
-			now := 0
-			testenv.Eventually(t, func() bool { now = fds(program); return now == n }, program+" to have as many descriptors as before")
+		for program, want := range before {
+			got := settled(t, func() string { return descriptors(t, z.PID("a", program)) })
+			if got != want {
+				t.Errorf("%s had\n%sand has\n%s", program, want, got)
+			}
 		}
 	}
 	console.Send("\r~.")
 	console.Wait()
 	nothingRuns(t, z)
+}
+
+// descriptors are the kinds of what a process has open, each with its number. A serial number
+// in a name (of a pipe, a socket) is left out: a successor has others.
+func descriptors(t *testing.T, pid int) string {
+	t.Helper()
+	dir := "/proc/" + itoa(pid) + "/fd/"
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	kinds := map[string]int{}
+	for _, e := range entries {
+		target, err := os.Readlink(dir + e.Name())
+		if os.IsNotExist(err) {
+			continue // closed since the list was read
+		}
+		must(t, err)
+		kinds[serial.ReplaceAllString(target, "N")]++
+	}
+	var text strings.Builder
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		fmt.Fprintf(&text, "%4d %s\n", kinds[kind], kind)
+	}
+	return text.String()
+}
+
+var serial = regexp.MustCompile(`[0-9]+`)
+
+// settled is what look finds once it has found the same for half a second.
+func settled(t *testing.T, look func() string) string {
+	t.Helper()
+	last, since := look(), time.Now()
+	testenv.Eventually(t, func() bool {
+		if now := look(); now != last {
+			last, since = now, time.Now()
+		}
+		return time.Since(since) > 500*time.Millisecond
+	}, "the same to be seen for a while")
+	return last
 }
