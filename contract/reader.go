@@ -67,13 +67,12 @@ func (r *Reader) Close() error {
 // Next waits for the next event. io.EOF: the contract is dead and all was read. EIDRM: the
 // queue's owner is gone. The context's error when that ends first.
 func (r *Reader) Next(ctx context.Context) (Event, error) {
-	// The deadline of an earlier call's context is over.
-	_ = r.file.SetReadDeadline(time.Time{})
-	stop := context.AfterFunc(ctx, func() { _ = r.file.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
+	if err := ctx.Err(); err != nil {
+		return Event{}, err
+	}
+	waits := false
 	for {
-		line, ok := r.line()
-		if ok {
+		if line, ok := r.line(); ok {
 			e, err := ParseEvent(line)
 			if err != nil {
 				return Event{}, &sys.Error{Op: "read", What: r.path, Errno: err}
@@ -82,6 +81,12 @@ func (r *Reader) Next(ctx context.Context) (Event, error) {
 				continue
 			}
 			return e, nil
+		}
+		if !waits {
+			waits = true
+			// The deadline of an earlier call's context is over.
+			_ = r.file.SetReadDeadline(time.Time{})
+			defer context.AfterFunc(ctx, func() { _ = r.file.SetReadDeadline(time.Unix(1, 0)) })()
 		}
 		if err := r.fill(); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil {

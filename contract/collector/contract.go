@@ -21,7 +21,7 @@ type contractValue struct {
 	forks, exits uint64
 	lost         uint64
 	lostCritical uint64
-	woken        uint64
+	quiet        uint64
 	killerLock   uint32
 	killerSeq    uint32
 	killerSig    int32
@@ -31,7 +31,7 @@ type contractValue struct {
 
 // userValue is struct user of collector.h.
 type userValue struct {
-	lost, lostCritical, woken uint64
+	lost, lostCritical, woken, pace, at uint64
 }
 
 // Flags of a contract's value, as in collector.h.

@@ -152,7 +152,7 @@ func (z *zone) open(bytes int) {
 	z.fd = fd
 	t.Cleanup(func() { fd.Close() })
 	check(t, z.rig.AddZone(z.id, fd))
-	z.Ring, err = collector.OpenRing(fd)
+	z.Ring, err = z.rig.Reader(z.id, fd)
 	check(t, err)
 	t.Cleanup(func() { _ = z.Ring.Close() })
 }

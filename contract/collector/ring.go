@@ -22,16 +22,16 @@ type Ring struct {
 	at                 uint64 // where Next reads
 
 	// watch is an epoll of the ring and of timer. Records that can wait do not wake a reader
-	// that was woken less than a millisecond ago: it is let go on reading, and the timer has it
-	// look again.
+	// that was woken a short while ago: it is let go on reading, and the timer has it look
+	// again when quiet says that the while is over.
 	watch, timer *sys.FD
-	again        bool // something was read since the timer was set
-	set          bool // the timer is set, or has run out
+	quiet        func() (until int64) // of CLOCK_BOOTTIME
+	again        bool                 // something was read since the timer was set
+	set          bool                 // the timer is set, or has run out
 }
 
-// lookAgain is when a reader looks again after it has read all there was: more than twice what
-// the programs leave it alone for (WAKE_NS).
-const lookAgain = 2500 * time.Microsecond
+// longestPace is what the programs leave a reader alone for at most (PACE_MAX of ring.h).
+const longestPace = 32 * time.Millisecond
 
 // Headers of records, as in include/uapi/linux/bpf.h.
 const (
@@ -40,13 +40,35 @@ const (
 	discardBit  = 1 << 30
 )
 
-// OpenRing maps a ring. The descriptor stays the caller's, and must outlive the Ring.
+// Reader is OpenRing for the ring of a zone of this collector, and is told by it how long its
+// reader is left alone.
+func (c *Collector) Reader(zone uint64, fd *sys.FD) (*Ring, error) {
+	r, err := OpenRing(fd)
+	if err != nil {
+		return nil, err
+	}
+	r.quiet = func() int64 { return c.quietUntil(zone) }
+	return r, nil
+}
+
+// quietUntil is until when records that can wait do not wake a zone's reader.
+func (c *Collector) quietUntil(zone uint64) int64 {
+	var v userValue
+	if lookup(c.users, zone, unsafe.Pointer(&v)) != nil {
+		return sys.Boottime() + int64(longestPace)
+	}
+	return int64(v.woken + v.pace)
+}
+
+// OpenRing maps a ring of whose zone nothing is known. The descriptor stays the caller's, and
+// must outlive the Ring.
 func OpenRing(fd *sys.FD) (*Ring, error) {
 	size, err := ringBytes(fd)
 	if err != nil {
 		return nil, err
 	}
 	r := &Ring{fd: fd, size: uint64(size)}
+	r.quiet = func() int64 { return sys.Boottime() + int64(longestPace) }
 	if err := r.open(); err != nil {
 		r.Close()
 		return nil, err
@@ -169,12 +191,13 @@ func (r *Ring) next() (rec []byte, ok bool, err error) {
 	}
 }
 
-// rest sets the timer when something was read since, and clears it when it has run out.
+// rest sets the timer when something was read since, and clears it when it has run out. It
+// runs out at once where the quiet ended after the ring was seen to be empty.
 func (r *Ring) rest() error {
 	if r.again {
 		r.again, r.set = false, true
-		v := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(lookAgain))}
-		if err := unix.TimerfdSettime(r.timer.Int(), 0, &v, nil); err != nil {
+		v := unix.ItimerSpec{Value: unix.NsecToTimespec(r.quiet())}
+		if err := unix.TimerfdSettime(r.timer.Int(), unix.TFD_TIMER_ABSTIME, &v, nil); err != nil {
 			return &sys.Error{Op: "timerfd_settime", Errno: err}
 		}
 		return nil

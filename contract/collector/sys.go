@@ -165,7 +165,7 @@ func watch() (*sys.FD, error) {
 }
 
 func timer() (*sys.FD, error) {
-	n, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	n, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
 	if err != nil {
 		return nil, &sys.Error{Op: "timerfd_create", Errno: err}
 	}

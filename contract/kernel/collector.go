@@ -66,7 +66,7 @@ type bpf struct {
 // NewCollector is the end of the zone whose directory gN has this id: its ring must have been
 // given to the collector (AddZone). It owns all it is given once it has succeeded.
 func NewCollector(c *collector.Collector, ring *sys.FD, zone uint64, name ZoneOf) (Collector, error) {
-	r, err := collector.OpenRing(ring)
+	r, err := c.Reader(zone, ring)
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func (env *Env) ctrun(args []string) int {
 		env.complain("ctrun", problem, runUsage)
 		return runUsageBad
 	}
-	r := &runner{env: env, o: &o, told: make(chan told), ended: make(chan *os.ProcessState, 1), signals: make(chan os.Signal, 8)}
+	r := &runner{env: env, o: &o, told: make(chan told, readAhead), ended: make(chan *os.ProcessState, 1), signals: make(chan os.Signal, 8)}
 	return r.main()
 }
 

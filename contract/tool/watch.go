@@ -144,6 +144,12 @@ func (env *Env) openAll(o *watchOrder, list []Source) (streams []*watched, ok bo
 	return streams, ok
 }
 
+// Events wait for their turn to be shown, and are written together when several do.
+const (
+	readAhead = 64
+	textBytes = 16 << 10
+)
+
 // follow prints events until no stream is left; false when one ended otherwise than at its
 // end. It ends with the program, which a signal ends.
 func (env *Env) follow(o *watchOrder, streams []*watched) (ok bool) {
@@ -151,18 +157,25 @@ func (env *Env) follow(o *watchOrder, streams []*watched) (ok bool) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
-	ch := make(chan seen)
+	ch := make(chan seen, readAhead)
 	for _, w := range streams {
 		group.Go(func() { w.forward(ctx, ch) })
 	}
 	ok = true
+	var text []byte
 	for left := len(streams); left > 0; {
 		s := <-ch
-		switch {
-		case s.err == nil:
-			if err := env.print(o.render(&s)); err != nil {
+		if s.err == nil {
+			text = o.render(text, &s)
+		}
+		if len(text) > 0 && (len(ch) == 0 || s.err != nil || len(text) > textBytes) {
+			if err := env.print(text); err != nil {
 				return false
 			}
+			text = text[:0]
+		}
+		switch {
+		case s.err == nil:
 			continue
 		case !errors.Is(s.err, io.EOF):
 			env.say("ctwatch", inZone(s.from.source, s.err))
@@ -189,15 +202,16 @@ func (w *watched) forward(ctx context.Context, ch chan<- seen) {
 	}
 }
 
-func (o *watchOrder) render(s *seen) []byte {
+// render appends an event as it is shown.
+func (o *watchOrder) render(b []byte, s *seen) []byte {
 	if o.json {
-		return append(s.event.AppendJSON(nil, s.from.zone), '\n')
+		return append(s.event.AppendJSON(b, s.from.zone), '\n')
 	}
 	var zone *string
 	if o.zoneName {
 		zone = &s.from.zone
 	}
-	b := appendEvent(nil, &s.event, zone)
+	b = appendEvent(b, &s.event, zone)
 	if o.verbose {
 		b = appendEventDetails(b, &s.event)
 	}

@@ -37,7 +37,7 @@ func (b *bench) forks() error {
 		_ = reader.Process.Kill()
 		_ = reader.Wait()
 	}()
-	const perRun = 100
+	const perRun = 400
 	for _, kind := range []string{"fork", "fork-exec"} {
 		var in, out []float64
 		for i := range 10 * b.runs {

@@ -139,6 +139,13 @@ func Monotonic() int64 {
 	return ts.Nano()
 }
 
+// Boottime is CLOCK_BOOTTIME, in ns.
+func Boottime() int64 {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
+	return ts.Nano()
+}
+
 // BootID names this boot of the host. Run-time state of another boot is dead state, and
 // /run may be on a disk.
 func BootID() (string, error) {

@@ -185,7 +185,7 @@ func TestNoRoomForMembers(t *testing.T) {
 	check(t, c.AddZone(zone, ring))
 	all := collector.WantFork | collector.WantExit
 	check(t, c.AddContract(collector.Contract{Cgroup: st.Ino, Zone: zone, CT: 1, Want: all}))
-	reader, err := collector.OpenRing(ring)
+	reader, err := c.Reader(zone, ring)
 	check(t, err)
 	defer reader.Close()
 

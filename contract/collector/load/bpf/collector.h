@@ -79,7 +79,7 @@ struct contract {
 	u64 exits;
 	u64 lost;
 	u64 lost_critical;
-	u64 woken; /* a time when the zone's reader was woken */
+	u64 quiet; /* until when the zone's reader need not be woken, as far as is known; or CROWDED */
 	/* The last member killed by a signal of known sender. killer_lock: being written. */
 	u32 killer_lock;
 	u32 killer_seq;
@@ -88,11 +88,16 @@ struct contract {
 	struct sender killer;
 };
 
+/* In quiet: the ring is half full. */
+enum { CROWDED = 1 };
+
 /* Of users: by the id of the zone's cgroup. */
 struct user {
 	u64 lost;
 	u64 lost_critical;
-	u64 woken; /* when the zone's reader was woken last */
+	u64 woken; /* when the zone's reader was woken last, and how long it is then left alone */
+	u64 pace;
+	u64 at; /* how far the ring was written then */
 };
 
 _Static_assert(sizeof(struct sender) == 64, "layout");

@@ -24,7 +24,7 @@ APART void lose(struct contract *c, int critical)
 		void *_to = NULL, *_ring;                                                      \
 		u64 _zone = (c)->zone;                                                         \
 		_ring = map_lookup(&zones, &_zone);                                            \
-		if (_ring && ((critical) || has_room(_ring, size)))                            \
+		if (_ring && ((critical) || has_room(_ring, c, size)))                            \
 			_to = ringbuf_reserve(_ring, size, 0);                                 \
 		if (!_to)                                                                      \
 			lose(c, critical);                                                     \
@@ -33,37 +33,61 @@ APART void lose(struct contract *c, int critical)
 
 enum { HEADER = 8 };
 
-INLINE int has_room(void *ring, u32 size)
+INLINE int has_room(void *ring, struct contract *c, u32 size)
 {
 	u64 bytes = ringbuf_query(ring, BPF_RB_RING_SIZE);
+	u64 used = ringbuf_query(ring, BPF_RB_AVAIL_DATA);
 
-	return ringbuf_query(ring, BPF_RB_AVAIL_DATA) + size + HEADER <= bytes - bytes / 4;
+	if (used > bytes / 2)
+		c->quiet = CROWDED;
+	return used + size + HEADER <= bytes - bytes / 4;
 }
 
-/* How long a woken reader is left alone: it looks again by itself after twice that long
- * (ring.go). To wake somebody costs more than all the rest of a record. */
-enum { WAKE_NS = 1000000 };
+/* How long a woken reader is left alone, but for what is critical: to wake somebody costs more
+ * than all the rest of a record. It is longer while many records keep coming, at least one in
+ * BUSY_NS, and the shortest when the ring is half full. The reader looks again by itself when
+ * it is over (ring.go). */
+enum { PACE_MIN = 1000000, PACE_MAX = 32000000, BUSY_NS = 500000 };
+
+/* pace is how long a reader that is woken now is left alone. */
+INLINE u64 pace(struct user *u, u64 zone, s64 since)
+{
+	void *ring = map_lookup(&zones, &zone);
+	u64 at = ring ? ringbuf_query(ring, BPF_RB_PROD_POS) : 0;
+	u64 records = (at - u->at) / (sizeof(struct shortrec) + HEADER);
+
+	u->at = at;
+	if (since > (s64)(records * BUSY_NS))
+		return PACE_MIN;
+	return u->pace < PACE_MAX / 4 ? 4 * u->pace : PACE_MAX;
+}
 
 /* submit hands a record over. It was reserved before its time was taken: so a reader that
- * looks later than WAKE_NS after it was woken finds it, or finds it being written. */
+ * looks when the zone's quiet is over finds it, or finds it being written. */
 APART void submit(struct contract *c, struct shortrec *r, int critical)
 {
 	u64 now = r->time, zone = c->zone, how = BPF_RB_FORCE_WAKEUP;
+	u64 quiet = c->quiet;
 	struct user *u;
+	s64 since, least;
 
-	if (!critical && (s64)(now - c->woken) < WAKE_NS) {
+	if (!critical && now < quiet) {
 		how = BPF_RB_NO_WAKEUP;
-	} else {
-		u = map_lookup(&users, &zone);
-		if (u && !critical && (s64)(now - u->woken) < WAKE_NS) {
-			c->woken = u->woken;
-			how = BPF_RB_NO_WAKEUP;
-		} else {
-			if (u)
-				u->woken = now;
-			c->woken = now;
-		}
+		goto out;
 	}
+	u = map_lookup(&users, &zone);
+	if (!u)
+		goto out;
+	since = now - u->woken;
+	least = quiet == CROWDED ? PACE_MIN : u->pace;
+	if (since >= least) {
+		u->pace = pace(u, zone, since);
+		u->woken = now;
+	} else if (!critical) {
+		how = BPF_RB_NO_WAKEUP;
+	}
+	c->quiet = u->woken + u->pace;
+out:
 	ringbuf_submit(r, how);
 }
 
