@@ -108,7 +108,7 @@ func TestLayout(t *testing.T) {
 	if n := unsafe.Sizeof(contractValue{}); n != 160 {
 		t.Errorf("a contract has %d bytes", n)
 	}
-	if n := unsafe.Sizeof(userValue{}); n != 24 {
+	if n := unsafe.Sizeof(userValue{}); n != 40 {
 		t.Errorf("a user has %d bytes", n)
 	}
 	if longBytes != 120 {

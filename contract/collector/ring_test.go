@@ -166,6 +166,56 @@ func TestWake(t *testing.T) {
 	r.zone.empty(k)
 }
 
+// drain takes what there is, and gives it up.
+func (z *zone) drain() (told int) {
+	z.rig.t.Helper()
+	for {
+		_, at, ok, err := z.Next()
+		check(z.rig.t, err)
+		if !ok {
+			return told
+		}
+		z.Advance(at)
+		told++
+	}
+}
+
+// While many records come, the reader is woken for many at once; and so early that a ring that
+// holds less than what comes in the longest pause does not run over.
+func TestPace(t *testing.T) {
+	for _, bytes := range []int{collector.RingBytes, 8 << 10} {
+		t.Run(strconv.Itoa(bytes), func(t *testing.T) {
+			r := newRig(t)
+			z := r.addZone("g2", bytes)
+			k := z.contract()
+			w := k.run("storm", "1000") // whose log has room in a pipe
+			told, wakes, began := 0, 0, time.Now()
+			for {
+				if !readable(t, z.FD(), 20*time.Second) {
+					t.Fatalf("told of %d records and then left alone", told)
+				}
+				wakes++
+				told += z.drain()
+				n, err := r.Counts(k.id)
+				check(t, err)
+				if n.Exits == 1001 && uint64(told)+n.Lost+n.LostCritical == 2003 {
+					if n.Lost > 2003/4 {
+						t.Errorf("%d of 2003 were lost", n.Lost)
+					}
+					break
+				}
+			}
+			w.finish()
+			// Once a millisecond at most, and a look of its own after each; far more rarely when
+			// many came, which a busy machine may have kept from coming.
+			ms := int(time.Since(began).Milliseconds())
+			if most := 2*ms + 10; wakes > most || bytes == collector.RingBytes && told > 4*ms && wakes > told/10 {
+				t.Errorf("woken %d times for %d records in %d ms", wakes, told, ms)
+			}
+		})
+	}
+}
+
 // A record stays until the reader has advanced, and FD says so.
 func TestAdvance(t *testing.T) {
 	r := newRig(t)
