@@ -118,6 +118,11 @@ func (r *runner) open() (err error) {
 	if r.events, err = r.fs.PBundle(); err != nil {
 		return err
 	}
+	if r.o.needsCriticalOnly() {
+		if err := r.events.Critical(); err != nil {
+			return err
+		}
+	}
 	if r.tmpl, err = r.fs.Template(); err != nil {
 		return err
 	}

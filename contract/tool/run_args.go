@@ -139,6 +139,13 @@ func (o *runOrder) sensible() (problem string) {
 	return ""
 }
 
+// needsCriticalOnly says whether informative events mean nothing to this run: then a storm of
+// them does not wake it. Those that end a run are critical by its own terms, but for those of a
+// contract that another made, and fatal ones that end nobody but a process group.
+func (o *runOrder) needsCriticalOnly() bool {
+	return o.verbose == 0 && o.adopt == 0 && o.params&contract.PgrpOnly == 0
+}
+
 // terms are those of the command's contract. What is fatal is critical too, so that ctrun is
 // told of it, but where only a process group dies; that the contract is empty always is.
 func (o *runOrder) terms() contract.Terms {
