@@ -283,6 +283,35 @@ func TestViewsAreConsistent(t *testing.T) {
 	}
 }
 
+// TestNoName: nothing has no name, and the key of an instance's own record is not taken for a group's.
+func TestNoName(t *testing.T) {
+	r := fresh(t)
+	apply(t, r, func(b *Batch) { b.TakeSnapshot(webOne, Running) })
+	view(t, r, func(v *Reader) {
+		for _, e := range []Entity{web, webOne} {
+			if _, _, err := v.Group(e, ""); !errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
+				t.Errorf("%v: %v", e, err)
+			}
+			for name, look := range map[string]func(Entity) (*Source, error){
+				"direct": v.Direct, "composed": v.Composed, "effective": v.Effective,
+				"snapshot": func(Entity) (*Source, error) { return v.Snapshot(webOne, Running) },
+			} {
+				s, err := look(e)
+				must(t, err)
+				if _, err := s.Group(""); !errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
+					t.Errorf("%v, %s: %v", e, name, err)
+				}
+				if _, err := s.Property("", "p"); !errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
+					t.Errorf("%v, %s: a property: %v", e, name, err)
+				}
+			}
+		}
+		if _, err := v.Snapshot(webOne, ""); !errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestReadersAndWriters(t *testing.T) {
 	r := fresh(t)
 	done := make(chan error)

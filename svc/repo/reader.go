@@ -102,7 +102,7 @@ func (v *Reader) Group(e Entity, name string) (tree.Group, uint64, error) {
 	var room [recordBytesMax]byte
 	key := groupKey(room[:0], e, name)
 	for _, s := range []*side{&v.main, &v.vol} {
-		if s.config == nil {
+		if s.config == nil || name == "" { // the key without a group's name is the instance's own
 			continue
 		}
 		if value := s.config.Get(key); value != nil {

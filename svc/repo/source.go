@@ -38,7 +38,7 @@ func (l *layer) get(name string) (g tree.Group, found bool, err error) {
 	if l.frozen {
 		b = l.side.contents
 	}
-	if b == nil {
+	if b == nil || name == "" { // the prefix alone is the key of an instance's own record
 		return g, false, nil
 	}
 	var room [2 * recordBytesMax]byte
