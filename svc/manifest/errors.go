@@ -43,6 +43,18 @@ var (
 	ErrInclude  = errors.New("couldn't handle XInclude statements in document")
 )
 
+// Errors of the events of which people are told, in the original's words.
+var (
+	ErrEvent       = errors.New("is no event")
+	ErrMixedEvents = errors.New("can't mix SMF and FMA event definitions")
+)
+
+// eventError says what is no event.
+type eventError struct{ text string }
+
+func (e *eventError) Error() string { return quote(e.text) + " " + ErrEvent.Error() }
+func (e *eventError) Unwrap() error { return ErrEvent }
+
 // ErrUnexportable means that XML cannot hold a name or a value.
 var ErrUnexportable = errors.New("XML cannot hold it")
 

@@ -183,6 +183,39 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestEventNames: events are known by their names, once each, and told apart from what is none.
+func TestEventNames(t *testing.T) {
+	for text, want := range map[string]string{
+		"online,to-online":                "to-online=to-online from-online=from-online",
+		"problem-diagnosed,list.suspect":  "problem-diagnosed=list.suspect,fmnotify",
+		"list.repaired.*":                 "problem-repaired=list.repaired,fmnotify",
+		"list.suspect.disk,ireport.os.x*": "list.suspect.disk=list.suspect.disk,fmnotify ireport.os.x*=ireport.os.x,fmnotify",
+		"list.*,ireport.":                 "list.*=list,fmnotify ireport.=ireport,fmnotify",
+	} {
+		events, problems, err := Events(text)
+		var got []string
+		for _, e := range events {
+			got = append(got, e.Name+"="+e.Group)
+		}
+		if strings.Join(got, " ") != want || err != nil || problems != strings.Contains(want, notifyPostfix) {
+			t.Errorf("%s: %s %v %v", text, got, problems, err)
+		}
+	}
+	for _, text := range []string{"", ",", "online,", "x", "to-", "to-to-online", "listing.x", "list.a b", "list.a/b", "ereport.x", "*", "problem-", "list." + strings.Repeat("x", 120)} {
+		if events, _, err := Events(text); !errors.Is(err, ErrEvent) {
+			t.Errorf("%s: %v %v", text, events, err)
+		}
+	}
+	if _, _, err := Events("online,list.x"); err != ErrMixedEvents {
+		t.Error(err)
+	}
+	for _, name := range EventNames() {
+		if _, _, err := Events(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A label that is too long for a name keeps its ends.
 func TestLabels(t *testing.T) {
 	name := labelled(prefixDoc, "Begin "+strings.Repeat("x", 300)+" End.")

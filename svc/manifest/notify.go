@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/linuxzones/zones/svc/fmri"
 	"github.com/linuxzones/zones/svc/prop"
 )
 
@@ -24,21 +25,78 @@ var problemTags = []struct{ tag, class string }{
 	{"problem-resolved", "list.resolved"},
 }
 
-// problemClass is the class that a token of an event names; empty if it names none.
-func problemClass(token string) string {
-	for _, t := range problemTags {
-		if t.tag == token {
-			return t.class
-		}
-	}
-	if strings.HasPrefix(token, "list.") || strings.HasPrefix(token, "ireport.") {
-		return token
-	}
-	return ""
+// Event is what people can be told of: that an instance comes into a state or leaves it, or a class
+// of problems.
+type Event struct {
+	Name  string // as people call it: to-online, problem-diagnosed
+	Group string // the property group that says who is told of it, and how
 }
 
-// transitions are the groups that a token names: to-online, from-online, online for both, all.
-func transitions(token string) []string {
+// EventNames are what people call events, for who wants to choose.
+func EventNames() []string {
+	names := []string{"all"}
+	for _, e := range transitions("all") {
+		names = append(names, e.Name)
+	}
+	for _, t := range problemTags {
+		names = append(names, t.tag)
+	}
+	return names
+}
+
+// Events are those that a text names, each once: with commas between, transitions (to-online,
+// from-online, online for both, all) or problems (problem-diagnosed, list.suspect.*). problems says
+// that it is these. ErrEvent, ErrMixedEvents.
+func Events(text string) (events []Event, problems bool, err error) {
+	var classes []Event
+	for token := range strings.SplitSeq(text, ",") {
+		e, known := problem(token)
+		states := transitions(token)
+		switch {
+		case states != nil:
+			events = append(events, states...)
+		case known:
+			classes = append(classes, e)
+		default:
+			return nil, false, &eventError{token}
+		}
+	}
+	if events != nil && classes != nil {
+		return nil, false, ErrMixedEvents
+	}
+	if classes != nil {
+		return once(classes), true, nil
+	}
+	all := transitions("all") // in an order that does not depend on who names them
+	return slices.DeleteFunc(all, func(e Event) bool { return !slices.Contains(events, e) }), false, nil
+}
+
+func once(events []Event) (list []Event) {
+	for _, e := range events {
+		if !slices.ContainsFunc(list, func(x Event) bool { return x.Group == e.Group }) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// problem is the class that a token names, by itself or by a name of it. It stands for those below it,
+// whether the token says so, by .* at its end, or not.
+func problem(token string) (e Event, ok bool) {
+	class := strings.TrimRight(strings.TrimSuffix(token, "*"), ".")
+	e.Name = token
+	for _, t := range problemTags {
+		if t.tag == token || t.class == class {
+			e.Name, class = t.tag, t.class
+		}
+	}
+	e.Group = class + notifyPostfix
+	root, _, _ := strings.Cut(class, ".")
+	return e, (root == "list" || root == "ireport") && fmri.CheckName(e.Group) == nil
+}
+
+// transitions are those that a token names.
+func transitions(token string) (events []Event) {
 	prefixes := []string{"to-", "from-"}
 	for _, p := range prefixes {
 		if rest, ok := strings.CutPrefix(token, p); ok {
@@ -46,15 +104,14 @@ func transitions(token string) []string {
 			break
 		}
 	}
-	var names []string
 	for _, state := range notifyStates {
 		if token == state || token == "all" {
 			for _, p := range prefixes {
-				names = append(names, p+state)
+				events = append(events, Event{p + state, p + state})
 			}
 		}
 	}
-	return names
+	return events
 }
 
 func (h *holder) notification(n *node) {
@@ -85,31 +142,24 @@ func (h *holder) notification(n *node) {
 
 // events are the groups that an event names.
 func (h *holder) events(n *node) []string {
-	var states, problems []string
-	for token := range strings.SplitSeq(n.attr("value"), ",") {
-		if names := transitions(token); names != nil {
-			states = append(states, names...)
-		} else if class := problemClass(token); class != "" {
-			problems = append(problems, class+notifyPostfix)
-		} else {
-			h.faults.invalid(n, "%s is no event", quote(token))
-			return nil
-		}
-	}
+	events, problems, err := Events(n.attr("value"))
 	switch {
-	case states != nil && problems != nil:
-		h.faults.invalid(n, "can't mix SMF and FMA event definitions")
+	case err != nil:
+		h.faults.invalid(n, "%v", err)
 		return nil
-	case problems != nil && h.self() != notifyInstance:
+	case problems && h.self() != notifyInstance:
 		h.faults.invalid(n, "non-SMF transition events must go to %s", notifyInstance)
 		return nil
-	case states != nil && h.self() == globalService:
+	case !problems && h.self() == globalService:
 		h.faults.invalid(n, "can't set events for global service")
 		return nil
 	}
-	names := append(states, problems...)
+	var names []string
+	for _, e := range events {
+		names = append(names, e.Group)
+	}
 	slices.Sort(names)
-	return slices.Compact(names)
+	return names
 }
 
 func (g *group) notificationType(n *node) {

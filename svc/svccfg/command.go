@@ -53,6 +53,10 @@ func init() {
 		{"revert", "Snapshot commands", "w?", (*Session).revert},
 		{"refresh", "Instance commands", "", (*Session).refresh},
 
+		{"setnotify", "Notification commands", "-g w w w*", (*Session).setnotify},
+		{"listnotify", "Notification commands", "-g w?", (*Session).listnotify},
+		{"delnotify", "Notification commands", "-g w", (*Session).delnotify},
+
 		{"listpg", "Property group commands", "w?", (*Session).listpg},
 		{"addpg", "Property group commands", "w w w?", (*Session).addpg},
 		{"delpg", "Property group commands", "w", (*Session).delpg},

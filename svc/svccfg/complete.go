@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/linuxzones/zones/svc/manifest"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/repo/door"
 )
@@ -36,6 +37,10 @@ func (s *Session) offers(before []string, part string) []string {
 	name, rest := before[0], before[1:]
 	if len(rest) > 0 && rest[len(rest)-1] == ">" {
 		return paths(part)
+	}
+	switch name {
+	case "setnotify", "listnotify", "delnotify":
+		return notifyWords(name, rest, part)
 	}
 	if len(rest) > 0 && len(rest[0]) > 1 && rest[0][0] == '-' && name != "setenv" && name != "unsetenv" {
 		rest = rest[1:]
@@ -91,6 +96,29 @@ func (s *Session) assignments(name string, rest []string) (list []string) {
 	case len(rest) == typed:
 		for t := prop.Boolean; t.Valid(); t++ {
 			list = append(list, t.String()+": ")
+		}
+	}
+	return list
+}
+
+// notifyWords are the words of the commands about notifications. Events go on after a comma.
+func notifyWords(name string, rest []string, part string) (list []string) {
+	global := len(rest) > 0 && rest[0] == "-g"
+	if global {
+		rest = rest[1:]
+	}
+	switch {
+	case len(rest) > 0 && name == "setnotify":
+		return []string{"mailto:", "snmp:active", "snmp:inactive", "syslog:active", "syslog:inactive"}
+	case len(rest) > 0:
+		return nil
+	case !global:
+		list = append(list, "-g ")
+	}
+	before := part[:strings.LastIndexByte(part, ',')+1]
+	for _, event := range manifest.EventNames() {
+		if !global || !strings.HasPrefix(event, "problem-") {
+			list = append(list, before+event)
 		}
 	}
 	return list

@@ -22,7 +22,8 @@
 //
 // A repository that was opened as a file has no restarters: each change is at once what runs, by
 // the snapshot running, as with the original. In the one that is served, refresh takes that
-// snapshot, and asks the restarter to read it.
+// snapshot, and asks the restarter to read it. So do setnotify and delnotify, whose groups are those
+// that notification_parameters of a manifest make: package manifest says what events are called.
 //
 // It refuses to add to values that may not be read, and to export them with -a.
 //

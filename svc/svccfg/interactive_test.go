@@ -180,6 +180,14 @@ func TestComplete(t *testing.T) {
 		{"", "set ", "set ", "-V|-v"},
 		{"web", "setenv ", "setenv ", "-i |-m |-s "},
 		{"", "refresh ", "refresh ", ""},
+		{"", "setnotify ", "setnotify ", "-g |all|from-degraded|from-disabled|from-maintenance|from-offline|from-online|from-uninitialized|problem-diagnosed|problem-repaired|problem-resolved|problem-updated|to-degraded|to-disabled|to-maintenance|to-offline|to-online|to-uninitialized"},
+		{"", "listnotify to-o", "listnotify ", "to-offline|to-online"},
+		{"", "delnotify to-online,from-m", "delnotify ", "to-online,from-maintenance"},
+		{"", "listnotify -g p", "listnotify -g ", ""},
+		{"", "setnotify -g to-m", "setnotify -g ", "to-maintenance"},
+		{"", "setnotify -g to-maintenance s", "setnotify -g to-maintenance ", "snmp:active|snmp:inactive|syslog:active|syslog:inactive"},
+		{"", "setnotify all snmp:active m", "setnotify all snmp:active ", "mailto:"},
+		{"", "listnotify all ", "listnotify all ", ""},
 	} {
 		s := &Session{env: &Env{Open: func() (door.Store, error) { return kept{store}, nil }}}
 		if c.at != "" {
