@@ -33,20 +33,24 @@ endif
 .PHONY: build install deps deps-build bpf check test test-short test-vm vm-tests bench demo demo-clean fuzz clean
 
 build:
-	@mkdir -p $(BIN)/inzone/bin
+	@mkdir -p $(BIN)/inzone/svc/bin
 	@$(HOSTBUILD) -o $(BIN)/ $(addprefix ./cmd/,$(ADMIN) zoned contractd)
 	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/ ./cmd/zsched
 	@$(HOSTBUILD) -o $(BIN)/ctrun ./cmd/ct
 	@ln -sfn ctrun $(BIN)/ctstat && ln -sfn ctrun $(BIN)/ctwatch
 	@CGO_ENABLED=1 $(GOBUILD) -tags $(TAGS) -ldflags '$(STRIP) $(STATIC)' -o $(BIN)/ ./cmd/zrun
-	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/bin/ ./cmd/init
+	@$(HOSTBUILD) -o $(BIN)/svccfg ./cmd/svc && ln -sfn svccfg $(BIN)/svcprop
+	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/svc/bin/ ./cmd/init
+	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/svc/bin/svc.startd ./cmd/startd
+	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/svc/bin/svccfg ./cmd/svc
 	@./hack/inzone-tree.sh $(BIN)/inzone
 
 # The inzone tree is copied as it stands: its links are relative or lead to /lib/svc/bin,
 # where the zone finds it.
 install: build
 	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/zones
-	@install -m 0755 $(BIN)/ctrun $(DESTDIR)$(PREFIX)/bin/
+	@install -m 0755 $(BIN)/ctrun $(BIN)/svccfg $(DESTDIR)$(PREFIX)/bin/
+	@ln -sfn svccfg $(DESTDIR)$(PREFIX)/bin/svcprop
 	@ln -sfn ctrun $(DESTDIR)$(PREFIX)/bin/ctstat && ln -sfn ctrun $(DESTDIR)$(PREFIX)/bin/ctwatch
 	@install -m 0755 $(addprefix $(BIN)/,$(ADMIN)) $(DESTDIR)$(PREFIX)/sbin/
 	@install -m 0755 $(addprefix $(BIN)/,$(DAEMON) zrun) $(DESTDIR)$(PREFIX)/libexec/zones/

@@ -1,27 +1,37 @@
 #!/bin/bash
-# Completes the in-zone tree beside the multi-call program: usage: inzone-tree.sh DIR
+# Completes the in-zone tree beside its programs: usage: inzone-tree.sh DIR
 #
-# DIR/bin/init is the program; this makes the names it answers to, and DIR/layer, the layer
-# that a sparse zone's /usr shows above the host's. The zone sees DIR/bin as /lib/svc/bin.
+# DIR/svc is what the zone sees as /lib/svc. In its bin the programs stand, each with names of
+# others that it answers to; this makes those names, copies manifests, methods and profiles, and
+# makes DIR/layer, the layer that a sparse zone's /usr shows above the host's.
 # This is the only list of those names.
 set -euo pipefail
 
 dir=${1:?usage: inzone-tree.sh DIR}
+smf=$(dirname "$0")/../configs/smf
 
-# name:where its link stands in the layer; nothing for names that only the platform calls
+# program:name:where its link stands in the layer; nothing for names that only the platform calls
 names=(
-	init:usr/sbin
-	trampoline:
-	enter:
-	halt:usr/sbin
-	poweroff:usr/sbin
-	reboot:usr/sbin
-	shutdown:usr/sbin
-	telinit:usr/sbin
-	zonename:usr/bin
-	ctrun:usr/bin
-	ctstat:usr/bin
-	ctwatch:usr/bin
+	init:init:usr/sbin
+	init:trampoline:
+	init:enter:
+	init:console-login:
+	init:halt:usr/sbin
+	init:poweroff:usr/sbin
+	init:reboot:usr/sbin
+	init:shutdown:usr/sbin
+	init:telinit:usr/sbin
+	init:zonename:usr/bin
+	init:ctrun:usr/bin
+	init:ctstat:usr/bin
+	init:ctwatch:usr/bin
+	svc.startd:svc.startd:
+	svc.startd:svc.configd:
+	svccfg:svccfg:usr/sbin
+	svccfg:svcprop:usr/bin
+	svccfg:manifest-import:
+	svccfg:restore_repository:
+	svccfg:repository-relay:
 )
 
 # link TARGET PATH: only when it is not so already, so that a second build changes nothing.
@@ -30,12 +40,16 @@ link() {
 }
 
 for entry in "${names[@]}"; do
-	name=${entry%%:*} where=${entry#*:}
-	mkdir -p "$dir/bin"
-	if [[ $name != init ]]; then link init "$dir/bin/$name"; fi
+	IFS=: read -r program name where <<<"$entry"
+	if [[ $name != "$program" ]]; then link "$program" "$dir/svc/bin/$name"; fi
 	[[ $where ]] || continue
 	mkdir -p "$dir/layer/$where"
 	link "/lib/svc/bin/$name" "$dir/layer/$where/$name"
 done
-# Where DIR/bin is mounted in a sparse zone, whose /lib is a link into /usr.
-mkdir -p "$dir/layer/usr/lib/svc/bin"
+# What is no program is copied anew, so that what was taken away from the sources goes here too.
+for part in manifest method profile share; do
+	rm -rf "$dir/svc/$part"
+	if [[ -d $smf/$part ]]; then cp -R --preserve=mode,timestamps "$smf/$part" "$dir/svc/$part"; fi
+done
+# Where DIR/svc is mounted in a sparse zone, whose /lib is a link into /usr.
+mkdir -p "$dir/layer/usr/lib/svc"

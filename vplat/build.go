@@ -11,12 +11,13 @@ import (
 
 // Where things of ours lie: in the installation, in a zone path, and in the zone.
 const (
-	inzoneBin   = "inzone/bin"
+	inzoneSvc   = "inzone/svc"
 	inzoneLayer = "inzone/layer"
 	zoneRoot    = "root"
 	usrUpper    = "usr-upper" // holds upper and work
 	usrLocal    = "usr-local"
-	svcBin      = "/lib/svc/bin"
+	svcDir      = "/lib/svc" // programs, methods, manifests
+	svcBin      = svcDir + "/bin"
 
 	contractRoot = "/system/contract"
 	mnttab       = "/etc/mnttab"

@@ -140,7 +140,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(doc)
 	f.Add([]byte(`{"version":1}`))
-	f.Add(bytes.Replace(doc, []byte("stage/svcbin"), []byte("stage/../etc"), 1))
+	f.Add(bytes.Replace(doc, []byte("stage/svc"), []byte("stage/../etc"), 1))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		p, err := Decode(doc)
 		if err != nil {

@@ -109,7 +109,7 @@ func (p *plan) blockFS(what, stage string, kind fsKind, fs configs.FS, o fsOptio
 }
 
 // reserved are directories of the zone that are the platform's.
-var reserved = []string{"/proc", "/sys", "/dev", svcBin}
+var reserved = []string{"/proc", "/sys", "/dev", svcDir}
 
 // reservedOurs are those of the brands that run our init.
 var reservedOurs = []string{mnttab, "/etc/svc/volatile", contractRoot}

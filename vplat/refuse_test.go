@@ -55,7 +55,7 @@ var refusals = []struct {
 	{"dir in proc", mounts(memory("/proc/sys")), []string{"fs /proc/sys", "/proc belongs to the platform"}},
 	{"dir is sys", mounts(memory("/sys")), []string{"/sys belongs"}},
 	{"dir in dev", mounts(memory("/dev/shm")), []string{"fs /dev/shm"}},
-	{"dir is our programs", mounts(memory("/lib/svc/bin")), []string{"fs /lib/svc/bin"}},
+	{"dir is our programs", mounts(memory("/lib/svc/bin")), []string{"fs /lib/svc"}},
 	{"dir is mnttab", mounts(memory("/etc/mnttab")), []string{"fs /etc/mnttab"}},
 	{"dir in volatile", mounts(memory("/etc/svc/volatile/x")), []string{"/etc/svc/volatile belongs"}},
 	{"dir in contract", mounts(memory("/system/contract/all")), []string{"/system/contract belongs"}},

@@ -17,9 +17,9 @@ func (p *plan) rootSteps() {
 		p.hostUsr()
 	}
 	// In every brand: what waits in state ready, and what logins go through, lies there.
-	target, source := p.stage("svcbin")
-	p.step(RootStep{Op: OpIDMap, Source: path.Join(p.f.Libexec, inzoneBin), Target: target, ReadOnly: true, Options: []string{"nosuid", "nodev"}})
-	p.mount(bind(source, svcBin, "ro", "nosuid", "nodev"), "the zone's programs")
+	target, source := p.stage("svc")
+	p.step(RootStep{Op: OpIDMap, Source: path.Join(p.f.Libexec, inzoneSvc), Target: target, ReadOnly: true, Options: []string{"nosuid", "nodev"}})
+	p.mount(bind(source, svcDir, "ro", "nosuid", "nodev"), "the zone's programs")
 }
 
 // served are the file systems that the supervisor serves, over the zone's own tree. What the

@@ -11,7 +11,7 @@ const IDCount = 65536
 
 // Facts is what Build needs to know of the host. Probe reads it; tests write it.
 type Facts struct {
-	// Libexec is the directory that holds inzone/bin and inzone/layer.
+	// Libexec is the directory that holds inzone/svc and inzone/layer.
 	Libexec string `json:"libexec"`
 	// MergedUsr lists the top-level names that are links into /usr on the host (bin, sbin,
 	// lib, lib64, ...), with their targets; Dirs those that are directories of their own.

@@ -61,7 +61,7 @@ func (h *host) installed() {
 		err = os.WriteFile(filepath.Join(dir, "zsched"), []byte("#!/bin/sh\nexit 9\n"), 0o755)
 	}
 	if err == nil {
-		err = os.MkdirAll(filepath.Join(dir, "inzone/bin"), 0o755)
+		err = os.MkdirAll(filepath.Join(dir, "inzone/svc/bin"), 0o755)
 	}
 	if err != nil {
 		h.t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/configs/zonecfg"
-	"github.com/linuxzones/zones/configs/zonecfg/prompt"
 	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/internal/prompt"
 )
 
 // Exit codes.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/configs/zonecfg/lang"
+	"github.com/linuxzones/zones/internal/prompt"
 )
 
 // Terminal is where an interactive session reads lines and asks questions.
@@ -20,7 +21,7 @@ type Terminal interface {
 }
 
 // ErrInterrupted: the line was given up with ^C.
-var ErrInterrupted = errors.New("interrupted")
+var ErrInterrupted = prompt.ErrInterrupted
 
 // Options are what a Session starts with.
 type Options struct {

@@ -157,6 +157,7 @@ var links = []struct {
 	{"svc/repo/door/client", []string{"encoding/json", "crypto", "net", "os/exec"}},
 	{"svc/repo/door/server", []string{"encoding/json", "crypto", "net", "os/exec"}},
 	{"cmd/init", []string{"github.com/opencontainers/runc", "github.com/vishvananda/netlink", "github.com/cilium/ebpf", "net", "net/http"}},
+	{"cmd/startd", []string{"github.com/opencontainers/runc", "github.com/vishvananda/netlink", "github.com/cilium/ebpf", "net", "net/http", "encoding/xml", "encoding/json"}},
 }
 
 // linkedLight are packages of the standard library that stand below a refused one and cost

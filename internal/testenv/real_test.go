@@ -42,7 +42,7 @@ func TestBuild(t *testing.T) {
 	dir := Build(t)
 	for _, name := range []string{
 		"zoneadm", "zonecfg", "zlogin", "zoned", "zsched", "zrun",
-		"inzone/bin/init", "inzone/bin/halt", "inzone/bin/zonename",
+		"inzone/svc/bin/init", "inzone/svc/bin/halt", "inzone/svc/bin/zonename",
 	} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode()&0o111 == 0 {
 			t.Errorf("%s is no program: %v", name, err)

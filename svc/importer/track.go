@@ -174,6 +174,13 @@ func sums(s Store) (map[string]string, error) {
 	return known, err
 }
 
+// Tracked says whether a file was imported or applied.
+func Tracked(s Store, path string) (bool, error) {
+	known, err := sums(s)
+	_, ok := known[path]
+	return ok, err
+}
+
 // Forget makes the next import take a file for a new one: svccfg delhash. A directory stands for
 // all files below it. It gives those that were tracked.
 func Forget(s Store, path string) (files []string, err error) {

@@ -29,17 +29,10 @@ func TestParseBootArgs(t *testing.T) {
 	}
 }
 
-func TestChoose(t *testing.T) {
-	o := parseBootArgs([]string{"-m", "verbose"})
-	if p := choose(o, true); p.shell || !reflect.DeepEqual(p.argv, []string{StartdName, "-m", "verbose"}) {
-		t.Errorf("with svc.startd: %+v", p)
-	}
-	if p := choose(o, false); !p.shell || p.argv[0] != ConsoleName {
-		t.Errorf("without: %+v", p)
-	}
-	o.single = true
-	if p := choose(o, true); !p.shell {
-		t.Errorf("single user: %+v", p)
+func TestStartdProgram(t *testing.T) {
+	o := parseBootArgs([]string{"-s", "-m", "verbose"})
+	if p := startdProgram(o); p.shell || !reflect.DeepEqual(p.argv, []string{StartdName, "-s", "-m", "verbose"}) {
+		t.Errorf("%+v", p)
 	}
 }
 

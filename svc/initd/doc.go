@@ -1,6 +1,6 @@
 // Package initd is pid 1 of a zone: small enough to be right, since its death ends the zone.
 //
-// It keeps one program running: /lib/svc/bin/svc.startd when there is one, else a login shell
+// It keeps two programs running: /lib/svc/bin/svc.startd, where there is one, and a login shell
 // of root on the console. It reaps every orphan of the zone. It takes requests as signals
 // (svc/request) and ends the zone in order: everybody gets SIGTERM, login shells SIGHUP; when
 // nobody is left, or after graceLimit, SIGKILL; then reboot(2), which the zone's parent sees
@@ -26,7 +26,7 @@
 // # Goroutines
 //
 // The loop (run) owns all state. The scribe writes the console. A start is one goroutine,
-// one at a time. Hanging up the login shells is one goroutine, at the end. None holds a lock;
+// one of each program at a time. Hanging up the login shells is one goroutine, at the end. None holds a lock;
 // all are started through the group, which is not waited for: pid 1 ends by the kernel's
 // hand.
 //

@@ -26,7 +26,9 @@ const exitReboot = 6
 
 // goDown ends the zone. It returns an exit status only where reboot(2) is refused.
 func (d *daemon) goDown(p proof, r request.Request) int {
-	d.kept.again.Stop()
+	for _, k := range d.all() {
+		k.again.Stop()
+	}
 	d.scribe.say("init: the zone is going down: " + r.String())
 	if !r.AtOnce() {
 		p.KillAll(unix.SIGTERM)
@@ -63,7 +65,9 @@ func (d *daemon) awaitNobody(p proof, limit time.Duration, sig unix.Signal) {
 		case <-look.C:
 		case <-end.C:
 			return
-		case s := <-d.kept.result: // a shell that was being started is one of everybody
+		case s := <-d.shell.result: // who was being started is one of everybody
+			d.k.close(s.pidfd)
+		case s := <-d.startd.result:
 			d.k.close(s.pidfd)
 		case s := <-d.ending:
 			d.scribe.say("init: the zone is already going down")

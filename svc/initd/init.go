@@ -21,23 +21,12 @@ type daemon struct {
 	opts    options
 	scribe  *scribe
 	group   sync.WaitGroup
-	kept    kept
+	shell   *kept
+	startd  *kept
 	child   chan os.Signal
 	ending  chan os.Signal
 	other   chan os.Signal
 	reapCut chan struct{} // a round of reaping was cut short
-}
-
-// kept is the program that is kept running.
-type kept struct {
-	program  program
-	throttle throttle
-	again    *time.Timer // runs while the next start waits
-	result   chan started
-	starting bool
-	since    time.Time
-	pid      int // 0: not running
-	toldGone bool
 }
 
 // Main is pid 1. It returns an exit status only where reboot(2) is refused.
@@ -92,18 +81,21 @@ func (d *daemon) greet() {
 
 // run is the loop.
 func (d *daemon) run() int {
-	d.kept.again = time.NewTimer(0)
-	d.kept.result = make(chan started, 1)
+	d.begin()
 	for {
 		select {
 		case <-d.child:
 			d.reap()
 		case <-d.reapCut:
 			d.reap()
-		case <-d.kept.again.C:
-			d.start()
-		case s := <-d.kept.result:
-			d.startedAs(s)
+		case <-d.shell.again.C:
+			d.start(d.shell)
+		case <-d.startd.again.C:
+			d.start(d.startd)
+		case s := <-d.shell.result:
+			d.startedAs(d.shell, s)
+		case s := <-d.startd.result:
+			d.startedAs(d.startd, s)
 		case sig := <-d.other:
 			d.obey(request.Of(sig.(unix.Signal)))
 		case sig := <-d.ending:
@@ -116,43 +108,56 @@ func (d *daemon) run() int {
 	}
 }
 
+// begin has the programs started that are kept running. svc.startd goes first: what it serves
+// takes longer to be there than a shell.
+func (d *daemon) begin() {
+	d.startd, d.shell = newKept(startdProgram(d.opts)), newKept(consoleShell)
+	if d.startd.wanted = d.k.executable(startdPath); d.startd.wanted {
+		d.startd.again.Reset(0)
+	}
+	d.shell.wanted = true
+	d.shell.again.Reset(0)
+}
+
 // obey does what leaves the zone up.
 func (d *daemon) obey(r request.Request) {
 	if r == request.Reexamine {
-		d.kept.throttle.reset()
-		if d.kept.pid == 0 && !d.kept.starting {
-			d.kept.again.Reset(0)
+		for _, k := range d.all() {
+			k.throttle.reset()
+			if k.wanted && k.pid == 0 && !k.starting {
+				k.again.Reset(0)
+			}
 		}
 		return
 	}
 	d.scribe.say("init: " + r.String() + ": this zone has no other services than its console's shell")
 }
 
-// start begins a start of the kept program, unless one is under way.
-func (d *daemon) start() {
-	if d.kept.starting || d.kept.pid != 0 {
+func (d *daemon) all() []*kept { return []*kept{d.startd, d.shell} }
+
+// start begins a start of a kept program, unless one is under way.
+func (d *daemon) start(k *kept) {
+	if k.starting || k.pid != 0 {
 		return
 	}
-	d.kept.program = choose(d.opts, d.k.executable(startdPath))
-	d.kept.starting = true
-	d.kept.since = time.Now()
-	p := d.kept.program
+	k.starting = true
+	k.since = time.Now()
 	if d.opts.verbose {
-		d.scribe.say("init: starting " + p.name)
+		d.scribe.say("init: starting " + k.program.name)
 	}
-	d.group.Go(func() { d.kept.result <- d.k.start(p) })
+	d.group.Go(func() { k.result <- d.k.start(k.program) })
 }
 
-func (d *daemon) startedAs(s started) {
-	d.kept.starting = false
+func (d *daemon) startedAs(k *kept, s started) {
+	k.starting = false
 	if s.err != nil {
-		d.scribe.say("init: cannot start " + d.kept.program.name + ": " + s.err.Error())
-		d.kept.again.Reset(d.kept.throttle.after(0))
+		d.scribe.say("init: cannot start " + k.program.name + ": " + s.err.Error())
+		k.again.Reset(k.throttle.after(0))
 		return
 	}
-	d.kept.pid = s.pid
+	k.pid = s.pid
 	if d.k.gone(s.pidfd) {
-		d.keptEnded(unknownStatus)
+		d.keptEnded(k, unknownStatus)
 	}
 	d.k.close(s.pidfd)
 }
@@ -167,8 +172,10 @@ func (d *daemon) reap() {
 		if pid <= 0 {
 			return
 		}
-		if pid == d.kept.pid {
-			d.keptEnded(status)
+		for _, k := range d.all() {
+			if pid == k.pid {
+				d.keptEnded(k, status)
+			}
 		}
 	}
 	select {
@@ -180,22 +187,22 @@ func (d *daemon) reap() {
 // unknownStatus stands for a child that was reaped before its pid was known.
 const unknownStatus = unix.WaitStatus(0)
 
-// keptEnded plans the next start of the kept program.
-func (d *daemon) keptEnded(status unix.WaitStatus) {
-	d.kept.pid = 0
-	delay := d.kept.throttle.after(time.Since(d.kept.since))
-	noShell := d.kept.program.shell && status.Exited() && status.ExitStatus() == session.ExitNotFound
+// keptEnded plans the next start of a kept program.
+func (d *daemon) keptEnded(k *kept, status unix.WaitStatus) {
+	k.pid = 0
+	delay := k.throttle.after(time.Since(k.since))
+	noShell := k.program.shell && status.Exited() && status.ExitStatus() == session.ExitNotFound
 	switch {
 	case noShell:
-		if !d.kept.toldGone {
+		if !k.toldGone {
 			d.scribe.say("init: this zone has no shell that could be started on its console")
 		}
 		delay = delayMax
-	case !d.kept.program.shell:
-		d.scribe.say("init: " + d.kept.program.name + " ended (" + describe(status) + "), it is started again")
+	case !k.program.shell:
+		d.scribe.say("init: " + k.program.name + " ended (" + describe(status) + "), it is started again")
 	}
-	d.kept.toldGone = noShell
-	d.kept.again.Reset(delay)
+	k.toldGone = noShell
+	k.again.Reset(delay)
 }
 
 func describe(status unix.WaitStatus) string {

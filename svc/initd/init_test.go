@@ -251,8 +251,8 @@ func TestStartedAndGone(t *testing.T) {
 	}, func(z *fakeZone, _ chan int) {
 		time.Sleep(delayMin + time.Second)
 		synctest.Wait()
-		if n := z.starts(); n != 2 || z.d.kept.pid == 0 {
-			t.Errorf("%d starts, pid %d", n, z.d.kept.pid)
+		if n := z.starts(); n != 2 || z.d.shell.pid == 0 {
+			t.Errorf("%d starts, pid %d", n, z.d.shell.pid)
 		}
 	})
 }
@@ -273,15 +273,25 @@ func TestNoShell(t *testing.T) {
 	})
 }
 
+// svc.startd and the shell are kept each for itself.
 func TestStartdIsKept(t *testing.T) {
 	inZone(t, func(z *fakeZone) { z.startd = true }, func(z *fakeZone, _ chan int) {
-		z.end(2, unix.WaitStatus(unix.SIGKILL))
+		synctest.Wait()
+		shell := z.d.shell.pid
+		z.end(z.d.startd.pid, unix.WaitStatus(unix.SIGKILL))
 		if got := z.said(); !strings.Contains(got, "svc.startd ended (signal 9), it is started again") {
 			t.Errorf("%q", got)
 		}
 		time.Sleep(delayMin)
 		synctest.Wait()
-		if !slices.Equal(z.started, []string{"svc.startd", "svc.startd"}) {
+		slices.Sort(z.started)
+		if !slices.Equal(z.started, []string{"svc.startd", "svc.startd", "the console's shell"}) || z.d.shell.pid != shell {
+			t.Errorf("%q", z.started)
+		}
+		z.end(z.d.shell.pid, 0)
+		time.Sleep(delayMin)
+		synctest.Wait()
+		if n := z.starts(); n != 4 || z.d.startd.pid == 0 || z.d.shell.pid == 0 {
 			t.Errorf("%q", z.started)
 		}
 	})

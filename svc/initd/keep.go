@@ -36,12 +36,32 @@ type program struct {
 	shell bool // on the console
 }
 
+// kept is a program that is kept running.
+type kept struct {
+	program  program
+	wanted   bool
+	throttle throttle
+	again    *time.Timer // runs while the next start waits
+	result   chan started
+	starting bool
+	since    time.Time
+	pid      int // 0: not running
+	toldGone bool
+}
+
+// newKept is for a program that nobody has asked to start yet.
+func newKept(p program) *kept {
+	k := &kept{program: p, again: time.NewTimer(time.Hour), result: make(chan started, 1)}
+	k.again.Stop()
+	return k
+}
+
 const startdPath = "/lib/svc/bin/svc.startd"
 
-// choose is the decision which program that is. startd says whether there is one.
-func choose(o options, startd bool) program {
-	if startd && !o.single {
-		return program{name: "svc.startd", argv: append([]string{StartdName}, o.forStartd...)}
-	}
-	return program{name: "the console's shell", argv: []string{ConsoleName}, shell: true}
+// consoleShell is a login shell of root on the console.
+var consoleShell = program{name: "the console's shell", argv: []string{ConsoleName}, shell: true}
+
+// startdProgram is svc.startd, with what the boot arguments have for it.
+func startdProgram(o options) program {
+	return program{name: "svc.startd", argv: append([]string{StartdName}, o.forStartd...)}
 }

@@ -65,9 +65,9 @@ func gone(pidfd int) bool {
 	return err == unix.ECHILD
 }
 
-// threadsReserved: the loop, the scribe, one start, the hangup, the signal receiver, the
+// threadsReserved: the loop, the scribe, two starts, the hangup, the signal receiver, the
 // collector, and two to spare.
-const threadsReserved = 8
+const threadsReserved = 9
 
 // reserveThreads makes the runtime create the threads that it may ever need. Later there may
 // be no room for one, and a Go program that cannot have a thread dies. A thread once made is

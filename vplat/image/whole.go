@@ -93,7 +93,7 @@ var wholeMountpoints = []mountpoint{
 	{"etc/svc/volatile", unix.S_IFDIR, 0o755},
 	{"system/contract", unix.S_IFDIR, 0o555},
 	{"etc/mnttab", unix.S_IFREG, 0o444},
-	{"lib/svc/bin", unix.S_IFDIR, 0o755},
+	{"lib/svc", unix.S_IFDIR, 0o755},
 }
 
 // prepareMountpoints makes them in a tree that may be hostile, but that nobody changes now.

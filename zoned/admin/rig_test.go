@@ -67,7 +67,7 @@ func newRig(t *testing.T) *rig {
 // libexec is a directory with what vplat.Probe looks for.
 func libexec(t *testing.T) string {
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "inzone/bin"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "inzone/svc/bin"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir

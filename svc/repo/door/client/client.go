@@ -34,6 +34,9 @@ const (
 type Config struct {
 	// Path of the socket; empty: door.DefaultPath.
 	Path string
+	// Dial, when it is not nil, makes a connection in place of Path's socket: to the door of a
+	// zone, from outside of it. What it fails with is final, and so is an ErrFinal of a read.
+	Dial func(until time.Time) (Conn, error)
 	// Patience is how long a request waits for a server, and for its answer; 0: PatienceUsual.
 	Patience time.Duration
 }
@@ -119,6 +122,13 @@ func (u *unavailable) Unwrap() []error { return []error{door.ErrUnavailable, u.w
 
 // connect finds a server. An error that again accepts means that there may be one later.
 func (c *Client) connect(a *attempts) (*conn, error) {
+	if c.cfg.Dial != nil {
+		f, err := c.cfg.Dial(a.until)
+		if err != nil {
+			return nil, err
+		}
+		return greeted(f, a.until)
+	}
 	k, err := dial(c.cfg.Path, a.until)
 	switch {
 	case err == nil:

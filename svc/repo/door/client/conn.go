@@ -12,9 +12,20 @@ import (
 	"github.com/linuxzones/zones/svc/repo/door"
 )
 
+// Conn is a way to a server.
+type Conn interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// ErrFinal: there is nothing to be had on this way, also at the next attempt. A Conn's Read says
+// so, with the reason.
+var ErrFinal = errors.New("no way to the repository")
+
 // conn is one connection that was greeted.
 type conn struct {
-	f      *os.File
+	f      Conn
 	frames door.Frames
 	epoch  uint64
 	sent   bool // the last request was sent whole
@@ -30,7 +41,12 @@ func dial(path string, until time.Time) (*conn, error) {
 		fd.Close()
 		return nil, err
 	}
-	k := &conn{f: os.NewFile(uintptr(fd.Disown()), "repository door")}
+	return greeted(os.NewFile(uintptr(fd.Disown()), "repository door"), until)
+}
+
+// greeted hears the greeting of a connection, which it owns.
+func greeted(f Conn, until time.Time) (*conn, error) {
+	k := &conn{f: f}
 	k.frames.R = k
 	a, err := k.receive(until)
 	if err == nil && a.Status != door.Hello {
@@ -89,6 +105,8 @@ func (k *conn) receive(until time.Time) (door.Answer, error) {
 	switch {
 	case errors.Is(err, wire.ErrTooLong), errors.Is(err, wire.ErrEmpty):
 		return door.Answer{}, door.ErrProtocol
+	case errors.Is(err, ErrFinal):
+		return door.Answer{}, err
 	case errors.Is(err, io.EOF):
 		return door.Answer{}, &lost{errEnded}
 	case err != nil:

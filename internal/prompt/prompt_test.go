@@ -12,8 +12,6 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
-
-	"github.com/linuxzones/zones/configs/zonecfg"
 )
 
 // chunks is an input that comes in pieces.
@@ -143,7 +141,7 @@ func TestLines(t *testing.T) {
 		{"comp\tit\r", result{"complete it", nil}, false},
 		{"nothing\t here\r", result{"nothing here", nil}, false},
 		{"\x1b[A\r", result{"nothing here", nil}, false},
-		{"half\x03", result{"", zonecfg.ErrInterrupted}, false},
+		{"half\x03", result{"", ErrInterrupted}, false},
 		{"\r", result{"", nil}, false},
 		{"comp\r", result{"comp", nil}, true},
 		{"\x1b[A!\r", result{"!", nil}, true},

@@ -11,8 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
-
-	"github.com/linuxzones/zones/configs/zonecfg"
 )
 
 const (
@@ -28,6 +26,9 @@ const (
 	// giveUp is what ^C becomes: to the end of the line, erase it, enter.
 	giveUp = "\x05\x15\r"
 )
+
+// ErrInterrupted: the line was given up with ^C.
+var ErrInterrupted = errors.New("interrupted")
 
 // ErrHangup: the terminal is gone.
 var ErrHangup = errors.New("the terminal is gone")
@@ -141,7 +142,7 @@ func (t *Terminal) restore() error {
 }
 
 // ReadLine shows the prompt and reads a command line. Errors: io.EOF for ^D,
-// zonecfg.ErrInterrupted for ^C, ErrHangup.
+// ErrInterrupted for ^C, ErrHangup.
 func (t *Terminal) ReadLine(prompt string) (string, error) {
 	t.term.AutoCompleteCallback = t.key
 	t.history.paused = false
@@ -174,7 +175,7 @@ func (t *Terminal) read(prompt string) (string, error) {
 	case rerr != nil:
 		return "", fmt.Errorf("restore the terminal: %w", rerr)
 	case t.keys.interrupted:
-		return "", zonecfg.ErrInterrupted
+		return "", ErrInterrupted
 	case len([]rune(line)) >= lineMax:
 		return "", fmt.Errorf("a line of %d characters or more cannot be typed, put it in a file for -f", lineMax)
 	}

@@ -1,0 +1,18 @@
+package main
+
+import (
+	"os"
+	"path"
+
+	"github.com/linuxzones/zones/svc/startd"
+)
+
+func main() { os.Exit(run(os.Args)) }
+
+func run(args []string) int {
+	if len(args) > 0 && path.Base(args[0]) == "svc.configd" {
+		os.Stderr.WriteString("svc.configd: svc.startd holds the repository here; there is nothing to start by hand\n")
+		return 1
+	}
+	return startd.Main(args[1:])
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/svc/bootimport"
+	"github.com/linuxzones/zones/svc/repo/door"
+	"github.com/linuxzones/zones/svc/repo/door/client"
+	"github.com/linuxzones/zones/svc/svcprop"
+)
+
+func main() { os.Exit(run(os.Args)) }
+
+func run(args []string) int {
+	if len(args) == 0 {
+		return 2
+	}
+	name, args := path.Base(args[0]), args[1:]
+	switch name {
+	case "svccfg":
+		return svccfgMain(args)
+	case "svcprop":
+		ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+		defer stop()
+		return svcprop.Main(ctx, &svcprop.Env{Out: os.Stdout, Err: os.Stderr, Open: open, Zone: openZone}, args)
+	case "manifest-import":
+		return bootimport.Main(&bootimport.Env{Out: os.Stdout, Err: os.Stderr, Open: open}, args)
+	case "restore_repository":
+		return restoreMain(args)
+	case "repository-relay":
+		if err := client.Relay("", os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintf(os.Stderr, "%v\n", err)
+			return 1
+		}
+		return 0
+	}
+	fmt.Fprintf(os.Stderr, "%s: this program is svccfg, svcprop, manifest-import, restore_repository or repository-relay, by its name\n", name)
+	return 2
+}
+
+// open is the repository of the zone that this runs in.
+func open() (door.Store, error) {
+	// A host has no repository; /lib/svc/bin is there in zones.
+	if _, err := os.Lstat(door.DefaultPath); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Lstat("/lib/svc/bin/svc.startd"); errors.Is(err, os.ErrNotExist) {
+			return nil, errNoRepository
+		}
+	}
+	return client.New(client.Config{}), nil
+}
+
+// errNoRepository is what the host says.
+var errNoRepository = errors.New("this host has no repository of services, its zones have: try -z ZONE")

@@ -1,0 +1,129 @@
+package startd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/svc/repo"
+)
+
+// importMax is how long an import may take. Of a thousand manifests it takes some seconds.
+const importMax = 10 * time.Minute
+
+// linesMax is how much of what an import says is kept in the log.
+const linesMax = 1000
+
+// Steps of a boot: the names of the files in the volatile directory that stand for those done.
+const (
+	doneBackup = ".startd-backup"
+	doneEarly  = ".startd-early-import"
+	doneLate   = ".startd-late-import"
+)
+
+// boot does the steps of a boot that are not done.
+func (d *daemon) boot(ctx context.Context) {
+	d.step(doneBackup, func() bool {
+		path, made, err := d.r.Backup(repo.BootBackup)
+		if err != nil {
+			d.log.alert("keep a backup of the repository: " + err.Error())
+		} else if made {
+			d.log.say("backup " + path)
+		}
+		return err == nil
+	})
+	d.step(doneEarly, func() bool { return d.runImport(ctx, "-e") })
+	d.step(doneLate, func() bool { return d.runImport(ctx) })
+}
+
+// step does what is not done yet. A step that failed is tried again by the next svc.startd.
+func (d *daemon) step(mark string, do func() bool) {
+	path := filepath.Join(d.cfg.Volatile, mark)
+	if _, err := os.Lstat(path); err == nil || !do() {
+		return
+	}
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		d.log.say(path + ": " + err.Error())
+		return
+	}
+	unix.Close(fd)
+}
+
+// runImport has the program import, and logs what it says. What is wrong with a manifest is told
+// in the log and on the console, and is no failure of the import.
+func (d *daemon) runImport(ctx context.Context, args ...string) bool {
+	if len(d.cfg.Import) == 0 {
+		return true
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, importMax, errors.New("it took longer than "+importMax.String()))
+	defer cancel()
+	cmd := exec.CommandContext(ctx, d.cfg.Import[0], append(d.cfg.Import[1:], args...)...)
+	cmd.WaitDelay = time.Second
+	cmd.Dir = "/"
+	out := &lines{say: d.log.say, left: linesMax}
+	alerts := &lines{say: d.log.alert, left: linesMax}
+	cmd.Stdout, cmd.Stderr = out, alerts
+	err := cmd.Run()
+	out.end()
+	alerts.end()
+	switch {
+	case err == nil:
+		return true
+	case ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return false // the zone is going down
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	}
+	var status *exec.ExitError
+	if errors.As(err, &status) && status.ExitCode() == importFaults {
+		return true
+	}
+	d.log.alert(strings.Join(append([]string{filepath.Base(d.cfg.Import[0])}, args...), " ") + ": " + err.Error())
+	return false
+}
+
+// importFaults is the exit status of an import that was done and found faults in files, which it
+// has said.
+const importFaults = 95
+
+// lines gives what a program writes to say, line by line.
+type lines struct {
+	say  func(string)
+	left int
+	rest []byte
+}
+
+// lineBytesMax bounds one line.
+const lineBytesMax = 4096
+
+func (l *lines) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if b == '\n' || len(l.rest) == lineBytesMax {
+			l.end()
+		}
+		if b != '\n' {
+			l.rest = append(l.rest, b)
+		}
+	}
+	return len(p), nil
+}
+
+func (l *lines) end() {
+	if len(l.rest) == 0 {
+		return
+	}
+	switch l.left--; {
+	case l.left > 0:
+		l.say(string(l.rest))
+	case l.left == 0:
+		l.say(string(l.rest) + "; what more there is, is not logged")
+	}
+	l.rest = l.rest[:0]
+}

@@ -1,0 +1,23 @@
+// Package startd is svc.startd(8), as far as it goes: the process of a zone that holds the
+// repository of services and serves it to all others. init starts it, and again when it ends.
+//
+// It opens the repository, keeps a backup of it once in a boot, serves the door, and has what
+// manifests and profiles say imported, by another program (what it takes is not kept by a
+// process that stays).
+//
+// It promises:
+//   - Killed at any instant, nothing of the repository is lost, and the next one goes on with the
+//     steps of the boot that are not done: a mark on the volatile file system stands for each.
+//   - A repository that cannot be used is never replaced. What is wrong, and what to do, is said
+//     on the console and in the log, and it is tried again when its file has changed, or after
+//     retryMax. The console's shell is init's.
+//   - An import that fails, or never ends, stops nothing: it is told, and is killed at importMax.
+//
+// What it says goes to /var/svc/log/svc.startd.log, as long as /var cannot be written to the
+// volatile file system, and to the console what a person must do something about.
+//
+// Goroutines: the main one; those of the door's server; one that waits for signals. Close of the
+// server, then of the repository: SIGTERM ends it so, within seconds. Who may call: cmd/startd.
+//
+// Source of behaviour: svc.startd(8), svc.configd(8), smf_bootstrap(7).
+package startd

@@ -1,0 +1,183 @@
+package startd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/svc/auth"
+	"github.com/linuxzones/zones/svc/repo"
+	"github.com/linuxzones/zones/svc/repo/door"
+	"github.com/linuxzones/zones/svc/repo/door/server"
+)
+
+// Limits.
+const (
+	// lookEvery is how often the file of a repository that cannot be used is looked at.
+	lookEvery = time.Second
+	// retryMax is after how long it is tried again though its file is the same: the reason may
+	// have been another one, a full disk say.
+	retryMax = 30 * time.Second
+)
+
+// Config is where things are; Zone is the zone's own.
+type Config struct {
+	Repository repo.Config
+	Door       string
+	// Volatile is the directory that a boot begins with empty.
+	Volatile string
+	// Log is the file of its log, EarlyLog the one as long as that cannot be written.
+	Log, EarlyLog string
+	// Console is the terminal of who administers; "" is none.
+	Console string
+	// Import is the program that imports, called with -e first and then without.
+	Import []string
+	// Authorizations gives those of a user.
+	Authorizations func(uid uint32) (auth.Set, error)
+}
+
+// Zone is what svc.startd of a zone works with.
+func Zone() Config {
+	const volatile = "/etc/svc/volatile"
+	return Config{
+		Repository: repo.Config{Path: repo.DefaultPath, VolatilePath: repo.DefaultVolatilePath},
+		Door:       door.DefaultPath, Volatile: volatile,
+		Log: "/var/svc/log/svc.startd.log", EarlyLog: volatile + "/svc.startd.log",
+		Console: "/dev/console", Import: []string{"/lib/svc/bin/manifest-import"},
+		Authorizations: auth.Zone.OfUID,
+	}
+}
+
+// daemon is the process.
+type daemon struct {
+	cfg Config
+	log *log
+	r   *repo.Repo
+}
+
+// Run is the process, until the context ends: nil then. An error is said already.
+func Run(ctx context.Context, cfg Config) error {
+	d := &daemon{cfg: cfg, log: newLog(&cfg)}
+	if err := d.open(ctx); err != nil {
+		return err
+	}
+	if d.r == nil {
+		return nil // it was ended before it could be opened
+	}
+	defer d.close()
+	l, err := server.Listen(cfg.Door)
+	if err != nil {
+		return d.fatal("make the door of the repository", err)
+	}
+	defer l.Close()
+	s, err := server.New(server.Config{Repo: d.r, Listener: l, Authorizations: cfg.Authorizations, Log: d.log.say})
+	if err != nil {
+		return d.fatal("serve the repository", err)
+	}
+	defer s.Close()
+	d.log.say("the repository is served")
+	d.boot(ctx)
+	// A boot has taken memory that nothing after it needs.
+	d.r.Trim()
+	debug.FreeOSMemory()
+	<-ctx.Done()
+	return nil
+}
+
+func (d *daemon) fatal(what string, err error) error {
+	d.log.alert(what + ": " + err.Error())
+	return err
+}
+
+// open opens the repository, as soon as it can be. Another process that holds it is an error:
+// there is a svc.startd.
+func (d *daemon) open(ctx context.Context) error {
+	var before string
+	for {
+		r, err := repo.Open(d.cfg.Repository)
+		switch {
+		case err == nil:
+			if before != "" {
+				d.log.alert("the repository can be used again")
+			}
+			d.r = r
+			return nil
+		case errors.Is(err, repo.ErrLocked):
+			return d.fatal("open the repository", err)
+		}
+		if text := err.Error(); text != before {
+			d.log.alert("the repository cannot be used, and no service is: " + text)
+			before = text
+		}
+		if !d.changed(ctx) {
+			return nil
+		}
+	}
+}
+
+// changed waits until the repository's file is another one, or another has been put in its place,
+// for retryMax at most; false: the context has ended.
+func (d *daemon) changed(ctx context.Context) bool {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	was := fileState(d.cfg.Repository.Path)
+	for end := time.Now().Add(retryMax); time.Now().Before(end); {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-look.C:
+		}
+		if fileState(d.cfg.Repository.Path) != was {
+			return true
+		}
+	}
+	return true
+}
+
+// state tells one state of a file from another.
+type state struct {
+	ino         uint64
+	size        int64
+	mtim, ctim  unix.Timespec
+	unreachable bool
+}
+
+func fileState(path string) state {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return state{unreachable: true}
+	}
+	return state{ino: st.Ino, size: st.Size, mtim: st.Mtim, ctim: st.Ctim}
+}
+
+func (d *daemon) close() {
+	if err := d.r.Close(); err != nil {
+		d.log.say("close the repository: " + err.Error())
+	}
+	d.log.say("ended")
+}
+
+// Main is the program. args are without its name: what the boot arguments have for it. The result
+// is the exit code.
+func Main(args []string) int {
+	// -s, and -m with what follows it, are for milestones.
+	if os.Getppid() != 1 {
+		os.Stderr.WriteString("svc.startd: this program is started by init, and only by it\n")
+		return 1
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
+	defer stop()
+	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGPIPE)
+	// Nothing of a terminal is needed, and whoever looks at the door must not hold one.
+	_ = sys.Retry(func() error { return unix.Chdir("/") })
+	if Run(ctx, Zone()) != nil {
+		return 1
+	}
+	return 0
+}
