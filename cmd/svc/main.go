@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/svc/bootimport"
 	"github.com/linuxzones/zones/svc/repo/door"
@@ -27,9 +24,8 @@ func run(args []string) int {
 	case "svccfg":
 		return svccfgMain(args)
 	case "svcprop":
-		ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
-		defer stop()
-		return svcprop.Main(ctx, &svcprop.Env{Out: os.Stdout, Err: os.Stderr, Open: open, Zone: openZone}, args)
+		// A signal that ends a wait ends the program, as it does any other.
+		return svcprop.Main(context.Background(), &svcprop.Env{Out: os.Stdout, Err: os.Stderr, Open: open, Zone: openZone}, args)
 	case "manifest-import":
 		return bootimport.Main(&bootimport.Env{Out: os.Stdout, Err: os.Stderr, Open: open}, args)
 	case "restore_repository":

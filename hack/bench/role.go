@@ -26,6 +26,7 @@ var roles = map[string]func(args []string) error{
 	"mnttab":  playMnttab,
 	"echo":    playEcho,
 	"timed":   playTimed,
+	"smf":     playSMF,
 }
 
 func playRole(role string) {
