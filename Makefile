@@ -56,7 +56,7 @@ install: build
 	@install -m 0755 $(addprefix $(BIN)/,$(DAEMON) zrun) $(DESTDIR)$(PREFIX)/libexec/zones/
 	@rm -rf $(DESTDIR)$(PREFIX)/libexec/zones/inzone
 	@cp -dR --preserve=mode,links $(BIN)/inzone $(DESTDIR)$(PREFIX)/libexec/zones/inzone
-	@for s in 1 5 8; do \
+	@for s in 1 5 7 8; do \
 		install -d $(DESTDIR)$(PREFIX)/share/man/man$$s && \
 		install -m 0644 docs/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; done
 

@@ -19,11 +19,8 @@ const (
 	propTo     = "to"
 )
 
-// Instances that have notification parameters for others. Source: libscf.h.
-var (
-	globalInstance  = repo.Entity{Service: "system/svc/global", Instance: "default"}       // of transitions of all instances
-	problemInstance = repo.Entity{Service: "system/fm/notify-params", Instance: "default"} // of problems
-)
+// problemInstance has the notification parameters of problems. Source: libscf.h.
+var problemInstance = repo.Entity{Service: "system/fm/notify-params", Instance: "default"}
 
 // notifiers are the ways in which people are told, by the scheme of a URI.
 var notifiers = map[string]string{"mailto": "smtp", "snmp": "snmp", "syslog": "syslog"}

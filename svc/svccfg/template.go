@@ -22,8 +22,9 @@ const (
 	prefixDoc       = "tm_doc_"
 )
 
-// globalTemplates is the instance whose templates are about all services.
-var globalTemplates = repo.Entity{Service: "system/svc/global", Instance: "default"}
+// globalInstance is the one whose templates are about all services, and whose notification parameters
+// about all instances that have none.
+var globalInstance = repo.Entity{Service: "system/svc/global", Instance: "default"}
 
 // defaultRestarter is the one of instances that name none.
 var defaultRestarter = repo.Entity{Service: "system/svc/restarter", Instance: "default"}
@@ -94,7 +95,7 @@ func templatesOf(store door.Store, own []door.Group) (*templates, error) {
 	for _, level := range []struct {
 		on     repo.Entity
 		target string
-	}{{restarterOf(own), "delegate"}, {globalTemplates, "all"}} {
+	}{{restarterOf(own), "delegate"}, {globalInstance, "all"}} {
 		groups, err := store.Groups(level.on, door.Composed)
 		if errors.Is(err, repo.ErrNotFound) {
 			continue
