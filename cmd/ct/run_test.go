@@ -214,9 +214,10 @@ func TestLifetimes(t *testing.T) {
 		{"-l none", false, "orphan"}, {"-l child", false, "orphan"}, {"-l child -o noorphan", false, ""}, {"-l contract", true, ""}, {"", true, ""}, {"-l contract -o noorphan", true, ""},
 	} {
 		file := filepath.Join(t.TempDir(), "pid")
-		b := r.start(r.Cmd("ctrun", append(words(c.args), "sh", "-c", `(echo $(exec sh -c 'echo $PPID') >$0; exec sleep 1000) >/dev/null 2>&1 </dev/null & while ! test -s $0; do sleep 0.01; done; exit 5`, file)...))
+		b := r.start(r.Cmd("ctrun", append(words(c.args), "sh", "-c", `(echo $(exec sh -c 'echo $PPID') >$0; exec sleep 1000) >/dev/null 2>&1 </dev/null & while ! test -e $0.go; do sleep 0.01; done; exit 5`, file)...))
 		pid := number(t, file)
 		st := r.of(pid)
+		must(t, os.WriteFile(file+".go", nil, 0o600)) // with -o noorphan it would be gone before it is seen
 		if c.waits {
 			if !b.running() {
 				t.Errorf("%s: it did not wait", c.args)
