@@ -21,6 +21,8 @@ type room struct {
 	t     testing.TB
 	dir   string
 	shell string
+	// alone: what runs sees no process of the host's, so that not even a mistake signals one.
+	alone bool
 }
 
 // toolName is the program behind the tools: not busybox, which methods look for.
@@ -127,7 +129,10 @@ func (r *room) as(uid uint32, args ...string) result {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin", "SMF_FMRI=svc:/site/x:default", "SMF_METHOD=start", "SMF_RESTARTER=svc:/system/svc/restarter:default", "SMF_ZONENAME=web"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: r.dir, Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: r.dir, Setpgid: true, Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	if r.alone {
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID
+	}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
