@@ -43,8 +43,11 @@ for entry in "${names[@]}"; do
 	IFS=: read -r program name where <<<"$entry"
 	if [[ $name != "$program" ]]; then link "$program" "$dir/svc/bin/$name"; fi
 	[[ $where ]] || continue
-	mkdir -p "$dir/layer/$where"
-	link "/lib/svc/bin/$name" "$dir/layer/$where/$name"
+	# Where a zone has a /usr of its own, init makes from svc/tools what is missing there.
+	for tree in "$dir/layer" "$dir/svc/tools"; do
+		mkdir -p "$tree/$where"
+		link "/lib/svc/bin/$name" "$tree/$where/$name"
+	done
 done
 # What is no program is copied anew, so that what was taken away from the sources goes here too.
 for part in manifest method profile share; do

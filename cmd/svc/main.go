@@ -49,7 +49,15 @@ func open() (door.Store, error) {
 			return nil, errNoRepository
 		}
 	}
-	return client.New(client.Config{}), nil
+	return reached(client.New(client.Config{}))
+}
+
+// reached says at once when there is nobody at the door.
+func reached(c *client.Client) (door.Store, error) {
+	if _, err := c.Generation(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
 }
 
 // errNoRepository is what the host says.

@@ -42,13 +42,13 @@ func openZone(zone string) (door.Store, error) {
 	}
 	say := func(line string) { fmt.Fprintf(os.Stderr, "%s\n", line) }
 	c := &api.Client{Layout: l, Zone: zone, Locale: api.Locale(), Start: (&api.Spawner{Layout: l, Warn: say}).Start}
-	return client.New(client.Config{Dial: func(until time.Time) (client.Conn, error) {
+	return reached(client.New(client.Config{Dial: func(until time.Time) (client.Conn, error) {
 		s, err := stream.Open(context.Background(), c, relayProgram)
 		if err != nil {
 			return nil, fmt.Errorf("zone '%s': %w", zone, err)
 		}
 		return conn{s, zone}, nil
-	}}), nil
+	}}))
 }
 
 // conn says which zone it is that has failed, and that there is no use in another attempt.

@@ -74,6 +74,11 @@ func (env *Env) run(s door.Store, early bool) (faults int, err error) {
 		n, err := b.Manifests(importer.EarlyDirs...)
 		return n[importer.Failed], err
 	}
+	// Where an administrator puts his own.
+	if err := os.MkdirAll(filepath.Join(env.Root, importer.LocalManifests), 0o755); err != nil {
+		env.tell(importer.File{Path: importer.LocalManifests, State: importer.Failed, Err: err})
+		faults++
+	}
 	steps := []func() (importer.Counts, error){
 		func() (importer.Counts, error) { return b.Manifests(importer.LateDirs...) },
 		func() (importer.Counts, error) {

@@ -8,13 +8,16 @@ const (
 	livedLong = 10 * time.Second
 	// delayMin is short: somebody who types exit wants the next prompt.
 	delayMin = time.Second
+	// startdMin is how long svc.startd is missed when it dies for the first time in a while:
+	// everybody who asks about services waits for it.
+	startdMin = 10 * time.Millisecond
 	// delayMax bounds what a shell that cannot run costs, and how long root waits once it
 	// can.
 	delayMax = 30 * time.Second
 )
 
-// throttle says how long to wait before the next start.
-type throttle struct{ delay time.Duration }
+// throttle says how long to wait before the next start: least, and twice as long each time.
+type throttle struct{ least, delay time.Duration }
 
 // after is told how long the program lived.
 func (t *throttle) after(lived time.Duration) time.Duration {
@@ -22,7 +25,7 @@ func (t *throttle) after(lived time.Duration) time.Duration {
 		t.delay = 0
 		return 0
 	}
-	t.delay = min(max(2*t.delay, delayMin), delayMax)
+	t.delay = min(max(2*t.delay, t.least), delayMax)
 	return t.delay
 }
 
@@ -31,7 +34,8 @@ func (t *throttle) reset() { t.delay = 0 }
 
 // program is what init keeps running. It is started as this program by another name.
 type program struct {
-	name  string // for messages
+	name  string        // for messages
+	least time.Duration // before it is started again
 	argv  []string
 	shell bool // on the console
 }
@@ -51,7 +55,7 @@ type kept struct {
 
 // newKept is for a program that nobody has asked to start yet.
 func newKept(p program) *kept {
-	k := &kept{program: p, again: time.NewTimer(time.Hour), result: make(chan started, 1)}
+	k := &kept{program: p, throttle: throttle{least: p.least}, again: time.NewTimer(time.Hour), result: make(chan started, 1)}
 	k.again.Stop()
 	return k
 }
@@ -59,9 +63,9 @@ func newKept(p program) *kept {
 const startdPath = "/lib/svc/bin/svc.startd"
 
 // consoleShell is a login shell of root on the console.
-var consoleShell = program{name: "the console's shell", argv: []string{ConsoleName}, shell: true}
+var consoleShell = program{name: "the console's shell", least: delayMin, argv: []string{ConsoleName}, shell: true}
 
 // startdProgram is svc.startd, with what the boot arguments have for it.
 func startdProgram(o options) program {
-	return program{name: "svc.startd", argv: append([]string{StartdName}, o.forStartd...)}
+	return program{name: "svc.startd", least: startdMin, argv: append([]string{StartdName}, o.forStartd...)}
 }

@@ -2,6 +2,7 @@ package initd
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -41,6 +42,28 @@ func setUp(say func(string)) {
 	}
 	if err := writeName(); err != nil {
 		say("WARNING: init: " + err.Error())
+	}
+	placeTools(zoneTools, "/")
+}
+
+// zoneTools holds the zone's commands as they stand in a tree: usr/sbin/svccfg and so on.
+const zoneTools = "/lib/svc/tools"
+
+// placeTools links the zone's commands into a tree that lacks them: brand whole has a /usr of its
+// own. What is there is its owner's, also where it is a link that leads nowhere, and a tree that
+// can not be written has them from us already: nothing of this is worth a word.
+func placeTools(from, root string) {
+	for _, dir := range []string{"usr/bin", "usr/sbin"} {
+		entries, err := os.ReadDir(filepath.Join(from, dir))
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			target, err := os.Readlink(filepath.Join(from, dir, e.Name()))
+			if err == nil {
+				_ = os.Symlink(target, filepath.Join(root, dir, e.Name()))
+			}
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ var (
 // Being without a server.
 var (
 	// ErrNoServer: there is no door.
-	ErrNoServer = errors.New("the repository is not served: is svc.startd running?")
+	ErrNoServer = errors.New("the repository is not served: svc.startd does not run, or its log says why it cannot (/var/svc/log/svc.startd.log)")
 	// ErrUnavailable: there is a door, and nobody has answered for as long as the client waits.
 	ErrUnavailable = errors.New("the repository's server does not answer")
 	// ErrUnknown: the server ended, or the connection, after the batch was sent and before it was

@@ -1,0 +1,7 @@
+// Package smf lives with the services of zones: their repository, as administrators in a zone, its
+// users, and administrators of the host meet it. There is nothing in it but tests.
+//
+//	repository_test.go  what a zone boots with; its tools; who may change what; what stays
+//	broken_test.go      svc.startd killed, and a repository that is damaged
+//	host_test.go        -z from the host, real manifests of others among what it imports
+package smf
