@@ -91,7 +91,10 @@ func TestSingleUser(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 	// What serves the repository is told, and the shell is there.
-	testenv.Eventually(t, func() bool { ps := z.Run("ps"); return strings.Contains(ps, "svc.startd -s") && strings.Contains(ps, "-sh") }, "both to run")
+	testenv.Eventually(t, func() bool {
+		ps := z.Run("ps")
+		return strings.Contains(ps, "svc.startd -s") && strings.Contains(ps, "-sh")
+	}, "both to run")
 }
 
 // binWith gives a directory of the program with one more.

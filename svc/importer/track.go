@@ -181,6 +181,10 @@ func Tracked(s Store, path string) (bool, error) {
 	return ok, err
 }
 
+// Known are the files that were imported or applied, and the sums of what they held. Of one that
+// has not changed Source.Sum is its.
+func Known(s Store) (map[string]string, error) { return sums(s) }
+
 // Forget makes the next import take a file for a new one: svccfg delhash. A directory stands for
 // all files below it. It gives those that were tracked.
 func Forget(s Store, path string) (files []string, err error) {

@@ -87,6 +87,7 @@ func TestTracked(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	imported()
+	onlyWhatChanged(t, s, imported)
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
@@ -100,5 +101,30 @@ func TestTracked(t *testing.T) {
 	}
 	if list, err := (Bundles{}).Cleanup(s, true); err != nil || len(list) != 0 {
 		t.Errorf("%v %v", list, err)
+	}
+}
+
+// onlyWhatChanged: what is gone on purpose does not come back where only changes are imported.
+func onlyWhatChanged(t *testing.T, s door.Store, imported func()) {
+	t.Helper()
+	t.Setenv(checkHash, "1")
+	var b repo.Batch
+	b.Delete(repo.Entity{Service: "site/NAME"})
+	if _, err := s.Apply(&b); err != nil {
+		t.Fatal(err)
+	}
+	there := func() bool {
+		names, err := s.Services()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(names, "site/NAME")
+	}
+	if imported(); there() {
+		t.Error("a file that has not changed was imported")
+	}
+	os.Unsetenv(checkHash)
+	if imported(); !there() {
+		t.Error("a file was not imported though it was asked for")
 	}
 }
