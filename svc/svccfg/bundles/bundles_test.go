@@ -109,7 +109,7 @@ func onlyWhatChanged(t *testing.T, s door.Store, imported func()) {
 	t.Helper()
 	t.Setenv(checkHash, "1")
 	var b repo.Batch
-	b.Delete(repo.Entity{Service: "site/NAME"})
+	b.Delete(repo.Entity{Service: "site/NAME"}, repo.WithChildren)
 	if _, err := s.Apply(&b); err != nil {
 		t.Fatal(err)
 	}
