@@ -43,13 +43,20 @@ func run(args []string) int {
 
 // open is the repository of the zone that this runs in.
 func open() (door.Store, error) {
-	// A host has no repository; /lib/svc/bin is there in zones.
-	if _, err := os.Lstat(door.DefaultPath); errors.Is(err, os.ErrNotExist) {
-		if _, err := os.Lstat("/lib/svc/bin/svc.startd"); errors.Is(err, os.ErrNotExist) {
-			return nil, errNoRepository
-		}
+	if !inZone() {
+		return nil, errNoRepository
 	}
 	return reached(client.New(client.Config{}))
+}
+
+// inZone: a host has no repository, and not what serves it where zones have it.
+func inZone() bool {
+	for _, path := range []string{door.DefaultPath, "/lib/svc/bin/svc.startd"} {
+		if _, err := os.Lstat(path); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // reached says at once when there is nobody at the door.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 
 	"golang.org/x/term"
 
@@ -16,23 +15,11 @@ import (
 	"github.com/linuxzones/zones/svc/svccfg/bundles"
 )
 
-// svccfgMain gives svccfg what it works with. -z ZONE stands before all else.
+// svccfgMain gives svccfg what it works with.
 func svccfgMain(args []string) int {
 	env := &svccfg.Env{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Open: open, OpenFile: openFile,
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Open: open, Zone: openZone, OpenFile: openFile,
 		File: os.Getenv("SVCCFG_REPOSITORY"), Edit: edit, Bundles: bundles.Bundles{},
-	}
-	if len(args) > 0 && strings.HasPrefix(args[0], "-z") {
-		zone := args[0][2:]
-		args = args[1:]
-		if zone == "" {
-			if len(args) == 0 {
-				fmt.Fprintln(os.Stderr, "svccfg: option requires an argument -- 'z'")
-				return 2
-			}
-			zone, args = args[0], args[1:]
-		}
-		env.Open, env.File = func() (door.Store, error) { return openZone(zone) }, ""
 	}
 	if term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {
 		env.Terminal = func(complete func(string) (string, []string)) svccfg.Terminal {

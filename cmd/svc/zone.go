@@ -21,6 +21,9 @@ const relayProgram = "/lib/svc/bin/repository-relay"
 
 // openZone is the repository of a zone, from the host.
 func openZone(zone string) (door.Store, error) {
+	if inZone() {
+		return nil, errors.New("-z is for the host: there are no zones in a zone")
+	}
 	if zone == configs.GlobalName {
 		return nil, errNoRepository
 	}

@@ -12,6 +12,8 @@ type Env struct {
 	Out, Err io.Writer
 	// Open finds the repository that is served.
 	Open func() (door.Store, error)
+	// Zone finds that of a zone: -z. nil within zones.
+	Zone func(name string) (door.Store, error)
 	// OpenFile opens a repository that nobody serves: svccfg repository.
 	OpenFile func(path string) (door.Store, error)
 	// File is a repository to open from the start: SVCCFG_REPOSITORY. Empty: the one that is

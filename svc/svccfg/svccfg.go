@@ -6,10 +6,11 @@ import (
 	"os"
 	"strings"
 
+	"github.com/linuxzones/zones/svc/repo/door"
 	"github.com/linuxzones/zones/svc/svccfg/lang"
 )
 
-const usage = "Usage:\tsvccfg [-v] [-s FMRI] [-f file]\n\tsvccfg [-v] [-s FMRI] <command> [args]\n"
+const usage = "Usage:\tsvccfg [-v] [-z zone] [-s FMRI] [-f file]\n\tsvccfg [-v] [-z zone] [-s FMRI] <command> [args]\n"
 
 // Exit codes.
 const (
@@ -23,6 +24,8 @@ type order struct {
 	verbose         bool
 	fmri, file      string
 	hasFMRI, inFile bool
+	zone            string
+	inZone          bool
 	command         []string
 }
 
@@ -39,7 +42,7 @@ func parse(args []string) (o order, ok bool) {
 			case 'v':
 				o.verbose = true
 				continue
-			case 's', 'f':
+			case 's', 'f', 'z':
 			default:
 				return o, false
 			}
@@ -50,10 +53,13 @@ func parse(args []string) (o order, ok bool) {
 				}
 				value, args = args[0], args[1:]
 			}
-			if word[i] == 's' {
+			switch word[i] {
+			case 's':
 				o.fmri, o.hasFMRI = value, true
-			} else {
+			case 'f':
 				o.file, o.inFile = value, true
+			case 'z':
+				o.zone, o.inZone = value, true
 			}
 			break letters
 		}
@@ -62,12 +68,29 @@ func parse(args []string) (o order, ok bool) {
 	return o, true
 }
 
+// inZone finds the repository of a zone.
+func inZone(env *Env, zone string) (door.Store, error) {
+	if env.Zone == nil {
+		return nil, errNoZones
+	}
+	return env.Zone(zone)
+}
+
+// errNoZones is what -z is told where it makes no sense.
+var errNoZones = errors.New("-z is for the host: there are no zones in a zone")
+
 // Main is svccfg; args are without its name. The result is the exit code.
 func Main(env *Env, args []string) int {
 	o, ok := parse(args)
 	if !ok {
 		_, _ = io.WriteString(env.Err, usage)
 		return exitUsage
+	}
+	if o.inZone {
+		// The variable is for who has no repository that is served.
+		zoned := *env
+		zoned.File, zoned.Open = "", func() (door.Store, error) { return inZone(env, o.zone) }
+		env = &zoned
 	}
 	s := &Session{env: env, verbose: o.verbose, file: env.File}
 	defer s.close()

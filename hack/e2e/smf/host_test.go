@@ -33,7 +33,8 @@ func TestFromHost(t *testing.T) {
 		{"svcprop", "-z a -c -p app/port m:default", 0, "82\n", ""},
 		{"svcprop", "-z a -p app/none m", 1, "", "svcprop: Couldn't find property `app/none' for instance `svc:/site/m:default'.\n"},
 		{"svccfg", "-z none list", 1, "", "svccfg: Could not connect to repository server: zone 'none' unknown.\n"},
-		{"svccfg", "-z", 2, "", "svccfg: option requires an argument -- 'z'\n"},
+		{"svccfg", "-z", 2, "", "Usage:\tsvccfg [-v] [-z zone] [-s FMRI] [-f file]\n\tsvccfg [-v] [-z zone] [-s FMRI] <command> [args]\n"},
+		{"svccfg", "-s m -z a listprop app/port", 0, "app/port  integer  82\n", ""},
 		{"svccfg", "list", 1, "", "svccfg: Could not connect to repository server: this host has no repository of services, its zones have: try -z ZONE.\n"},
 	} {
 		if s := z.host(c.program, strings.Fields(c.args)...); s != (said{c.out, c.errs, c.exit}) {
