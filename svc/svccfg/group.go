@@ -160,8 +160,11 @@ func (s *Session) current(e repo.Entity, name string) (door.Group, error) {
 	if !errors.Is(err, repo.ErrNotFound) {
 		return g, err
 	}
-	if is, err := s.store.Exists(e); err != nil || !is {
-		return g, errors.Join(err, repo.ErrNotFound)
+	switch is, err := s.store.Exists(e); {
+	case err != nil:
+		return g, err // it is not known
+	case !is:
+		return g, repo.ErrNotFound
 	}
 	return g, noGroup(name)
 }
