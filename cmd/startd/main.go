@@ -10,7 +10,10 @@ import (
 func main() { os.Exit(run(os.Args)) }
 
 func run(args []string) int {
-	if len(args) > 0 && path.Base(args[0]) == "svc.configd" {
+	if len(args) == 0 {
+		return 2
+	}
+	if path.Base(args[0]) == "svc.configd" {
 		os.Stderr.WriteString("svc.configd: svc.startd holds the repository here; there is nothing to start by hand\n")
 		return 1
 	}

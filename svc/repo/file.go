@@ -63,9 +63,10 @@ func (k kind) options(bytesMax int) *bolt.Options {
 	}
 }
 
-// openNoFollow refuses a symbolic link in the place of the file.
+// openNoFollow refuses a symbolic link in the place of the file, and does not wait for a pipe's
+// other side.
 func openNoFollow(path string, flag int, perm os.FileMode) (*os.File, error) {
-	return os.OpenFile(path, flag|unix.O_NOFOLLOW, perm)
+	return os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, perm)
 }
 
 // create makes a file with its buckets under another name, and puts it in its place when it is

@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,11 +16,16 @@ import (
 	"github.com/linuxzones/zones/svc/repo"
 )
 
-// importMax is how long an import may take. Of a thousand manifests it takes some seconds.
-const importMax = 10 * time.Minute
+// importMax is how long an import may take. Of a thousand manifests it takes some seconds. Tests
+// have less.
+var importMax = 10 * time.Minute
 
 // linesMax is how much of what an import says is kept in the log.
 const linesMax = 1000
+
+// outputMax is how long the output of an import that has ended is still read: longer than a
+// console that nobody reads takes. Tests have less.
+var outputMax = consoleLimit + time.Second
 
 // Steps of a boot: the names of the files in the volatile directory that stand for those done.
 const (
@@ -65,8 +72,13 @@ func (d *daemon) runImport(ctx context.Context, args ...string) bool {
 	ctx, cancel := context.WithTimeoutCause(ctx, importMax, errors.New("it took longer than "+importMax.String()))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, d.cfg.Import[0], append(d.cfg.Import[1:], args...)...)
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = outputMax
 	cmd.Dir = "/"
+	// One that outlives this process would import beside the next one's. The kernel sends the
+	// signal when the thread ends that started it, so that must stay.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	out := &lines{say: d.log.say, left: linesMax}
 	alerts := &lines{say: d.log.alert, left: linesMax}
 	cmd.Stdout, cmd.Stderr = out, alerts
@@ -74,7 +86,7 @@ func (d *daemon) runImport(ctx context.Context, args ...string) bool {
 	out.end()
 	alerts.end()
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, exec.ErrWaitDelay): // it has ended well, and left somebody its output
 		return true
 	case ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return false // the zone is going down
@@ -100,8 +112,9 @@ type lines struct {
 	rest []byte
 }
 
-// lineBytesMax bounds one line.
-const lineBytesMax = 4096
+// lineBytesMax bounds one line: what is longer is several. With what is said of it, it is within
+// textBytesMax.
+const lineBytesMax = textBytesMax / 2
 
 func (l *lines) Write(p []byte) (int, error) {
 	for _, b := range p {

@@ -9,9 +9,11 @@
 //   - Killed at any instant, nothing of the repository is lost, and the next one goes on with the
 //     steps of the boot that are not done: a mark on the volatile file system stands for each.
 //   - A repository that cannot be used is never replaced. What is wrong, and what to do, is said
-//     on the console and in the log, and it is tried again when its file has changed, or after
-//     retryMax. The console's shell is init's.
+//     on the console and in the log, once, and it is tried again when one of its files has
+//     changed, or after retryMax. The console's shell is init's.
 //   - An import that fails, or never ends, stops nothing: it is told, and is killed at importMax.
+//     It does not outlive its svc.startd.
+//   - A console that nobody reads holds nothing up but for a moment.
 //
 // What it says goes to /var/svc/log/svc.startd.log, as long as /var cannot be written to the
 // volatile file system, and to the console what a person must do something about.

@@ -1,14 +1,14 @@
 package startd
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/linuxzones/zones/svc/account"
 )
 
 const (
@@ -18,21 +18,30 @@ const (
 	// stampLayout is how a line begins.
 	stampLayout = "Jan 2 15:04:05"
 	// consoleLimit is how long a console that nobody reads is waited for.
-	consoleLimit = time.Second
+	consoleLimit = 5 * time.Second
+	// textBytesMax is how much of a text is written: of a damaged repository it says what to run.
+	textBytesMax = 4096
 )
+
+// consoleRest is for how long a console that nobody reads is left alone: who says much must not
+// wait for it with each line. Tests have less.
+var consoleRest = 30 * time.Second
 
 // log writes lines down. A file that cannot be written is tried again with the next line: while
 // a zone boots, /var may not be there yet.
 type log struct {
 	path, early, console string
 	mu                   sync.Mutex // one line at a time
+
+	consoleMu sync.Mutex // held while the console is written; guards dead; after none
+	dead      time.Time  // until then the console is left alone
 }
 
 func newLog(cfg *Config) *log { return &log{path: cfg.Log, early: cfg.EarlyLog, console: cfg.Console} }
 
 // say writes a line to the log.
 func (l *log) say(text string) {
-	line := time.Now().Format(stampLayout) + " " + account.Printable(text) + "\n"
+	line := time.Now().Format(stampLayout) + " " + printable(text) + "\n"
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.append(l.path, line) != nil {
@@ -46,14 +55,33 @@ func (l *log) alert(text string) {
 	if l.console == "" {
 		return
 	}
-	fd, err := unix.Open(l.console, unix.O_WRONLY|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	l.consoleMu.Lock()
+	defer l.consoleMu.Unlock()
+	if time.Now().Before(l.dead) {
+		return
+	}
+	fd, err := unix.Open(l.console, unix.O_WRONLY|unix.O_APPEND|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
 	}
 	f := os.NewFile(uintptr(fd), l.console)
 	defer f.Close()
 	_ = f.SetWriteDeadline(time.Now().Add(consoleLimit))
-	_, _ = f.WriteString("svc.startd: " + account.Printable(text) + "\n")
+	_, err = f.WriteString("svc.startd: " + printable(text) + "\n")
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		l.dead = time.Now().Add(consoleRest)
+	}
+}
+
+// printable keeps control characters of others' text from terminals, and bounds it.
+func printable(text string) string {
+	text = text[:min(len(text), textBytesMax)]
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || 0x7f <= r && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
 }
 
 func (l *log) append(path, line string) error {

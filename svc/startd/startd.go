@@ -17,11 +17,11 @@ import (
 	"github.com/linuxzones/zones/svc/repo/door/server"
 )
 
-// Limits.
-const (
-	// lookEvery is how often the file of a repository that cannot be used is looked at.
+// Limits. Tests have less.
+var (
+	// lookEvery is how often the files of a repository that cannot be used are looked at.
 	lookEvery = time.Second
-	// retryMax is after how long it is tried again though its file is the same: the reason may
+	// retryMax is after how long it is tried again though its files are the same: the reason may
 	// have been another one, a full disk say.
 	retryMax = 30 * time.Second
 )
@@ -96,10 +96,11 @@ func (d *daemon) fatal(what string, err error) error {
 }
 
 // open opens the repository, as soon as it can be. Another process that holds it is an error:
-// there is a svc.startd.
+// there is a svc.startd. But who holds it while it is waited for is mending it.
 func (d *daemon) open(ctx context.Context) error {
 	var before string
 	for {
+		was := d.files()
 		r, err := repo.Open(d.cfg.Repository)
 		switch {
 		case err == nil:
@@ -108,36 +109,42 @@ func (d *daemon) open(ctx context.Context) error {
 			}
 			d.r = r
 			return nil
-		case errors.Is(err, repo.ErrLocked):
+		case errors.Is(err, repo.ErrLocked) && before == "":
 			return d.fatal("open the repository", err)
 		}
-		if text := err.Error(); text != before {
+		if text := err.Error(); text != before && !errors.Is(err, repo.ErrLocked) {
+			// Whoever comes is to be told that nobody serves, and not to wait for who does.
+			_ = os.Remove(d.cfg.Door)
 			d.log.alert("the repository cannot be used, and no service is: " + text)
 			before = text
 		}
-		if !d.changed(ctx) {
+		if !d.changed(ctx, was, errors.Is(err, repo.ErrLocked)) {
 			return nil
 		}
 	}
 }
 
-// changed waits until the repository's file is another one, or another has been put in its place,
-// for retryMax at most; false: the context has ended.
-func (d *daemon) changed(ctx context.Context) bool {
+// changed waits until the repository's files are others than they were, or others have been put
+// in their place, for retryMax at most, and when soon is so not even for that; false: the context
+// has ended.
+func (d *daemon) changed(ctx context.Context, was [2]state, soon bool) bool {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	was := fileState(d.cfg.Repository.Path)
-	for end := time.Now().Add(retryMax); time.Now().Before(end); {
+	for end := time.Now().Add(retryMax); ; {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-look.C:
 		}
-		if fileState(d.cfg.Repository.Path) != was {
+		if soon || d.files() != was || time.Now().After(end) {
 			return true
 		}
 	}
-	return true
+}
+
+// files is the state of both of the repository's files.
+func (d *daemon) files() [2]state {
+	return [2]state{fileState(d.cfg.Repository.Path), fileState(d.cfg.Repository.VolatilePath)}
 }
 
 // state tells one state of a file from another.
