@@ -46,7 +46,9 @@ func openZone(zone string) (door.Store, error) {
 	say := func(line string) { fmt.Fprintf(os.Stderr, "%s\n", line) }
 	c := &api.Client{Layout: l, Zone: zone, Locale: api.Locale(), Start: (&api.Spawner{Layout: l, Warn: say}).Start}
 	return reached(client.New(client.Config{Dial: func(until time.Time) (client.Conn, error) {
-		s, err := stream.Open(context.Background(), c, relayProgram)
+		ctx, cancel := context.WithDeadlineCause(context.Background(), until, door.ErrUnavailable)
+		defer cancel()
+		s, err := stream.Open(ctx, c, relayProgram)
 		if err != nil {
 			return nil, fmt.Errorf("zone '%s': %w", zone, err)
 		}

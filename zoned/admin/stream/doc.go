@@ -11,6 +11,7 @@
 // It promises:
 //   - A program that cannot be started, or ends with a status other than 0, is an error of Open or
 //     Read, with the last line that it wrote to its error output, in printable characters.
+//   - The context of Open bounds the start alone: what runs is ended by Close.
 //   - Close ends the program's input, waits for its end for endMax, and leaves no goroutine.
 //   - What the program says is a stranger's: of its error output errorBytesMax are kept.
 //

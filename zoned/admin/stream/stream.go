@@ -35,7 +35,7 @@ var ErrEnded = errors.New("the program in the zone failed")
 // Stream is a program that runs. One goroutine reads and one writes.
 type Stream struct {
 	in, out, errs *os.File // our ends of the program's streams
-	cancel        context.CancelFunc
+	cancel        func()
 	group         sync.WaitGroup
 	ended         chan struct{} // closed when result is there
 	result        error         // nil: it ended well
@@ -45,14 +45,18 @@ type Stream struct {
 	said chan struct{}
 }
 
-// Open starts the program, with its arguments, and returns when it runs.
+// Open starts the program, with its arguments, and returns when it runs. The context bounds that;
+// a program that runs is ended by Close.
 func Open(ctx context.Context, d Door, program ...string) (*Stream, error) {
 	s := &Stream{ended: make(chan struct{}), said: make(chan struct{})}
 	given, err := s.pipes()
 	if err != nil {
 		return nil, err
 	}
-	ctx, s.cancel = context.WithCancel(ctx)
+	call, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	s.cancel = func() { cancel(context.Canceled) }
+	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	defer stop()
 	started := make(chan struct{})
 	var once sync.Once
 	s.group.Go(s.listen)
@@ -60,7 +64,7 @@ func Open(ctx context.Context, d Door, program ...string) (*Stream, error) {
 		defer close(s.ended)
 		req := api.Request{ID: api.NewID(), Verb: api.VerbLogin, Login: &api.Login{Args: program}}
 		said := ""
-		reply, err := d.Call(ctx, req, api.Events{
+		reply, err := d.Call(call, req, api.Events{
 			Started: func(int) {
 				once.Do(func() {
 					sys.CloseAll(given) // its ends are the program's alone
@@ -81,12 +85,12 @@ func Open(ctx context.Context, d Door, program ...string) (*Stream, error) {
 		return s, nil
 	case <-s.ended:
 	}
-	defer s.Close()
 	select {
-	case <-started: // it ran, and has ended already
+	case <-started: // it ran, and has ended already: what it wrote is there
 		return s, nil
 	default:
 	}
+	s.Close()
 	if s.result == nil {
 		return nil, ErrEnded
 	}
