@@ -189,6 +189,9 @@ func ParseAnswer(p []byte) (Answer, error) {
 	return a, nil
 }
 
+// Bytes is how much of the body is not read yet.
+func (a *Answer) Bytes() int { return len(a.body.s) }
+
 // end checks that the body is used up.
 func (a *Answer) end() error {
 	if !a.body.done() {

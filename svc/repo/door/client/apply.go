@@ -23,7 +23,7 @@ func (c *Client) Apply(b *repo.Batch) (generation uint64, err error) {
 	if errors.Is(err, repo.ErrHalf) {
 		return a.Generation, err
 	}
-	return 0, s.judge(err)
+	return 0, s.judge(err, a.Status == door.Failed)
 }
 
 // sending is a batch on its way.
@@ -58,17 +58,16 @@ func (s *sending) note() {
 	}
 }
 
-// judge makes an error what is known.
-func (s *sending) judge(err error) error {
+// judge makes an error what is known. answered: it is the server's.
+func (s *sending) judge(err error, answered bool) error {
 	s.note()
 	var op *repo.OpError
-	answered := errors.As(err, &op)
 	switch {
 	case errors.Is(err, door.ErrUnknown):
 		return err
-	case answered && s.other && (errors.Is(err, repo.ErrStale) || errors.Is(err, repo.ErrExists) || errors.Is(err, repo.ErrNotFound)):
+	case errors.As(err, &op) && s.other && (errors.Is(err, repo.ErrStale) || errors.Is(err, repo.ErrExists) || errors.Is(err, repo.ErrNotFound)):
 		return &unknown{err}
-	case !answered && s.maybe && errors.Is(err, door.ErrUnavailable):
+	case !answered && s.maybe: // no server any more, no way to one, or one that makes no sense
 		return &unknown{err}
 	}
 	return err

@@ -35,7 +35,9 @@ type Config struct {
 	// Path of the socket; empty: door.DefaultPath.
 	Path string
 	// Dial, when it is not nil, makes a connection in place of Path's socket: to the door of a
-	// zone, from outside of it. What it fails with is final, and so is an ErrFinal of a read.
+	// zone, from outside of it. What it fails with is final, and so is an ErrFinal of a read. The
+	// server is a stranger's then: what it says in one answer to a scan is bounded, and Patience
+	// is for all of that.
 	Dial func(until time.Time) (Conn, error)
 	// Patience is how long a request waits for a server, and for its answer; 0: PatienceUsual.
 	Patience time.Duration
@@ -48,7 +50,8 @@ type Client struct {
 
 	mu     sync.Mutex // guards what follows
 	conn   *conn
-	seen   bool // the door was there
+	end    time.Time // when a scan of a stranger's server must be over; zero: there is none
+	seen   bool      // the door was there
 	closed bool
 	out    []byte
 }
@@ -94,7 +97,11 @@ type attempts struct {
 
 func (c *Client) begin() *attempts {
 	now := time.Now()
-	return &attempts{patience: c.cfg.Patience, until: now.Add(c.cfg.Patience), first: now, pause: pauseFirst}
+	a := &attempts{patience: c.cfg.Patience, until: now.Add(c.cfg.Patience), first: now, pause: pauseFirst}
+	if !c.end.IsZero() {
+		a.until = c.end
+	}
+	return a
 }
 
 // rest waits before the next attempt, or says that there is none.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"time"
 
 	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/repo/door"
@@ -91,6 +92,10 @@ func (c *Client) Verify() error {
 func (c *Client) scan(q door.Query) (door.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.cfg.Dial != nil {
+		c.end = time.Now().Add(c.cfg.Patience)
+		defer func() { c.end = time.Time{} }()
+	}
 	for try := range door.TriesMax {
 		result, err := c.pages(&door.Request{Verb: door.VerbScan, Query: q, Try: try})
 		if !errors.Is(err, door.ErrMoved) {
@@ -109,9 +114,13 @@ type word struct {
 func (w *word) Error() string { return w.text }
 func (w *word) Unwrap() error { return w.is }
 
+// strangerBytesMax is for all pages of a scan of a stranger's server. A real system has some
+// megabytes.
+const strangerBytesMax = 64 << 20
+
 // pages reads all pages of one generation.
 func (c *Client) pages(r *door.Request) (result door.Result, err error) {
-	for {
+	for bytes := 0; ; {
 		a, err := c.ask(r, nil)
 		if err != nil {
 			return door.Result{}, err
@@ -119,7 +128,15 @@ func (c *Client) pages(r *door.Request) (result door.Result, err error) {
 		// A server that was replaced in between may be at the same generation, with the same
 		// content; at another one it says so, but to the first page.
 		result.Generation = a.Generation
+		bytes += a.Bytes()
+		before := r.After
 		r.After, err = a.Page(&result)
+		if a.Status == door.More && (r.After == before || r.After == (door.Cursor{})) {
+			err = door.ErrProtocol // it would never end
+		}
+		if err == nil && c.cfg.Dial != nil && bytes > strangerBytesMax {
+			err = &repo.LimitError{What: "bytes of a zone's services", Max: strangerBytesMax}
+		}
 		if err = c.took(err); err != nil {
 			return door.Result{}, err
 		}
