@@ -66,37 +66,79 @@ func Main(env *Env, args []string) int {
 
 // run imports, and counts the files that have faults.
 func (env *Env) run(s door.Store, early bool) (faults int, err error) {
+	store := &answering{Store: importer.At(s)}
+	tell := func(f importer.File) {
+		if store.lost == nil { // else it is no fault of the file's
+			env.tell(f)
+		}
+	}
 	b := &importer.Boot{
-		Store: importer.At(s), Root: env.Root, Tell: env.tell,
+		Store: store, Root: env.Root, Tell: tell,
 		Backup: func() error { _, _, err := s.Backup(repo.ImportBackup); return err },
 	}
-	if early {
-		n, err := b.Manifests(importer.EarlyDirs...)
-		return n[importer.Failed], err
-	}
-	// Where an administrator puts his own.
-	if err := os.MkdirAll(filepath.Join(env.Root, importer.LocalManifests), 0o755); err != nil {
-		env.tell(importer.File{Path: importer.LocalManifests, State: importer.Failed, Err: err})
-		faults++
+	failed := func(path string, err error) {
+		if err != nil {
+			tell(importer.File{Path: path, State: importer.Failed, Err: err})
+			faults++
+		}
 	}
 	steps := []func() (importer.Counts, error){
-		func() (importer.Counts, error) { return b.Manifests(importer.LateDirs...) },
 		func() (importer.Counts, error) {
-			if err := env.placeProfiles(s); err != nil {
-				env.tell(importer.File{Path: importer.Profiles, State: importer.Failed, Err: err})
-			}
+			// Where an administrator puts his own.
+			failed(importer.LocalManifests, os.MkdirAll(filepath.Join(env.Root, importer.LocalManifests), 0o755))
+			return b.Manifests(importer.LateDirs...)
+		},
+		func() (importer.Counts, error) {
+			failed(importer.Profiles, env.placeProfiles(store))
 			return b.Profiles(importer.Profiles)
 		},
 		func() (importer.Counts, error) { return b.Cleanup(importer.LateDirs...) },
 	}
+	if early {
+		steps = []func() (importer.Counts, error){
+			func() (importer.Counts, error) { return b.Manifests(importer.EarlyDirs...) },
+		}
+	}
 	for _, step := range steps {
 		n, err := step()
 		faults += n[importer.Failed]
+		if err == nil {
+			err = store.lost
+		}
 		if err != nil {
 			return faults, err
 		}
 	}
 	return faults, nil
+}
+
+// answering is a repository that is given up when it has not answered once: each file after that
+// would wait as long.
+type answering struct {
+	importer.Store
+	lost error
+}
+
+func (a *answering) View(f func(importer.Reader) error) error {
+	if a.lost != nil {
+		return a.lost
+	}
+	return a.note(a.Store.View(f))
+}
+
+func (a *answering) Apply(b *repo.Batch) (uint64, error) {
+	if a.lost != nil {
+		return 0, a.lost
+	}
+	generation, err := a.Store.Apply(b)
+	return generation, a.note(err)
+}
+
+func (a *answering) note(err error) error {
+	if errors.Is(err, door.ErrUnavailable) || errors.Is(err, door.ErrNoServer) {
+		a.lost = err
+	}
+	return err
 }
 
 // words say what became of a file.
@@ -105,7 +147,11 @@ var words = map[importer.State]string{importer.Done: "imported", importer.Gone: 
 // tell says what became of a file, if anything.
 func (env *Env) tell(f importer.File) {
 	if f.State == importer.Failed {
-		fmt.Fprintf(env.Err, "%s: %v\n", f.Path, f.Err)
+		text := f.Err.Error()
+		if !strings.HasPrefix(text, f.Path) { // most say it themselves
+			text = f.Path + ": " + text
+		}
+		fmt.Fprintln(env.Err, text)
 	} else if word := words[f.State]; word != "" {
 		fmt.Fprintf(env.Out, "%s: %s\n", f.Path, word)
 	}
@@ -118,13 +164,13 @@ func (env *Env) tell(f importer.File) {
 
 // placeProfiles copies the system's own profiles to where an administrator looks for them, before
 // any was applied.
-func (env *Env) placeProfiles(s door.Store) error {
+func (env *Env) placeProfiles(s importer.Store) error {
 	to := filepath.Join(env.Root, importer.Profiles)
 	generic := filepath.Join(to, "generic.xml")
 	if _, err := os.Lstat(generic); err == nil {
 		return nil
 	}
-	if known, err := importer.Tracked(importer.At(s), filepath.Join(importer.Profiles, "generic.xml")); err != nil || known {
+	if known, err := importer.Tracked(s, filepath.Join(importer.Profiles, "generic.xml")); err != nil || known {
 		return err
 	}
 	from := filepath.Join(env.Root, ours)
@@ -143,13 +189,12 @@ func (env *Env) placeProfiles(s door.Store) error {
 		return strings.Compare(order(a.Name()), order(b.Name()))
 	})
 	for _, e := range entries {
-		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".xml") {
-			if err := place(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
-				return err
-			}
+		if !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), ".xml") || err != nil && e.Name() == "generic.xml" {
+			continue
 		}
+		err = errors.Join(err, place(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())))
 	}
-	return nil
+	return err
 }
 
 func order(name string) string {

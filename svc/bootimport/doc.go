@@ -14,6 +14,11 @@
 // files that have faults. The exit status is 0, 95 (SMF_EXIT_ERR_FATAL) when there were faults in
 // files and the others are done, 1 when the repository failed, 2 for usage.
 //
+// What stands in /lib/svc/profile and is no file of its own, whose name ends in .xml, is not copied;
+// generic.xml is when all others are.
+//
+// A repository that has not answered once is given up: the files that are left are the next run's.
+//
 // It promises what package importer does: killed at any time, each file is imported or not, and the
 // next run does what is left. No goroutines but the client's.
 //
