@@ -24,6 +24,8 @@ var (
 	// retryMax is after how long it is tried again though its files are the same: the reason may
 	// have been another one, a full disk say.
 	retryMax = 30 * time.Second
+	// trimEvery is how long memory that a change has taken may be kept.
+	trimEvery = time.Minute
 )
 
 // Config is where things are; Zone is the zone's own.
@@ -83,11 +85,27 @@ func Run(ctx context.Context, cfg Config) error {
 	defer s.Close()
 	d.log.say("the repository is served")
 	d.boot(ctx)
-	// A boot has taken memory that nothing after it needs.
-	d.r.Trim()
-	debug.FreeOSMemory()
-	<-ctx.Done()
+	d.idle(ctx)
 	return nil
+}
+
+// idle gives memory back that was taken, by the boot and then by whatever has changed the
+// repository, until the context ends. Who only reads takes little.
+func (d *daemon) idle(ctx context.Context) {
+	look := time.NewTicker(trimEvery)
+	defer look.Stop()
+	for trimmed := uint64(0); ; {
+		if now := d.r.Generation(); now != trimmed {
+			trimmed = now
+			d.r.Trim()
+			debug.FreeOSMemory()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
 }
 
 func (d *daemon) fatal(what string, err error) error {
