@@ -49,10 +49,10 @@ build:
 # where the zone finds it.
 install: build
 	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/zones
-	@install -m 0755 $(BIN)/ctrun $(BIN)/svccfg $(DESTDIR)$(PREFIX)/bin/
-	@ln -sfn svccfg $(DESTDIR)$(PREFIX)/bin/svcprop
+	@install -m 0755 $(BIN)/ctrun $(DESTDIR)$(PREFIX)/bin/
+	@ln -sfn ../sbin/svccfg $(DESTDIR)$(PREFIX)/bin/svcprop
 	@ln -sfn ctrun $(DESTDIR)$(PREFIX)/bin/ctstat && ln -sfn ctrun $(DESTDIR)$(PREFIX)/bin/ctwatch
-	@install -m 0755 $(addprefix $(BIN)/,$(ADMIN)) $(DESTDIR)$(PREFIX)/sbin/
+	@install -m 0755 $(addprefix $(BIN)/,$(ADMIN) svccfg) $(DESTDIR)$(PREFIX)/sbin/
 	@install -m 0755 $(addprefix $(BIN)/,$(DAEMON) zrun) $(DESTDIR)$(PREFIX)/libexec/zones/
 	@rm -rf $(DESTDIR)$(PREFIX)/libexec/zones/inzone
 	@cp -dR --preserve=mode,links $(BIN)/inzone $(DESTDIR)$(PREFIX)/libexec/zones/inzone
