@@ -25,7 +25,7 @@ func run(args []string) int {
 		return svccfgMain(args)
 	case "svcprop":
 		// A signal that ends a wait ends the program, as it does any other.
-		return svcprop.Main(context.Background(), &svcprop.Env{Out: os.Stdout, Err: os.Stderr, Open: open, Zone: openZone}, args)
+		return svcprop.Main(context.Background(), &svcprop.Env{Out: forPerson(os.Stdout), Err: forPerson(os.Stderr), Open: open, Zone: openZone}, args)
 	case "manifest-import":
 		return bootimport.Main(&bootimport.Env{Out: os.Stdout, Err: os.Stderr, Open: open}, args)
 	case "restore_repository":

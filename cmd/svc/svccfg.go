@@ -18,7 +18,7 @@ import (
 // svccfgMain gives svccfg what it works with.
 func svccfgMain(args []string) int {
 	env := &svccfg.Env{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Open: open, Zone: openZone, OpenFile: openFile,
+		In: os.Stdin, Out: forPerson(os.Stdout), Err: forPerson(os.Stderr), Open: open, Zone: openZone, OpenFile: openFile,
 		File: os.Getenv("SVCCFG_REPOSITORY"), Edit: edit, Bundles: bundles.Bundles{},
 	}
 	if term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {

@@ -41,6 +41,18 @@ func TestFromHost(t *testing.T) {
 			t.Errorf("%s %s: %v\nwant exit %d, %q, %q", c.program, c.args, s, c.exit, c.out, c.errs)
 		}
 	}
+	// What a zone has in its values does not get to the administrator's terminal as it is.
+	z.in(`svccfg -s m addpropvalue app/title astring: "$(printf '\033]0;evil\007\302\233')"`)
+	for _, args := range [][]string{{"svcprop", "-z", "a", "-c", "-p", "app/title", "m:default"}, {"svccfg", "-z", "a", "-s", "m", "listprop", "app/title"}} {
+		p := z.Pty(args[0], args[1:]...)
+		p.Expect(`\]0\\?;evil`)
+		if p.Wait(); strings.ContainsAny(p.Output(), "\x1b\x07") || strings.Contains(p.Output(), "\u009b") {
+			t.Errorf("%q: %q", args, p.Output())
+		}
+		if s := z.host(args[0], args[1:]...); !strings.Contains(s.out, "\x1b") {
+			t.Errorf("%q: what is no terminal's is changed: %v", args, s)
+		}
+	}
 	// Nothing stays in the zone of who looked.
 	testenv.Eventually(t, func() bool { return z.try("pgrep -f repository-relay").exit == 1 }, "no relay to be left")
 	// A supervisor that dies meanwhile is nothing to who is connected.
