@@ -78,6 +78,7 @@ func TestDamaged(t *testing.T) {
 		"a dead link": {func(path string, _ []byte) error {
 			return errors.Join(os.Remove(path), os.Symlink(path+".real", path))
 		}, "too many levels"},
+		"gone":   {func(path string, _ []byte) error { return os.Remove(path) }, "is missing, and its backups are not; go back to one with: "},
 		"a pipe": {func(path string, _ []byte) error { return errors.Join(os.Remove(path), unix.Mkfifo(path, 0o600)) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,7 +110,8 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestDamagedDirectory: one in its place stays; when it was moved away, there is a new repository.
+// TestDamagedDirectory: one in its place stays; when it was moved away, and the backups are too,
+// there is a new repository.
 func TestDamagedDirectory(t *testing.T) {
 	impatient(t)
 	z, _ := kept(t)
@@ -123,6 +125,13 @@ func TestDamagedDirectory(t *testing.T) {
 		t.Errorf("%v, log:\n%s", err, z.log())
 	}
 	must(t, os.Rename(path, path+".away"))
+	z.logged("is missing, and its backups are not")
+	list, err := repo.Backups(path)
+	must(t, err)
+	for _, b := range list {
+		must(t, os.Remove(b.Path))
+	}
+	z.logged("the repository can be used again")
 	put(t, z.client(), "2")
 	must(t, r.end())
 }

@@ -128,13 +128,28 @@ func TestConsoleThatNobodyReads(t *testing.T) {
 	l.dead = time.Now().Add(time.Hour)
 	l.alert("not said")
 	l.dead = time.Time{}
-	go func() { _, _ = slave.WriteString("the end") }()
-	l.alert("said again")
 	var all strings.Builder
-	for !strings.Contains(all.String(), "the end") || !strings.Contains(all.String(), "said again") {
-		n, err := master.Read(b)
-		must(t, err)
-		all.Write(b[:n])
+	read := make(chan error, 1)
+	go func() { // somebody reads again
+		for !strings.Contains(all.String(), "the end") {
+			n, err := master.Read(b)
+			if err != nil {
+				read <- err
+				return
+			}
+			all.Write(b[:n])
+		}
+		read <- nil
+	}()
+	// Room comes when what was in the terminal has been taken.
+	_, err = slave.WriteString("somebody reads\n")
+	must(t, err)
+	l.alert("said again")
+	_, err = slave.WriteString("the end\n")
+	must(t, err)
+	must(t, <-read)
+	if !strings.Contains(all.String(), "said again") {
+		t.Error("a console that is read again is not written")
 	}
 	if strings.Contains(all.String(), "not said") {
 		t.Error("a console that rests is written")

@@ -3,6 +3,7 @@ package startd
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -119,7 +120,7 @@ func (d *daemon) open(ctx context.Context) error {
 	var before string
 	for {
 		was := d.files()
-		r, err := repo.Open(d.cfg.Repository)
+		r, err := d.openOnce()
 		switch {
 		case err == nil:
 			if before != "" {
@@ -140,6 +141,18 @@ func (d *daemon) open(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// openOnce opens the repository. One that is gone while its backups are there is not begun anew.
+func (d *daemon) openOnce() (*repo.Repo, error) {
+	path := d.cfg.Repository.Path
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		if list, err := repo.Backups(path); err == nil && len(list) > 0 {
+			return nil, errors.New(path + " is missing, and its backups are not; go back to one with: " +
+				repo.DefaultRestore + " " + list[0].Path + " (to begin anew, move them all away)")
+		}
+	}
+	return repo.Open(d.cfg.Repository)
 }
 
 // changed waits until the repository's files are others than they were, or others have been put
