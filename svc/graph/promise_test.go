@@ -1,0 +1,152 @@
+package graph
+
+import "testing"
+
+// TestStopWhileStarting: the dependency goes while the dependent's start method runs.
+func TestStopWhileStarting(t *testing.T) {
+	w := newWorld(t)
+	w.configure("svc:/m:i", on())
+	w.rest()
+	w.configure("svc:/d:i", on(dep(RequireAll, Restarted, "svc:/m:i")))
+	w.work()
+	w.step("svc:/d:i", false) // enabled
+	w.work()
+	w.step("svc:/d:i", false) // begins
+	w.report("svc:/m:i", Offline, None, Restarted, false)
+	w.report("svc:/m:i", Maintenance, None, NoClass, false)
+	w.work()
+	w.step("svc:/d:i", false) // runs
+	if got := told(w.g.Work(), "svc:/d:i"); got != StopReset {
+		t.Errorf("told %s", got)
+	}
+}
+
+// TestRecovered: svc.startd was started again, and finds both running, in either order.
+func TestRecovered(t *testing.T) {
+	g := New()
+	apply(t, g, Op{Kind: Configure, FMRI: "svc:/m:i", Config: on()})
+	apply(t, g, Op{Kind: Configure, FMRI: "svc:/d:i", Config: on(dep(RequireAll, Refreshed, "svc:/m:i"))})
+	apply(t, g, Op{Kind: Changed, FMRI: "svc:/d:i", State: Online})
+	apply(t, g, Op{Kind: Changed, FMRI: "svc:/m:i", State: Online})
+	for _, o := range g.Work() {
+		if o.Event != AddInstance {
+			t.Errorf("%+v", o)
+		}
+	}
+}
+
+// TestRestarterIsADependency, and can be changed.
+func TestRestarterIsADependency(t *testing.T) {
+	w := newWorld(t)
+	c := on()
+	c.Restarter = "svc:/inetd:i"
+	w.apply(Op{Kind: Configure, FMRI: "svc:/t:i", Config: c})
+	w.apply(Op{Kind: Changed, FMRI: "svc:/t:i", State: Offline})
+	e, err := w.g.Explain("svc:/t:i")
+	if err != nil || e.Ready != Never || len(e.Waits) != 1 || e.Waits[0].Why != Absent {
+		t.Fatalf("%+v %v", e, err)
+	}
+	w.apply(Op{Kind: Configure, FMRI: "svc:/inetd:i", Config: on()})
+	w.apply(Op{Kind: Changed, FMRI: "svc:/inetd:i", State: Online})
+	if got := told(w.g.Work(), "svc:/t:i"); got != AddInstance {
+		t.Fatalf("told %s", got)
+	}
+	w.apply(Op{Kind: Changed, FMRI: "svc:/t:i", State: Online, Answers: true})
+	w.apply(Op{Kind: Changed, FMRI: "svc:/inetd:i", State: Offline, Class: Fault})
+	if got := told(w.g.Work(), "svc:/t:i"); got != Stop {
+		t.Errorf("told %s", got)
+	}
+	w.apply(Op{Kind: Configure, FMRI: "svc:/t:i", Config: on()})
+	orders := w.g.Work()
+	if len(orders) < 2 || orders[0].Event != RemoveInstance || orders[0].Restarter != "svc:/inetd:i" || orders[1].Event != AddInstance {
+		t.Errorf("changed: %+v", orders)
+	}
+}
+
+// TestRemoveInUse: who depends on it is stopped, and then has it missing.
+func TestRemoveInUse(t *testing.T) {
+	w := newWorld(t)
+	w.configure("svc:/m:i", on())
+	w.configure("svc:/d:i", on(dep(RequireAll, Restarted, "svc:/m:i")))
+	w.rest()
+	w.remove("svc:/m:i")
+	if got := told(w.g.Work(), "svc:/d:i"); got != StopReset {
+		t.Errorf("told %s", got)
+	}
+	if e, err := w.g.Explain("svc:/d:i"); err != nil || e.Ready != Never || e.Waits[0].Why != Absent {
+		t.Errorf("%+v %v", e, err)
+	}
+	w.apply(Op{Kind: Remove, FMRI: "svc:/d:i"})
+	if len(w.g.vertices) != 0 || len(w.g.configs) != 0 {
+		t.Errorf("%d vertices are left", len(w.g.vertices))
+	}
+}
+
+// TestWithdrawn: a disable that is taken back ends the fall of its root, not that of a member
+// of another's subtree.
+func TestWithdrawn(t *testing.T) {
+	w := newWorld(t)
+	w.configure("svc:/a:i", on())
+	w.configure("svc:/b:i", on(dep(RequireAll, Restarted, "svc:/a:i")))
+	w.configure("svc:/c:i", on(dep(RequireAll, Restarted, "svc:/b:i")))
+	w.rest()
+	w.enable("svc:/a:i", false, NoOverride)
+	w.enable("svc:/b:i", false, NoOverride)
+	w.work()
+	w.enable("svc:/b:i", true, NoOverride)
+	w.work()
+	if v := w.g.vertices["svc:/b:i"]; v.disabling || !v.falling {
+		t.Errorf("%+v", v)
+	}
+	w.rest()
+}
+
+// TestFiles: a file is asked for, waited for, and let go.
+func TestFiles(t *testing.T) {
+	g := New()
+	c := on(Dependency{Name: "f", Grouping: RequireAll, Scheme: Paths, Entities: []string{"file://localhost/etc/x"}})
+	apply(t, g, Op{Kind: Configure, FMRI: "svc:/d:i", Config: c})
+	if told(g.Work(), "file:///etc/x") != Watch {
+		t.Fatal("the file is not asked for")
+	}
+	apply(t, g, Op{Kind: Changed, FMRI: "svc:/d:i", State: Offline, Answers: true})
+	apply(t, g, Op{Kind: File, FMRI: "file:///etc/x"})
+	if orders := g.Work(); len(orders) != 0 {
+		t.Fatalf("%+v", orders)
+	}
+	apply(t, g, Op{Kind: File, FMRI: "file:///etc/x", Present: true})
+	if told(g.Work(), "svc:/d:i") != Start {
+		t.Error("its coming starts nobody")
+	}
+	apply(t, g, Op{Kind: Configure, FMRI: "svc:/d:i", Config: on()})
+	if told(g.Work(), "file:///etc/x") != Unwatch {
+		t.Error("the file is not let go")
+	}
+}
+
+// TestInvalid: each way to be wrong, and the order that tells of it.
+func TestInvalid(t *testing.T) {
+	for name, c := range map[string]Config{
+		"grouping":   on(dep(9, NoClass)),
+		"restart_on": on(dep(RequireAll, 9)),
+		"entity":     on(dep(RequireAll, NoClass, "nonsense")),
+		"group":      on(dep(RequireAll, NoClass, "svc:/a:i/:properties/x")),
+		"type":       on(dep(RequireAll, NoClass, "file:///x")),
+		"unreadable": {Enabled: true, Invalid: "no entities"},
+	} {
+		g := New()
+		apply(t, g, Op{Kind: Configure, FMRI: "svc:/d:i", Config: c})
+		found := false
+		for _, o := range g.Work() {
+			found = found || o.Event == InvalidDependency && o.Detail != ""
+		}
+		if !found {
+			t.Errorf("%s: not told", name)
+		}
+	}
+	g := New()
+	apply(t, g, Op{Kind: Configure, FMRI: "svc:/d:i", Config: Config{Enabled: true, Restarter: "svc:/only/service"}})
+	if orders := g.Work(); len(orders) != 1 || orders[0].Event != InvalidRestarter {
+		t.Errorf("restarter: %+v", orders)
+	}
+}
