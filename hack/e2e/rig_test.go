@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/internal/testenv"
 )
 
@@ -145,10 +146,16 @@ func awaitNewIncarnation(t *testing.T, z *testenv.Zones, zone string, before tes
 	return s
 }
 
-// alive says whether the process of the status file is there and not a zombie.
+// alive says whether the process of the status file is there and has not ended. Its state
+// letter would be that of its first thread, which may be a zombie while others still end.
 func alive(p testenv.Process) bool {
-	state, start := procStat(p.Pid)
-	return start == p.Start && state != "" && state != "Z" && state != "X"
+	fd, err := sys.PidfdOpen(p.Pid)
+	if err != nil {
+		return false
+	}
+	defer fd.Close()
+	_, start := procStat(p.Pid)
+	return start == p.Start && !sys.PidfdExited(fd.Int())
 }
 
 // procStat is a process's state letter and start time; empty for none.

@@ -102,10 +102,12 @@ func saturate(stop, record string) error {
 			break
 		}
 	}
-	if _, err := tty.WriteString("end of pattern\n"); err != nil {
+	// Who reads the pattern's end may look at the record at once.
+	if err := os.WriteFile(record, []byte(strconv.Itoa(n)+" "+longest.String()), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(record, []byte(strconv.Itoa(n)+" "+longest.String()), 0o644)
+	_, err = tty.WriteString("end of pattern\n")
+	return err
 }
 
 // trace holds a child at its first instruction under ptrace, for ever.
