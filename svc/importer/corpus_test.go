@@ -184,3 +184,50 @@ func TestCorpus(t *testing.T) {
 		t.Errorf("the other repository has %d services", len(got))
 	}
 }
+
+// What all profiles have set, extracted as one, makes the same of a repository that has the
+// manifests alone: each instance is enabled or disabled as it was, or says nothing as before.
+func TestExtractedProfile(t *testing.T) {
+	bundles := corpus(t)
+	applied, bare := fresh(t), fresh(t)
+	manifests(t, applied, bundles)
+	manifests(t, bare, bundles)
+	manifestsOnly := enabledIn(t, bare)
+	n := profiles(t, applied, bundles)
+	var all []tree.Service
+	for _, name := range names(t, applied) {
+		all = append(all, *service(t, applied, name))
+	}
+	out, err := manifest.ExtractProfile(all)
+	must(t, err)
+	b, err := manifest.Parse("extract", out, manifest.Options{Want: manifest.Profile})
+	must(t, err)
+	_, err = Apply(Local(bare), b, nil, Do)
+	must(t, err)
+	want, got := enabledIn(t, applied), enabledIn(t, bare)
+	changed := 0
+	for instance, state := range want {
+		if got[instance] != state {
+			t.Errorf("%s: general/enabled is %s, was %s", instance, got[instance], state)
+		}
+		if manifestsOnly[instance] != state {
+			changed++
+		}
+	}
+	t.Logf("%d profiles set %d of %d instances", n, changed, len(want))
+	if len(got) != len(want) || changed == 0 {
+		t.Errorf("%d instances, were %d; the profiles changed %d", len(got), len(want), changed)
+	}
+}
+
+// enabledIn is general/enabled of every instance.
+func enabledIn(t testing.TB, r *repo.Repo) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, name := range names(t, r) {
+		for _, i := range service(t, r, name).Instances {
+			all[name+":"+i.Name] = value(t, r, repo.Entity{Service: name, Instance: i.Name}, "general/enabled")
+		}
+	}
+	return all
+}
