@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 // option is one option as it was given.
@@ -27,7 +28,7 @@ func parseOptions(args []string, spec string) (options []option, operands []stri
 		for i := 1; i < len(word); i++ {
 			at := strings.IndexByte(spec, word[i])
 			if at < 0 || word[i] == ':' {
-				return nil, nil, "unknown option -" + printable(word[i:i+runeLen(word[i:])])
+				return nil, nil, "unknown option -" + printable.Text(word[i:i+runeLen(word[i:])])
 			}
 			o := option{letter: word[i]}
 			if at+1 == len(spec) || spec[at+1] != ':' {
@@ -73,14 +74,4 @@ func parseIDs(s string) ([]contract.ID, bool) {
 func parseID(s string) (contract.ID, bool) {
 	n, err := strconv.ParseUint(s, 10, 31)
 	return contract.ID(n), err == nil && n > 0
-}
-
-// printable is s for a terminal: whatever could be more than text there is a question mark.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
-			return '?'
-		}
-		return r
-	}, s)
 }

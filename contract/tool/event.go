@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 // appendEventHeader is ctwatch's.
@@ -33,7 +34,7 @@ func appendEvent(b []byte, e *contract.Event, zone *string) []byte {
 	b = appendColumn(appendColumn(b, crit, critWidth), ack, ackWidth)
 	b = appendColumn(b, typeProcess, columnWidth)
 	if zone != nil {
-		b = appendColumn(b, printable(*zone), columnWidth)
+		b = appendColumn(b, printable.Text(*zone), columnWidth)
 	}
 	return append(append(b, summary(e)...), '\n')
 }
@@ -90,10 +91,10 @@ func appendSenderDetails(b []byte, s *contract.Sender) []byte {
 	case contract.FromProcess:
 		b = appendLabel(b, "sender pid", unless(int64(s.Pid), 0))
 		b = appendLabel(b, "sender ctid", unless(int64(s.CT), 0))
-		b = appendLabel(b, "sender command", printable(s.Comm))
+		b = appendLabel(b, "sender command", printable.Text(s.Comm))
 		b = appendLabel(b, "sender uid", unless(s.UID, -1))
 		if s.Zone != "" {
-			b = appendLabel(b, "sender zone", printable(s.Zone))
+			b = appendLabel(b, "sender zone", printable.Text(s.Zone))
 		}
 	case contract.FromOutside:
 		b = appendLabel(b, "sender", "outside of the zone")

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 // Exit codes of ctrun that are not its command's.
@@ -173,7 +174,7 @@ func (r *runner) start(from contract.ID) error {
 	}
 	r.ct, r.proc, r.fatal, r.empty = ct, p, false, false
 	r.run++
-	r.tell("process " + strconv.Itoa(p.Pid) + " started: " + printable(r.o.command[0]))
+	r.tell("process " + strconv.Itoa(p.Pid) + " started: " + printable.Text(r.o.command[0]))
 	if r.o.life != lifeNone {
 		r.group.Go(func() {
 			st, _ := p.Wait()
@@ -332,7 +333,7 @@ func (r *runner) failed(err error) int {
 }
 
 func (r *runner) cannotRun(err *os.PathError) int {
-	name := printable(r.o.command[0])
+	name := printable.Text(r.o.command[0])
 	if errors.Is(err.Err, unix.ENOENT) || errors.Is(err.Err, unix.ENOTDIR) {
 		r.say(name + ": not found")
 		return runNotFound

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 const runUsage = `usage: ctrun [-i event[,event...]] [-f event[,event...]] [-l none|child|contract]
@@ -63,14 +64,14 @@ func (o *runOrder) take(opt option) (problem string) {
 		switch o.life = lifetime(opt.arg); o.life {
 		case lifeNone, lifeChild, lifeContract:
 		default:
-			return "-l wants none, child or contract, not " + printable(opt.arg)
+			return "-l wants none, child or contract, not " + printable.Text(opt.arg)
 		}
 	case 'o':
 		return o.takeParams(opt.arg)
 	case 'r':
 		n, err := strconv.ParseUint(opt.arg, 10, 31)
 		if err != nil {
-			return "-r wants a number, not " + printable(opt.arg)
+			return "-r wants a number, not " + printable.Text(opt.arg)
 		}
 		o.restart, o.runs = true, int(n)
 	case 't':
@@ -86,7 +87,7 @@ func (o *runOrder) take(opt option) (problem string) {
 	case 'a':
 		var ok bool
 		if o.adopt, ok = parseID(opt.arg); !ok {
-			return "-a wants the number of a contract, not " + printable(opt.arg)
+			return "-a wants the number of a contract, not " + printable.Text(opt.arg)
 		}
 	case 'v':
 		o.verbose = max(o.verbose, 1)
@@ -99,7 +100,7 @@ func (o *runOrder) take(opt option) (problem string) {
 func takeEvents(to *contract.Events, opt option, allowed contract.Events) (problem string) {
 	e, err := contract.ParseEvents(opt.arg)
 	if err != nil {
-		return "-" + string(opt.letter) + " wants events (core, empty, exit, fork, hwerr, signal, or none), not " + printable(opt.arg)
+		return "-" + string(opt.letter) + " wants events (core, empty, exit, fork, hwerr, signal, or none), not " + printable.Text(opt.arg)
 	}
 	if e&^allowed != 0 {
 		return "only core, hwerr and signal can be fatal, not " + (e &^ allowed).String()
@@ -112,7 +113,7 @@ func takeEvents(to *contract.Events, opt option, allowed contract.Events) (probl
 func (o *runOrder) takeParams(list string) (problem string) {
 	p, err := contract.ParseParams(list)
 	if err != nil || p&contract.Inherit != 0 {
-		return "-o wants noorphan, pgrponly or regent, not " + printable(list)
+		return "-o wants noorphan, pgrponly or regent, not " + printable.Text(list)
 	}
 	o.params |= p
 	return ""

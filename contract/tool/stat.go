@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 const statUsage = `usage: ctstat [-avZ] [-i ctid[,ctid...]] [-t type[,type...]] [-z zone[,zone...]]
@@ -52,7 +53,7 @@ func parseStat(args []string) (o statOrder, problem string) {
 	for i, word := range operands {
 		n, err := strconv.Atoi(word)
 		if err != nil || n < 1 || n > intervalMax {
-			return o, "the interval and the count are whole numbers from 1 on, not " + printable(word)
+			return o, "the interval and the count are whole numbers from 1 on, not " + printable.Text(word)
 		}
 		if i == 0 {
 			o.interval = time.Duration(n) * time.Second
@@ -74,19 +75,19 @@ func (o *statOrder) take(opt option) (problem string) {
 	case 'i':
 		ids, ok := parseIDs(opt.arg)
 		if !ok {
-			return "-i wants numbers of contracts, not " + printable(opt.arg)
+			return "-i wants numbers of contracts, not " + printable.Text(opt.arg)
 		}
 		o.ids = append(o.ids, ids...)
 	case 'o':
 		if opt.arg != "json" {
-			return "-o knows json, not " + printable(opt.arg)
+			return "-o knows json, not " + printable.Text(opt.arg)
 		}
 		o.json = true
 	case 't':
 		return checkTypes(opt.arg)
 	case 'T':
 		if opt.arg != "u" && opt.arg != "d" {
-			return "-T wants u or d, not " + printable(opt.arg)
+			return "-T wants u or d, not " + printable.Text(opt.arg)
 		}
 		o.stamp = opt.arg[0]
 	case 'z':
@@ -104,7 +105,7 @@ func checkTypes(list string) (problem string) {
 	words := splitList(list)
 	for _, word := range words {
 		if word != typeProcess {
-			return "there is no contract type " + printable(word) + "; there is " + typeProcess
+			return "there is no contract type " + printable.Text(word) + "; there is " + typeProcess
 		}
 	}
 	if len(words) == 0 {
@@ -205,7 +206,7 @@ func (env *Env) statuses(o *statOrder) (list []contract.Status, ok bool) {
 
 // inZone is explain of what went wrong with a source, with its zone's name once.
 func inZone(s Source, err error) string {
-	text, name := explain(err), printable(s.Zone())
+	text, name := explain(err), printable.Text(s.Zone())
 	if prefix := "zone '" + name + "': "; name != "" && !strings.HasPrefix(text, prefix) {
 		return prefix + text
 	}

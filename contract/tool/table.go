@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 // Widths of columns, the blank behind them included, as in the examples of the original's
@@ -41,7 +42,7 @@ func appendTable(b []byte, list []contract.Status, verbose, zoneName bool) []byt
 		b = appendColumn(b, unless(st.Holder, 0), columnWidth)
 		b = appendColumn(b, strconv.Itoa(st.Unacked), columnWidth)
 		b = appendColumn(b, unless(st.QuantumMs, -1), columnWidth)
-		b = appendLast(b, unless(st.NegotiateMs, -1), printable(st.Zone), zoneName)
+		b = appendLast(b, unless(st.NegotiateMs, -1), printable.Text(st.Zone), zoneName)
 		if verbose {
 			b = appendDetails(b, st)
 		}
@@ -83,11 +84,11 @@ func appendDetails(b []byte, st *contract.Status) []byte {
 	b = appendLabel(b, "parameter set", t.Params.String())
 	b = appendLabel(b, "member processes", numbers(st.Members))
 	b = appendLabel(b, "inherited contracts", numbers(st.Inherits))
-	b = appendLabel(b, "service fmri", printable(t.FMRI))
+	b = appendLabel(b, "service fmri", printable.Text(t.FMRI))
 	b = appendLabel(b, "service fmri ctid", unless(int64(st.FMRICT), 0))
-	b = appendLabel(b, "creator", printable(st.Creator))
-	b = appendLabel(b, "aux", printable(t.Aux))
-	b = appendLabel(b, "event sources", printable(st.Sources))
+	b = appendLabel(b, "creator", printable.Text(st.Creator))
+	b = appendLabel(b, "aux", printable.Text(t.Aux))
+	b = appendLabel(b, "event sources", printable.Text(st.Sources))
 	if st.LostEvents > 0 {
 		b = appendLabel(b, "events lost", strconv.FormatUint(st.LostEvents, 10))
 	}

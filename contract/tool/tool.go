@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/printable"
 	"github.com/linuxzones/zones/internal/sys"
 )
 
@@ -77,7 +78,7 @@ func explain(err error) string {
 	if errors.Is(err, contract.ErrNoServer) && os.Geteuid() != 0 {
 		return "the contracts of this host are not served at the moment, and only root can start that: have root run 'ctrun true', or run this in a zone"
 	}
-	return printable(err.Error())
+	return printable.Text(err.Error())
 }
 
 // errnoText is the kernel's word for an error, without what was tried.

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 const watchUsage = `usage: ctwatch [-frvZ] [-o json] [-z zone[,zone...]] [process | ctid ...]
@@ -42,7 +43,7 @@ func parseWatch(args []string) (o watchOrder, problem string) {
 			o.zoneName = true
 		case 'o':
 			if o.json = opt.arg == "json"; !o.json {
-				return o, "-o knows json, not " + printable(opt.arg)
+				return o, "-o knows json, not " + printable.Text(opt.arg)
 			}
 		case 'z':
 			if o.zones = append(o.zones, splitList(opt.arg)...); len(o.zones) == 0 {
@@ -57,7 +58,7 @@ func parseWatch(args []string) (o watchOrder, problem string) {
 		case word == typeProcess:
 			o.all = true
 		case !ok:
-			return o, "neither a type nor a number of a contract: " + printable(word)
+			return o, "neither a type nor a number of a contract: " + printable.Text(word)
 		default:
 			o.ids = append(o.ids, id)
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/linuxzones/zones/internal/printable"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/tree"
 )
@@ -245,7 +246,7 @@ func (p *parser) envelope(r *reader, top bool) error {
 		if !top && r.root.name == "service" {
 			return nil
 		}
-		return r.fail(ErrNotBundle, "it begins with <%s>", printable(r.root.name, 40))
+		return r.fail(ErrNotBundle, "it begins with <%s>", printable.Cut(r.root.name, 40))
 	}
 	word := r.root.attr("type")
 	found := Any

@@ -3,6 +3,8 @@ package manifest
 import (
 	"slices"
 	"strings"
+
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 // binding says how much of the DTD holds.
@@ -65,7 +67,7 @@ func (c *checker) attributes(n *node, rule *element, b binding) {
 	for _, a := range n.attrs {
 		i := slices.IndexFunc(rule.attrs, func(x attribute) bool { return x.name == a.name })
 		if i < 0 {
-			c.complain(n, b, "has no attribute %s", printable(a.name, 40))
+			c.complain(n, b, "has no attribute %s", printable.Cut(a.name, 40))
 			continue
 		}
 		if words := rule.attrs[i].words; words != nil && !slices.Contains(words, a.value) {

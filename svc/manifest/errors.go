@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 // Limits of a document. A whole archive of a system of 400 services has some 60,000 elements
@@ -72,14 +74,16 @@ type Position struct {
 	Line int
 }
 
-func (p Position) String() string { return fmt.Sprintf("%s, line %d", printable(p.File, 200), p.Line) }
+func (p Position) String() string {
+	return fmt.Sprintf("%s, line %d", printable.Cut(p.File, 200), p.Line)
+}
 
 // Error is one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Position.String())
 	if e.Element != "" {
-		b.WriteString(": <" + printable(e.Element, 40) + ">")
+		b.WriteString(": <" + printable.Cut(e.Element, 40) + ">")
 	}
 	switch {
 	case e.What == "":
@@ -152,23 +156,5 @@ func (f *faults) err() error {
 	return &f.errors
 }
 
-// printable is a text of a document as it may be shown on a terminal.
-func printable(s string, limit int) string {
-	cut := len(s) > limit
-	if cut {
-		s = s[:limit]
-	}
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0xfffd || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return '?'
-		}
-		return r
-	}, s)
-	if cut {
-		s += "..."
-	}
-	return s
-}
-
 // quote is a text of a document within a message.
-func quote(s string) string { return `"` + printable(s, 80) + `"` }
+func quote(s string) string { return `"` + printable.Cut(s, 80) + `"` }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 // include puts what xi:include elements name in their place. within are the documents that this
@@ -55,7 +57,7 @@ func (p *parser) included(n *node, within []string) []*node {
 	}
 	if i := slices.Index(within, doc.Name); i >= 0 {
 		circle := append(slices.Clone(within[i:]), doc.Name)
-		p.faults.add(n.fault(ErrInclude, "documents include each other: %s", printable(strings.Join(circle, " > "), 400)))
+		p.faults.add(n.fault(ErrInclude, "documents include each other: %s", printable.Cut(strings.Join(circle, " > "), 400)))
 		return nil
 	}
 	if len(within) > includeDepthMax {
@@ -82,7 +84,7 @@ func (p *parser) find(from, href string) (Document, error) {
 // fallback is what serves where a document was not found.
 func (p *parser) fallback(n *node, err error, within []string) []*node {
 	if len(n.kids) == 0 {
-		p.faults.add(n.fault(ErrInclude, "%s: %s", quote(n.attr("href")), printable(err.Error(), 200)))
+		p.faults.add(n.fault(ErrInclude, "%s: %s", quote(n.attr("href")), printable.Cut(err.Error(), 200)))
 		return nil
 	}
 	kept := &node{Position: n.Position, name: root}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/linuxzones/zones/internal/printable"
 	"github.com/linuxzones/zones/svc/fmri"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/tree"
@@ -119,7 +120,7 @@ func (g *group) set(n *node, name string, t prop.Type, values ...string) {
 		if canonical, err := prop.Canonical(t, value); err == nil {
 			values[i] = canonical
 		} else if t.Valid() {
-			g.holder.faults.invalid(n, "property %s of group %s: illegal value: %s", quote(name), quote(g.Name), printable(err.Error(), 200))
+			g.holder.faults.invalid(n, "property %s of group %s: illegal value: %s", quote(name), quote(g.Name), printable.Cut(err.Error(), 200))
 			return
 		}
 	}

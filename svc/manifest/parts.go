@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/linuxzones/zones/internal/printable"
 	"github.com/linuxzones/zones/svc/fmri"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/tree"
@@ -55,7 +56,7 @@ func (h *holder) dependent(n *node) {
 		Delete: n.attr("delete") == "true", Override: n.attr("override") == "true",
 	}
 	if _, err := Value(prop.FMRI, d.Target); err != nil {
-		h.faults.invalid(n.kids[0], "illegal value: %s", printable(err.Error(), 200))
+		h.faults.invalid(n.kids[0], "illegal value: %s", printable.Cut(err.Error(), 200))
 		return
 	}
 	// It is no group of this service: its properties are collected apart.

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 // node is an element with what it holds.
@@ -107,7 +109,7 @@ func (r *reader) syntax(err error) error {
 	if errors.As(err, &syntax) {
 		r.line, text = syntax.Line, syntax.Msg
 	}
-	return r.fail(ErrParse, "%s", printable(strings.TrimPrefix(text, "xml: "), 200))
+	return r.fail(ErrParse, "%s", printable.Cut(strings.TrimPrefix(text, "xml: "), 200))
 }
 
 // decode makes the document UTF-8, by what its XML declaration says.
@@ -210,7 +212,7 @@ func (r *reader) chars(text []byte) error {
 func (r *reader) directive(d string) error {
 	fields := splitDoctype(d)
 	if len(fields) < 2 || fields[0] != "DOCTYPE" || r.doctype || r.root != nil {
-		return r.fail(ErrParse, "declaration <!%s> where none belongs", printable(d, 20))
+		return r.fail(ErrParse, "declaration <!%s> where none belongs", printable.Cut(d, 20))
 	}
 	r.doctype = true
 	if subset, ok := strings.CutPrefix(fields[len(fields)-1], "["); ok {
@@ -268,7 +270,7 @@ func (r *reader) open(t xml.StartElement, begin int64) error {
 	if r.root == nil {
 		r.root = n
 	} else if len(r.stack) == 0 {
-		return r.fail(ErrParse, "<%s> after the end of the document", printable(n.name, 40))
+		return r.fail(ErrParse, "<%s> after the end of the document", printable.Cut(n.name, 40))
 	} else {
 		parent := r.stack[len(r.stack)-1]
 		parent.kids = append(parent.kids, n)
@@ -281,7 +283,7 @@ func (r *reader) open(t xml.StartElement, begin int64) error {
 		return r.fail(ErrLimit, "more than %d elements", elementsMax)
 	}
 	if len(t.Attr) > attributesMax {
-		return r.fail(ErrLimit, "more than %d attributes in <%s>", attributesMax, printable(n.name, 40))
+		return r.fail(ErrLimit, "more than %d attributes in <%s>", attributesMax, printable.Cut(n.name, 40))
 	}
 	return r.attributes(n, t.Attr, r.data[begin:r.dec.InputOffset()])
 }
@@ -305,10 +307,10 @@ func (r *reader) attributes(n *node, attrs []xml.Attr, tag []byte) error {
 		}
 		name := localName(a.Name)
 		if len(a.Value) > attributeMax {
-			return r.fail(ErrLimit, "attribute %s of <%s> is longer than %d bytes", printable(name, 40), printable(n.name, 40), attributeMax)
+			return r.fail(ErrLimit, "attribute %s of <%s> is longer than %d bytes", printable.Cut(name, 40), printable.Cut(n.name, 40), attributeMax)
 		}
 		if _, twice := n.lookup(name); twice {
-			return r.fail(ErrParse, "attribute %s of <%s> is given twice", printable(name, 40), printable(n.name, 40))
+			return r.fail(ErrParse, "attribute %s of <%s> is given twice", printable.Cut(name, 40), printable.Cut(n.name, 40))
 		}
 		n.attrs = append(n.attrs, attr{name, a.Value})
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 const doctype = "<!DOCTYPE service_bundle SYSTEM '/usr/share/lib/xml/dtd/service_bundle.dtd.1'>\n"
@@ -250,7 +252,7 @@ func TestErrorsAreBounded(t *testing.T) {
 	if len(list.Unwrap()) != faultsMax {
 		t.Error("not all are unwrapped")
 	}
-	if s := printable(strings.Repeat("é", 50)+"\x1b[2J\u202e\x7f", 20); len(s) > 30 || strings.ContainsAny(s, "\x1b\u202e\x7f") {
+	if s := printable.Cut(strings.Repeat("é", 50)+"\x1b[2J\u202e\x7f", 20); len(s) > 30 || strings.ContainsAny(s, "\x1b\u202e\x7f") {
 		t.Errorf("%q", s)
 	}
 }

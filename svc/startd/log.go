@@ -4,11 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 const (
@@ -41,7 +42,7 @@ func newLog(cfg *Config) *log { return &log{path: cfg.Log, early: cfg.EarlyLog, 
 
 // say writes a line to the log.
 func (l *log) say(text string) {
-	line := time.Now().Format(stampLayout) + " " + printable(text) + "\n"
+	line := time.Now().Format(stampLayout) + " " + printable.Cut(text, textBytesMax) + "\n"
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.append(l.path, line) != nil {
@@ -67,21 +68,10 @@ func (l *log) alert(text string) {
 	f := os.NewFile(uintptr(fd), l.console)
 	defer f.Close()
 	_ = f.SetWriteDeadline(time.Now().Add(consoleLimit))
-	_, err = f.WriteString("svc.startd: " + printable(text) + "\n")
+	_, err = f.WriteString("svc.startd: " + printable.Cut(text, textBytesMax) + "\n")
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		l.dead = time.Now().Add(consoleRest)
 	}
-}
-
-// printable keeps control characters of others' text from terminals, and bounds it.
-func printable(text string) string {
-	text = text[:min(len(text), textBytesMax)]
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || 0x7f <= r && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
 }
 
 func (l *log) append(path, line string) error {

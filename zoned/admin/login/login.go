@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/internal/printable"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/zoned/api"
 )
@@ -153,7 +153,7 @@ func (t *talk) message(r api.Reply) {
 }
 
 func (t *talk) say(text string) {
-	_, _ = fmt.Fprintf(t.o.Stderr, "zlogin: %s%s", printable(text), t.newline())
+	_, _ = fmt.Fprintf(t.o.Stderr, "zlogin: %s%s", printable.Cut(text, messageBytesMax), t.newline())
 }
 
 // verdict turns the end of the call into an exit code, saying why where nobody has.
@@ -168,17 +168,4 @@ func (t *talk) verdict(out outcome) int {
 		t.say(fmt.Sprintf("zone '%s': the supervisor does not know how the command ended", t.o.Zone))
 	}
 	return exitFailed
-}
-
-// printable keeps control characters of others' text from a person's terminal.
-func printable(text string) string {
-	if len(text) > messageBytesMax {
-		text = text[:messageBytesMax] + "..."
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || 0x7f <= r && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
 }

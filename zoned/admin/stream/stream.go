@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/linuxzones/zones/internal/printable"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/zoned/api"
 )
@@ -159,7 +160,7 @@ func (s *Stream) verdict(reply api.Reply, err error, said string) error {
 		if said == "" {
 			said = "it is not known how it ended"
 		}
-		return fmt.Errorf("%w: %s", ErrEnded, printable(said))
+		return fmt.Errorf("%w: %s", ErrEnded, printable.Text(said))
 	}
 	ws := syscall.WaitStatus(reply.Status)
 	if ws.Signaled() {
@@ -170,17 +171,7 @@ func (s *Stream) verdict(reply api.Reply, err error, said string) error {
 
 func lastLine(text string) string {
 	text = strings.TrimRight(text, "\n")
-	return printable(text[strings.LastIndexByte(text, '\n')+1:])
-}
-
-// printable keeps control characters of others' text from a person's terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || 0x7f <= r && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
+	return printable.Text(text[strings.LastIndexByte(text, '\n')+1:])
 }
 
 // Read reads what the program writes. At the end of it, io.EOF when the program ended well, else
