@@ -46,6 +46,7 @@ func (b *bench) smf() error {
 const (
 	smfServices = 1000
 	smfDir      = "/var/tmp/manifests"
+	smfTrimTime = 70 * time.Second
 )
 
 // smfManifest is a usual one: some two kilobytes.
@@ -103,7 +104,7 @@ func playSMF(args []string) error {
 	if err := smfReady(); err != nil {
 		return err
 	}
-	for _, step := range []func(int) error{smfImport, smfCommand, smfDoor} {
+	for _, step := range []func(int) error{smfImport, smfCommand, smfDoor, smfTrimmed} {
 		if err := step(runs); err != nil {
 			return err
 		}
@@ -170,6 +171,19 @@ func smfImport(int) error {
 	tell("smf.server-anonymous.before", "kB", "", []float64{before})
 	tell("smf.server-anonymous.after", "kB", "", []float64{anon})
 	tell("smf.server-pss.after", "kB", "", []float64{pss})
+	return nil
+}
+
+// smfTrimmed is the server's memory when it has given back what the imports took. It does so a
+// minute after a change at the latest; which it is told by nothing but its memory.
+func smfTrimmed(int) error {
+	time.Sleep(smfTrimTime)
+	anon, pss, err := smfServer()
+	if err != nil {
+		return err
+	}
+	tell("smf.server-anonymous.trimmed", "kB", "", []float64{anon})
+	tell("smf.server-pss.trimmed", "kB", "", []float64{pss})
 	return nil
 }
 
