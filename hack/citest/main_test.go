@@ -84,6 +84,14 @@ func TestScriptStage(t *testing.T) {
 			checkRun(t, s, true, tt.last, tt.status, nil)
 		})
 	}
+	t.Run("shown again", func(t *testing.T) {
+		const words = "=== RUN   boot\nthe zone boots\n--- PASS: boot\n=== RUN   halt\nno answer\n--- FAIL: halt\n" +
+			"=== server: 3s, exit status 1\n| === RUN   TestA\n|     a_test.go:1: of A\n| --- PASS: TestA\n| === RUN   TestB\n|     b_test.go:1: of B\n" +
+			"| === CONT  TestA\n|     a_test.go:2: more of A\n| --- FAIL: TestB\n| FAIL\n--- PASS: server.TestA\n--- FAIL: server.TestB (1s)\n"
+		s := stage{name: "vm", command: []string{"printf", "%b", words}, read: readScript}
+		checkRun(t, s, true, "2 passed, 2 failed, 0 skipped", 1,
+			[]string{"failed: vm/halt\n    no answer\nfailed: vm/server.TestB\n        b_test.go:1: of B\nFAIL\n"})
+	})
 	t.Run("missing", func(t *testing.T) {
 		s := stage{name: "vm", command: []string{"/nonexistent"}, read: readScript}
 		checkRun(t, s, true, "0 passed, 1 failed, 0 skipped", 1, nil)

@@ -186,15 +186,30 @@ func add(to map[string]*kept, name, text string) {
 // scriptResult is the line with which a script reports a test, as go test -v does.
 var scriptResult = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+)`)
 
-// readScript passes a script's output through and counts the results in it.
+// scriptTurn is the line with which a script, or what it shows of another's behind a bar, comes
+// to a test.
+var scriptTurn = regexp.MustCompile(`^\s*=== (?:RUN|CONT|NAME|PAUSE)\s+(\S+)`)
+
+// readScript passes a script's output through and counts the results in it. What it said of a
+// test that failed is shown once more at the end, where it is looked for: of a machine's long
+// output few read the middle.
 func readScript(t *tally, r io.Reader, stage string) error {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(nil, lineBytesMax)
+	said, current := map[string]*kept{}, ""
 	for scanner.Scan() {
 		line := scanner.Text()
 		fmt.Fprintln(t.out, line)
 		m := scriptResult.FindStringSubmatch(line)
 		if m == nil {
+			plain := strings.TrimPrefix(line, "| ")
+			if turn := scriptTurn.FindStringSubmatch(plain); turn != nil {
+				current = turn[1]
+			} else if strings.HasPrefix(line, "=== ") { // another package
+				said, current = map[string]*kept{}, ""
+			} else {
+				add(said, current, plain+"\n")
+			}
 			continue
 		}
 		name := stage + "/" + m[2]
@@ -202,11 +217,23 @@ func readScript(t *tally, r io.Reader, stage string) error {
 		case "PASS":
 			t.pass()
 		case "FAIL":
-			t.countFail(name)
+			t.countFail(name, saidOf(said, m[2]))
 		case "SKIP":
 			t.skipped++
 			t.skippedNames = append(t.skippedNames, name)
 		}
 	}
 	return scanner.Err()
+}
+
+// saidOf is what was said of a test, whose name may have its package before it. Of none, it is
+// what was said of no test.
+func saidOf(said map[string]*kept, name string) string {
+	_, bare, _ := strings.Cut(name, ".")
+	for _, n := range []string{name, bare, ""} {
+		if k := said[n]; k != nil {
+			return k.String()
+		}
+	}
+	return ""
 }

@@ -13,6 +13,7 @@ type tally struct {
 
 	passed, failed, skipped int
 	failedNames             []string
+	again                   map[string]string // what is shown at the end too, by the name of a failure
 	skippedNames            []string
 }
 
@@ -23,15 +24,24 @@ func (t *tally) fail(name, output string) {
 	t.failed++
 	t.failedNames = append(t.failedNames, name)
 	fmt.Fprintf(t.out, "--- FAIL: %s\n", name)
+	t.show(output)
+}
+
+// countFail counts a failure whose output is on the screen already, and is shown again at the end.
+func (t *tally) countFail(name, output string) {
+	t.failed++
+	t.failedNames = append(t.failedNames, name)
+	if t.again == nil {
+		t.again = map[string]string{}
+	}
+	t.again[name] = output
+}
+
+// show prints output, indented.
+func (t *tally) show(output string) {
 	for line := range strings.Lines(output) {
 		fmt.Fprintf(t.out, "    %s\n", strings.TrimSuffix(line, "\n"))
 	}
-}
-
-// countFail counts a failure whose output is on the screen already.
-func (t *tally) countFail(name string) {
-	t.failed++
-	t.failedNames = append(t.failedNames, name)
 }
 
 // skip counts a skipped test and shows why, since the reason is what is to be judged.
@@ -39,9 +49,7 @@ func (t *tally) skip(name, output string) {
 	t.skipped++
 	t.skippedNames = append(t.skippedNames, name)
 	fmt.Fprintf(t.out, "--- SKIP: %s\n", name)
-	for line := range strings.Lines(output) {
-		fmt.Fprintf(t.out, "    %s\n", strings.TrimSuffix(line, "\n"))
-	}
+	t.show(output)
 }
 
 // finish prints the summary and gives the exit status.
@@ -49,6 +57,7 @@ func (t *tally) finish() int {
 	status := 0
 	for _, name := range t.failedNames {
 		fmt.Fprintf(t.out, "failed: %s\n", name)
+		t.show(tail(t.again[name], againLines))
 		status = 1
 	}
 	for _, name := range t.skippedNames {
@@ -69,4 +78,13 @@ func (t *tally) finish() int {
 	}
 	fmt.Fprintf(t.out, "%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped)
 	return status
+}
+
+// againLines is how much of a failure's output is shown again.
+const againLines = 40
+
+// tail is the last lines of a text.
+func tail(text string, lines int) string {
+	all := strings.SplitAfter(text, "\n")
+	return strings.Join(all[max(0, len(all)-lines-1):], "")
 }
