@@ -4,8 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // settleTime is how long what is on its way out may take after the last test.
@@ -26,6 +29,7 @@ func (c checked) Run() int { return runMain(c.m) }
 
 func runMain(m *testing.M) int {
 	flag.Parse()
+	hearHangups()
 	dir := ownDir()
 	if fuzzing() {
 		// The fuzzer's coordinator and its workers have goroutines and children of their own.
@@ -55,6 +59,14 @@ func runMain(m *testing.M) int {
 		code = max(code, 1)
 	}
 	return code
+}
+
+// hearHangups: under nohup(1) SIGHUP is ignored, which every child would inherit, and what tests
+// do with it would do nothing. With a handler it is as nohup wants it here, and not so there.
+func hearHangups() {
+	if signal.Ignored(unix.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
+	}
 }
 
 func fuzzing() bool {

@@ -31,7 +31,7 @@ func TestParseBootArgs(t *testing.T) {
 
 func TestStartdProgram(t *testing.T) {
 	o := parseBootArgs([]string{"-s", "-m", "verbose"})
-	if p := startdProgram(o); p.shell || !reflect.DeepEqual(p.argv, []string{StartdName, "-s", "-m", "verbose"}) {
+	if p := startdProgram(o, nil); p.shell || !reflect.DeepEqual(p.argv, []string{StartdName, "-s", "-m", "verbose"}) {
 		t.Errorf("%+v", p)
 	}
 }

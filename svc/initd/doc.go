@@ -8,6 +8,11 @@
 // CAP_SYS_BOOT in the zone's user namespace) it exits instead, with 0 to halt and exitReboot
 // to boot again.
 //
+// svc.startd is born in a process contract of init's (inherit, regent): what it owns when it dies
+// is inherited by that contract, and handed on to the next one's, so that the contracts of services
+// outlive it. init remembers how the processes ended that it reaped (svc/orphans): the methods that
+// a dead svc.startd had started are among them, and the next one asks.
+//
 // # What can go wrong, and does not
 //
 //   - A process table that is full: pid 1 starts no threads later on (they are reserved when
@@ -17,7 +22,8 @@
 //     flushLimit at most.
 //   - Files that block: pid 1 opens none after start-up. The shell's user, terminal and
 //     directory are looked up in the shell's own process before its exec (Console).
-//   - A program whose exec blocks: it is started by a goroutine of its own.
+//   - A program whose exec blocks, or a zone's supervisor that is just being started again and
+//     makes no contract meanwhile: it is started by a goroutine of its own.
 //   - Storms of signals: all are blocked but in one thread that does nothing else (shield),
 //     they coalesce, and those that end the zone have a queue of their own.
 //   - Ten thousand orphans at once: one round of reaping is bounded.

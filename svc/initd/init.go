@@ -11,6 +11,7 @@ import (
 
 	"github.com/linuxzones/zones/svc/account"
 	"github.com/linuxzones/zones/svc/inside"
+	"github.com/linuxzones/zones/svc/orphans"
 	"github.com/linuxzones/zones/svc/request"
 	"github.com/linuxzones/zones/svc/session"
 )
@@ -23,6 +24,8 @@ type daemon struct {
 	group   sync.WaitGroup
 	shell   *kept
 	startd  *kept
+	list    *orphans.List // of the processes that were reaped
+	listFD  *os.File
 	child   chan os.Signal
 	ending  chan os.Signal
 	other   chan os.Signal
@@ -48,8 +51,20 @@ func Main(args []string) int {
 	d.group.Go(d.scribe.run)
 	giveUpTerminal()
 	setUp(d.scribe.say)
+	d.makeList()
 	d.greet()
 	return d.run()
+}
+
+// makeList makes the list of ended processes. Without it a svc.startd that is started again does
+// not know how its methods ended meanwhile.
+func (d *daemon) makeList() {
+	list, fd, err := orphans.New()
+	if err != nil {
+		d.scribe.say("WARNING: init: " + err.Error())
+		return
+	}
+	d.list, d.listFD = list, listFile(fd)
 }
 
 func notify(c chan os.Signal, sigs ...unix.Signal) {
@@ -111,7 +126,7 @@ func (d *daemon) run() int {
 // begin has the programs started that are kept running. svc.startd goes first: what it serves
 // takes longer to be there than a shell.
 func (d *daemon) begin() {
-	d.startd, d.shell = newKept(startdProgram(d.opts)), newKept(consoleShell)
+	d.startd, d.shell = newKept(startdProgram(d.opts, d.listFD)), newKept(consoleShell)
 	if d.startd.wanted = d.k.executable(startdPath); d.startd.wanted {
 		d.startd.again.Reset(0)
 	}
@@ -156,6 +171,12 @@ func (d *daemon) startedAs(k *kept, s started) {
 		return
 	}
 	k.pid = s.pid
+	if s.contract != 0 {
+		k.program.before = s.contract
+	}
+	if s.lost {
+		d.scribe.say("init: " + k.program.name + " does not find the services that the last one has started: its contract did not become empty")
+	}
 	if d.k.gone(s.pidfd) {
 		d.keptEnded(k, unknownStatus)
 	}
@@ -172,6 +193,7 @@ func (d *daemon) reap() {
 		if pid <= 0 {
 			return
 		}
+		d.list.Put(pid, status, orphans.Now())
 		for _, k := range d.all() {
 			if pid == k.pid {
 				d.keptEnded(k, status)

@@ -1,6 +1,11 @@
 package initd
 
-import "time"
+import (
+	"os"
+	"time"
+
+	"github.com/linuxzones/zones/contract"
+)
 
 // The throttle of the program that init keeps running.
 const (
@@ -38,6 +43,12 @@ type program struct {
 	least time.Duration // before it is started again
 	argv  []string
 	shell bool // on the console
+	// fmri is the service whose process it is: it is born in a contract of its own.
+	fmri string
+	// before is the contract that the last one of it had, whose inherited contracts go to the next.
+	before contract.ID
+	// orphans is the list of ended processes, which it has as descriptor orphans.FD; nil: none.
+	orphans *os.File
 }
 
 // kept is a program that is kept running.
@@ -60,12 +71,18 @@ func newKept(p program) *kept {
 	return k
 }
 
-const startdPath = "/lib/svc/bin/svc.startd"
+const (
+	startdPath = "/lib/svc/bin/svc.startd"
+	startdFMRI = "svc:/system/svc/restarter:default"
+)
 
 // consoleShell is a login shell of root on the console.
 var consoleShell = program{name: "the console's shell", least: delayMin, argv: []string{ConsoleName}, shell: true}
 
 // startdProgram is svc.startd, with what the boot arguments have for it.
-func startdProgram(o options) program {
-	return program{name: "svc.startd", least: startdMin, argv: append([]string{StartdName}, o.forStartd...)}
+func startdProgram(o options, orphans *os.File) program {
+	return program{
+		name: "svc.startd", least: startdMin, argv: append([]string{StartdName}, o.forStartd...),
+		fmri: startdFMRI, orphans: orphans,
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract"
 )
 
 // selfPath is this program, whatever its name: it is on a read-only mount that cannot block.
@@ -21,22 +23,38 @@ func self() string {
 
 // started is what came of a start.
 type started struct {
-	pid   int
-	pidfd int
-	err   error
+	pid      int
+	pidfd    int
+	contract contract.ID // 0: it has none of its own
+	lost     bool        // what the one before left behind has nobody who looks after it
+	err      error
 }
 
 // start runs in a goroutine of its own: an exec may block.
 func start(p program) started {
 	reopenConsole()
+	if p.fmri != "" {
+		if s, ok := startInContract(p); ok {
+			return s
+		}
+	}
 	pidfd := -1
-	pid, err := syscall.ForkExec(self(), p.argv, &syscall.ProcAttr{
-		Dir:   "/",
-		Env:   os.Environ(),
-		Files: []uintptr{0, 1, 2},
-		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
-	})
+	attr := attributes(p, &pidfd)
+	files := make([]uintptr, 0, len(attr.Files))
+	for _, f := range attr.Files {
+		files = append(files, f.Fd())
+	}
+	pid, err := syscall.ForkExec(self(), p.argv, &syscall.ProcAttr{Dir: attr.Dir, Env: attr.Env, Files: files, Sys: attr.Sys})
 	return started{pid: pid, pidfd: pidfd, err: err}
+}
+
+// attributes are those of a kept program.
+func attributes(p program, pidfd *int) *os.ProcAttr {
+	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
+	if p.orphans != nil {
+		files = append(files, p.orphans)
+	}
+	return &os.ProcAttr{Dir: "/", Env: os.Environ(), Files: files, Sys: &syscall.SysProcAttr{Setsid: true, PidFD: pidfd}}
 }
 
 // reopenConsole puts the console back as init's own descriptors, which vhangup(2) makes

@@ -12,7 +12,9 @@ import (
 const (
 	// Records is how many deaths are remembered.
 	Records = 4096
-	magic   = 0x6f727068616e3031 // "orphan01": of another version it is another
+	// FD is the descriptor that svc.startd finds it at.
+	FD    = 3
+	magic = 0x6f727068616e3031 // "orphan01": of another version it is another
 )
 
 // ErrNone: the descriptor is not of such a file.

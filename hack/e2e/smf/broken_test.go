@@ -41,6 +41,31 @@ func TestStartdKilled(t *testing.T) {
 	t.Logf("%d kills, %d changes", kills, n)
 }
 
+// TestStartdsContract: svc.startd lives in a contract of init's, which inherits what it owns; after
+// its death the next one has another, and the one before is not left over.
+func TestStartdsContract(t *testing.T) {
+	t.Parallel()
+	testenv.Need(t, testenv.Cgroup2, testenv.UserNS)
+	z := sparse(t)
+	before := ""
+	for i := range testenv.Rounds(6, 3) {
+		pid := z.startd()
+		ids := strings.Fields(z.in("grep -lx 'svc_fmri svc:/system/svc/restarter:default' /system/contract/process/*/status | cut -d/ -f5"))
+		if len(ids) != 1 || ids[0] == before {
+			t.Fatalf("round %d: contracts %q, before %q", i, ids, before)
+		}
+		before = ids[0]
+		status := z.in("cat /system/contract/process/" + before + "/status")
+		for _, line := range []string{"holder 1", "state owned", "params inherit regent", "members " + pid} {
+			if !strings.Contains(status, line+"\n") {
+				t.Errorf("round %d: %q is not in\n%s", i, line, status)
+			}
+		}
+		z.in("kill -9 " + pid)
+		testenv.Eventually(t, func() bool { return z.try("pgrep -o svc.startd | grep -vx "+pid).exit == 0 }, "the next svc.startd")
+	}
+}
+
 // TestDamagedRepository: it is not replaced; the console says what is wrong and what to do, and
 // doing that is all that is needed.
 func TestDamagedRepository(t *testing.T) {
