@@ -133,6 +133,13 @@ type Event struct {
 	Count    uint64 // Lost: how many, at least
 }
 
+// Initial is the process that a contract was made for. Pid 0: it is not known, or the reader's
+// zone has no number for it.
+type Initial struct {
+	Pid   int32
+	Start uint64 // field 22 of /proc/PID/stat
+}
+
 // Status is what a contract's status file says.
 type Status struct {
 	ID          ID
@@ -148,6 +155,7 @@ type Status struct {
 	FMRICT      ID     // the contract whose maker set the service
 	Creator     string // the maker's command
 	Members     []int32
+	Initial     Initial // the first member, which may have ended
 	Inherits    []ID
 	Born        time.Time
 	LastEvent   time.Time

@@ -30,6 +30,12 @@ func (s *Status) AppendJSON(b []byte) []byte {
 	o.words("fatal", s.Terms.Fatal.String())
 	o.words("params", s.Terms.Params.String())
 	numbers(&o, "members", s.Members)
+	if s.Initial.Pid != 0 {
+		numbers(&o, "initial", []int64{int64(s.Initial.Pid), int64(s.Initial.Start)})
+	} else {
+		o.key("initial")
+		o.b = append(o.b, "null"...)
+	}
 	numbers(&o, "contracts", s.Inherits)
 	o.text("svc_fmri", s.Terms.FMRI)
 	o.numberUnless("svc_ctid", int64(s.FMRICT), 0)
@@ -165,7 +171,7 @@ func (o *object) words(name, s string) {
 	o.b = append(o.b, ']')
 }
 
-func numbers[T int32 | ID](o *object, name string, list []T) {
+func numbers[T int32 | int64 | ID](o *object, name string, list []T) {
 	o.key(name)
 	o.b = append(o.b, '[')
 	for i, n := range list {

@@ -65,6 +65,8 @@ var statusLines = []statusLine{
 		func(s *Status, v string) (err error) { s.Terms.Cookie, err = parseNumber(v); return }},
 	{"members", func(b []byte, s *Status) []byte { return appendList(b, s.Members) },
 		func(s *Status, v string) (err error) { s.Members, err = readList[int32](v); return }},
+	{"initial", func(b []byte, s *Status) []byte { return appendInitial(b, s.Initial) },
+		func(s *Status, v string) error { return readInitial(&s.Initial, v) }},
 	{"contracts", func(b []byte, s *Status) []byte { return appendList(b, s.Inherits) },
 		func(s *Status, v string) (err error) { s.Inherits, err = readList[ID](v); return }},
 	{"svc_fmri", func(b []byte, s *Status) []byte { return appendText(b, s.Terms.FMRI) },
@@ -134,6 +136,32 @@ func readText(to *string, v string) (err error) {
 		v = ""
 	}
 	*to, err = Unescape(v)
+	return err
+}
+
+// appendInitial writes "PID START".
+func appendInitial(b []byte, i Initial) []byte {
+	if i.Pid == 0 {
+		return append(b, nothing...)
+	}
+	b = append(strconv.AppendInt(b, int64(i.Pid), 10), ' ')
+	return strconv.AppendUint(b, i.Start, 10)
+}
+
+func readInitial(i *Initial, v string) error {
+	if v == nothing {
+		return nil
+	}
+	pid, start, ok := strings.Cut(v, " ")
+	if !ok {
+		return ErrText
+	}
+	n, err := strconv.ParseInt(pid, 10, 32)
+	if err != nil || n <= 0 {
+		return ErrText
+	}
+	i.Pid = int32(n)
+	i.Start, err = parseDecimal(start, 64)
 	return err
 }
 

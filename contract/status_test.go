@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write the golden files")
 var statuses = map[string]Status{
 	"owned": {ID: 12, Zone: "web", ZoneID: 3, State: Owned, Holder: 4711, Unacked: 1, NegotiateMs: -1, QuantumMs: -1,
 		Terms:  Terms{Cookie: 0x20, Informative: Core | Signal, Critical: Empty | Hwerr, Fatal: Hwerr, Params: Inherit | Regent, FMRI: "svc:/network/http:apache", Aux: "start method\n"},
-		FMRICT: 12, Creator: "svc.startd", Members: []int32{4800, 4801, 1 << 30}, Inherits: []ID{7, 9},
+		FMRICT: 12, Creator: "svc.startd", Members: []int32{4800, 4801, 1 << 30}, Inherits: []ID{7, 9}, Initial: Initial{Pid: 4800, Start: 1 << 40},
 		Born: time.Unix(1763650000, 5), LastEvent: time.Unix(1763650001, 999999999), Sources: "bpf cgroup", LostEvents: 3},
 	"inherited": {ID: 1<<31 - 1, Zone: "web", ZoneID: 3, State: Inherited, Holder: 12, NegotiateMs: -1, QuantumMs: -1, Terms: DefaultTerms(), Creator: "-"},
 	"dead":      {ID: 1, ZoneID: -1, State: Dead, NegotiateMs: -1, QuantumMs: -1},
@@ -74,7 +74,7 @@ func TestBadStatuses(t *testing.T) {
 		change("type process", "type device"), change("state owned", "state lost"), change("holder 4711", "holder me"),
 		change("4800 4801", "4800  4801"), change("4800 4801", "4800,4801"), change("1073741824", "2147483648"), change("contracts 7", "contracts -7"),
 		change("1763650000.000000005", "1763650000"), change("params inherit", "params inherits"), change("0x20", "0x"), change(`\012`, `\12`),
-		change("lost 3", "lost three"), change("qtime -", "qtime"), change("zoneid 3", "zoneid -"),
+		change("lost 3", "lost three"), change("initial 4800 1099511627776", "initial 4800"), change("initial 4800 ", "initial 0 "), change("initial 4800 ", "initial -1 "), change("initial 4800 1099511627776", "initial 4800 -"), change("qtime -", "qtime"), change("zoneid 3", "zoneid -"),
 	} {
 		if bad == text {
 			t.Fatal("a change changes nothing")

@@ -175,7 +175,7 @@ func (h *host) Born(r *fuse.Request, fh uint64, pid int32) (unix.Errno, bool) {
 	if b.forked {
 		return s.confirm(r, fh), false
 	}
-	res := h.Do(&table.Op{Kind: table.Born, FH: fh, Proc: who.Proc, Cred: who.Cred, ProcCT: who.CT})
+	res := h.Do(&table.Op{Kind: table.Born, FH: fh, Proc: who.Proc, Cred: who.Cred, ProcCT: who.CT, Fact: table.Fact{Member: p}})
 	if res.Errno == 0 {
 		s.tellDeaf(b.ct)
 		if err := s.kernel.Born(b.ct, p); err != nil {

@@ -16,12 +16,25 @@ func (s *Server) status(id contract.ID, onHost bool) (contract.Status, bool) {
 	if onHost && st.State == contract.Owned {
 		st.Holder = int64(owner.Pid)
 	}
+	st.Initial = s.initial(id, onHost)
 	st.Sources = s.kernel.Sources().String()
 	// The kernel lists the last member for a moment after its end was told.
 	if st.State != contract.Dead && !s.table.Vacant(id) {
 		st.Members = s.members(id, onHost)
 	}
 	return st, true
+}
+
+// initial is a contract's first member, as the zone counts or the host.
+func (s *Server) initial(id contract.ID, onHost bool) contract.Initial {
+	p := s.table.Initial(id)
+	if onHost || s.cfg.UIDCount == 0 {
+		return contract.Initial{Pid: p.Pid, Start: p.Start}
+	}
+	if p.ZPid == 0 {
+		return contract.Initial{}
+	}
+	return contract.Initial{Pid: p.ZPid, Start: p.Start}
 }
 
 // memberList is a list of members that took long to make.

@@ -134,6 +134,10 @@ func TestBirthByHand(t *testing.T) {
 			r.await(2, "state", "owned")
 			r.await(2, "members", fmt.Sprint(w.N))
 			r.await(2, "cookie", "0xab")
+			initial := r.status(2, "initial")
+			if pid, start, _ := strings.Cut(initial, " "); pid != fmt.Sprint(w.N) || start == "" {
+				t.Errorf("the first member is told as %q, it is %d", initial, w.N)
+			}
 			if text := a.text(fd); !strings.HasSuffix(text, "state inactive\n") {
 				t.Errorf("the template after the birth is\n%s", text)
 			}
@@ -147,6 +151,10 @@ func TestBirthByHand(t *testing.T) {
 			a.must(ask{Do: "kill", N: w.N, M: int(unix.SIGKILL)})
 			a.must(ask{Do: "wait", N: w.N})
 			r.await(2, "nevents", "1")
+			step()
+			if now := r.status(2, "initial"); now != initial {
+				t.Errorf("the first member, which has ended, was %q and is %q", initial, now)
+			}
 		})
 	}
 }

@@ -34,7 +34,7 @@ const (
 	Close             // FH; a template with a nascent contract cancels it
 	Set               // FH, Text (lines of a template's terms, all or none), Proc, Cred
 	Activate          // FH, CT (a fresh id), Proc, Cred, ProcCT, Comm: a nascent contract of the template's terms
-	Born              // FH, Proc: the nascent contract has its first member and becomes Proc's
+	Born              // FH, Proc, Fact.Member: the nascent contract has its first member and becomes Proc's
 	Cancel            // FH: the nascent contract goes
 	Make              // CT, Terms, Proc, Cred, ProcCT, Comm: an owned contract, made by the supervisor; Proc.Pid 0 is the supervisor itself
 	Read              // FH, Max: whole or partial lines of events, at most Max bytes

@@ -12,6 +12,7 @@ import (
 type decoder struct {
 	reader
 	t        *Table
+	version  byte
 	events   []*event         // by number, from 1 on
 	children [][2]contract.ID // regent, child
 }
@@ -22,10 +23,11 @@ func Decode(b []byte) (*Table, error) {
 	if !strings.HasPrefix(string(b[:min(len(b), len(name))]), name) || len(b) < len(stateMagic) {
 		return nil, ErrGarbage
 	}
-	if v := b[len(name)]; v != stateMagic[len(name)] {
+	v := b[len(name)]
+	if v != stateMagic[len(name)] && v != 1 {
 		return nil, fmt.Errorf("version %d: %w", v, ErrVersion)
 	}
-	d := &decoder{reader: reader{b: b[len(stateMagic):], same: map[string]string{}}, t: New(Config{}), events: make([]*event, 1)}
+	d := &decoder{version: v, reader: reader{b: b[len(stateMagic):], same: map[string]string{}}, t: New(Config{}), events: make([]*event, 1)}
 	d.table()
 	if d.bad || len(d.b) != 0 {
 		return nil, ErrGarbage
@@ -96,6 +98,9 @@ func (d *decoder) contract() {
 	c.creator = d.str()
 	c.born = d.i()
 	c.event = d.i()
+	if d.version > 1 {
+		c.initial = d.proc()
+	}
 	if !ok || c.id == 0 || c.id > idMax || d.t.contracts[c.id] != nil {
 		d.fail()
 		return

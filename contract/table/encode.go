@@ -2,8 +2,9 @@ package table
 
 import "github.com/linuxzones/zones/contract"
 
-// stateMagic stands before an encoded table, its last byte is the version: 1, the first.
-const stateMagic = "zct\x01"
+// stateMagic stands before an encoded table, its last byte is the version: 2, since
+// contracts have their first member; 1 is understood.
+const stateMagic = "zct\x02"
 
 // Encode is the whole state, but for what Work has been told.
 func (t *Table) Encode() []byte { return t.Append(nil) }
@@ -62,6 +63,7 @@ func (w *writer) contract(c *ct) {
 	w.str(c.creator)
 	w.i(c.born)
 	w.i(c.event)
+	w.proc(c.initial)
 	if c.birth != nil {
 		w.u(uint64(c.birth.from))
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"math/rand"
+	"os"
 	"reflect"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -76,6 +78,57 @@ func TestTablesAreRefused(t *testing.T) {
 	for n := range b {
 		if _, err := Decode(b[:n]); err == nil {
 			t.Fatalf("the first %d of %d bytes are taken for a table", n, len(b))
+		}
+	}
+}
+
+// TestOlderVersion: a supervisor that is newer than who wrote the table goes on with it. What was
+// not noted then is not known.
+func TestOlderVersion(t *testing.T) {
+	old, err := os.ReadFile("testdata/state-v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab, err := Decode(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := busy(t).tab
+	if !slices.Equal(tab.IDs(), now.IDs()) || len(tab.IDs()) == 0 {
+		t.Errorf("contracts %v, want %v", tab.IDs(), now.IDs())
+	}
+	for _, id := range tab.IDs() {
+		if p := tab.Initial(id); p != (Proc{}) {
+			t.Errorf("contract %d began with %+v", id, p)
+		}
+		was, _, _, _, _ := tab.Status(id)
+		is, _, _, _, _ := now.Status(id)
+		if !reflect.DeepEqual(was, is) {
+			t.Errorf("contract %d was %+v, is %+v", id, was, is)
+		}
+	}
+	if again, err := Decode(tab.Encode()); err != nil || !slices.Equal(again.IDs(), tab.IDs()) {
+		t.Errorf("written anew it is not the same: %v", err)
+	}
+	exercise(t, tab)
+}
+
+// TestInitial: the first member is who the maker names, or whom the kernel told of first, and
+// stays known when it has ended.
+func TestInitial(t *testing.T) {
+	w := newWorld(t, Config{})
+	member, first := Proc{Pid: 700, Start: 70, ZPid: 7}, Proc{Pid: 800, Start: 80, ZPid: 8}
+	named := w.template(maker, root, "")
+	byName := w.activate(named, maker, root, 0)
+	w.ok(Op{Kind: Born, FH: named, Proc: maker, Fact: Fact{Member: member}})
+	byKernel := w.activate(w.template(maker, root, ""), maker, root, 0)
+	w.fact(byKernel, Fact{Event: contract.Fork, Member: first, Parent: maker})
+	w.fact(byName, Fact{Event: contract.Exit, Member: member})
+	w.fact(byKernel, Fact{Event: contract.Fork, Member: member, Parent: first})
+	w.restart()
+	for id, want := range map[contract.ID]Proc{byName: member, byKernel: first, 99: {}} {
+		if got := w.tab.Initial(id); got != want {
+			t.Errorf("contract %d began with %+v, want %+v", id, got, want)
 		}
 	}
 }

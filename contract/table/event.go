@@ -78,7 +78,7 @@ func (t *Table) happened(op *Op) Result {
 			c.lost += f.Count
 			return Result{}
 		}
-		t.bear(c, op.Now)
+		t.bear(c, op.Now, f.Member)
 	}
 	if c.state == contract.Dead || !c.occurs(f) {
 		return Result{}

@@ -24,6 +24,7 @@ type ct struct {
 	lost       uint64
 	creator    string
 	born       int64
+	initial    Proc  // the first member; none when it is not known
 	event      int64 // when the last event was
 	birth      *birth
 	owner      *owner // whose it is or, of a nascent one, who makes it
@@ -137,8 +138,9 @@ func (t *Table) link(c *ct) {
 }
 
 // bear makes a nascent contract its maker's, and takes over what its transfer term says.
-func (t *Table) bear(c *ct, now int64) {
+func (t *Table) bear(c *ct, now int64, initial Proc) {
 	t.step(c, beBorn)
+	c.initial = initial
 	b := c.birth
 	c.birth, c.born, c.terms.Transfer = nil, now, 0
 	if b.template != nil {

@@ -108,7 +108,7 @@ func (t *Table) born(op *Op) Result {
 		t.ownerOf(op.Proc, op.ProcCT).own(c)
 		t.settleOwner(before)
 	}
-	t.bear(c, op.Now)
+	t.bear(c, op.Now, op.Fact.Member)
 	return Result{CT: c.id}
 }
 
@@ -148,7 +148,7 @@ func (t *Table) makeContract(op *Op) Result {
 		return failed(errno)
 	}
 	t.ownerOf(op.Proc, op.ProcCT).own(c)
-	t.bear(c, op.Now)
+	t.bear(c, op.Now, op.Fact.Member)
 	return Result{CT: c.id}
 }
 

@@ -51,7 +51,7 @@ func (t *Table) Readable(fh uint64) bool {
 	return h != nil && h.kind != templateHandle && (h.queue == nil || h.unread() || h.finished())
 }
 
-// Status is a contract's status without its members and sources, its author, its owner (of
+// Status is a contract's status without its members, the initial one too, and sources, its author, its owner (of
 // Pid 0 when it has none or it is the supervisor) and its regent. Holder is as the zone counts.
 // Nascent contracts have none.
 func (t *Table) Status(id contract.ID) (st contract.Status, author Cred, owner Proc, regent contract.ID, ok bool) {
@@ -80,6 +80,14 @@ func (t *Table) Status(id contract.ID) (st contract.Status, author Cred, owner P
 		st.Inherits = append(st.Inherits, child.id)
 	}
 	return st, c.author, owner, regent, true
+}
+
+// Initial is a contract's first member, if it is known.
+func (t *Table) Initial(id contract.ID) Proc {
+	if c := t.seen(id); c != nil {
+		return c.initial
+	}
+	return Proc{}
 }
 
 // Look is what the files of a contract show of it: its author, when it was born and when it had

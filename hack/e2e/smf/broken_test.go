@@ -56,7 +56,7 @@ func TestStartdsContract(t *testing.T) {
 		}
 		before = ids[0]
 		status := z.in("cat /system/contract/process/" + before + "/status")
-		for _, line := range []string{"holder 1", "state owned", "params inherit regent", "members " + pid} {
+		for _, line := range []string{"holder 1", "state owned", "params inherit regent", "members " + pid, "initial " + pid + " " + z.started(pid)} {
 			if !strings.Contains(status, line+"\n") {
 				t.Errorf("round %d: %q is not in\n%s", i, line, status)
 			}

@@ -129,3 +129,9 @@ func manifest(name, port string) string {
 </service_bundle>
 `
 }
+
+// started is the start time of a process of the zone, as /proc/PID/stat has it.
+func (z *zone) started(pid string) string {
+	z.t.Helper()
+	return strings.TrimSpace(z.in("sed 's/.*) //' /proc/" + pid + "/stat | cut -d' ' -f20"))
+}
