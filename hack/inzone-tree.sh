@@ -29,6 +29,7 @@ names=(
 	svc.startd:svc.configd:
 	svccfg:svccfg:usr/sbin
 	svccfg:svcprop:usr/bin
+	svccfg:svcs:usr/bin
 	svccfg:manifest-import:
 	svccfg:restore_repository:
 	svccfg:repository-relay:

@@ -76,7 +76,11 @@ func TestNames(t *testing.T) {
 		{"restore_repository a b", 2, "usage: restore_repository"},
 		{"restore_repository -l", 2, "usage: restore_repository"},
 		{"svc", 2, "svc: this program is svccfg,"},
-		{"/bin/svcs -a", 2, "svcs: this program is svccfg,"},
+		{"/bin/svcs -a", 1, "svcs: Could not bind to repository server: " + none},
+		{"svcs -z global", 1, none},
+		{"svcs -z no-such-zone", 1, "zone 'no-such-zone' unknown"},
+		{"svcs -l", 2, "Usage: svcs"},
+		{"svcs -o none", 1, "svcs: Unknown column \"none\"."},
 	} {
 		out, errs, code := call(t, "", strings.Fields(c.args)...)
 		if code != c.code || out != "" || errs == "" || !strings.Contains(errs, c.want) {
