@@ -147,7 +147,8 @@ func TestNothingLeaksIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, l := range links {
-		if to, err := os.Readlink(l); err == nil && (strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "/dev/") || strings.HasPrefix(to, "socket:")) {
+		// The list of ended processes is init's own.
+		if to, err := os.Readlink(l); err == nil && to != "/memfd:orphans (deleted)" && (strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "/dev/") || strings.HasPrefix(to, "socket:")) {
 			t.Errorf("init has descriptor %s", to)
 		}
 	}
