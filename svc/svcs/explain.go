@@ -24,6 +24,8 @@ type block struct {
 	in    *instance
 	base  string // where articles are; empty: there are none
 	lines []string
+	// detail is what the restarter said besides; it is told with the first reason.
+	detail string
 }
 
 // explain is -x.
@@ -117,6 +119,10 @@ func (b *block) say(line string) { b.lines = append(b.lines, line) }
 // reason says why, and where more of it is said.
 func (b *block) reason(text, code string) {
 	b.say("Reason: " + text)
+	if b.detail != "" {
+		b.say("        " + b.detail)
+		b.detail = ""
+	}
 	b.see(code)
 }
 

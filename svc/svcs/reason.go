@@ -41,6 +41,10 @@ const (
 // reasons says why the instance does not run, or not as it should.
 func (b *block) reasons() {
 	in := b.in
+	// Of what waits for others it says how it stopped, not why it does not start.
+	if !in.stays() {
+		b.detail = in.of("auxiliary_detail")
+	}
 	switch state := in.state(); state {
 	case online:
 		return
@@ -63,9 +67,6 @@ func (b *block) reasons() {
 		b.reason("Degraded by an administrator.", codeDegraded)
 	default:
 		b.reason("Not in valid state ("+state+").", codeState)
-	}
-	if detail := in.of("auxiliary_detail"); detail != "" {
-		b.say("        " + detail)
 	}
 }
 

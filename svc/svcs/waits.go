@@ -34,6 +34,7 @@ func (b *block) waits() {
 	plain, is := plainly[b.in.of("auxiliary_state")]
 	switch {
 	case is:
+		b.detail = b.in.of("auxiliary_detail")
 		b.reason(plain.text, plain.code)
 	case b.p.blind[b.in]:
 		b.reason("Unknown: only within the zone svcs can look at the files that it depends on.", codeUnknown)
