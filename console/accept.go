@@ -152,30 +152,6 @@ func readLine(f *os.File) (line, rest []byte, err error) {
 	return nil, nil, ErrLineTooLong
 }
 
-// refusals keeps the log short when somebody connects in a loop.
-type refusals struct {
-	mu     sync.Mutex // guards the three below
-	since  time.Time
-	logged int
-	silent int
-}
-
-// allow says whether one more may be logged now, and how many were not before it.
-func (r *refusals) allow(now time.Time) (ok bool, silent int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if now.Sub(r.since) >= time.Minute {
-		r.since, r.logged = now, 0
-	}
-	if r.logged >= refusalsLogged {
-		r.silent++
-		return false, 0
-	}
-	r.logged++
-	silent, r.silent = r.silent, 0
-	return true, silent
-}
-
 func (s *Server) refuse(pid int, err error) {
 	s.mu.Lock()
 	over := s.ending
@@ -183,7 +159,7 @@ func (s *Server) refuse(pid int, err error) {
 	if over {
 		return
 	}
-	ok, silent := s.refusals.allow(time.Now())
+	ok, silent := s.refusals.Allow(time.Now())
 	if !ok {
 		return
 	}

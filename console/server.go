@@ -9,6 +9,7 @@ import (
 
 	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/ring"
+	"github.com/linuxzones/zones/internal/sparing"
 	"github.com/linuxzones/zones/internal/sys"
 )
 
@@ -66,7 +67,7 @@ type Server struct {
 	holderAsks atomic.Bool  // the holder asked to be dropped with the zone
 
 	handshakes handshakes
-	refusals   refusals
+	refusals   sparing.Limiter // of those in the log
 }
 
 // New starts serving. Clients that a dead predecessor had find their place kept for a while.
@@ -80,7 +81,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.release()
 		return nil, fmt.Errorf("console of zone %s: %w", cfg.Zone, err)
 	}
-	s := &Server{cfg: cfg, wake: wake}
+	s := &Server{cfg: cfg, wake: wake, refusals: sparing.Limiter{PerMinute: refusalsLogged}}
 	l, err := newLoop(s)
 	if err != nil {
 		cfg.release()

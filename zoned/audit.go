@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/internal/sparing"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/zoned/api"
 )
@@ -44,14 +45,17 @@ type audit struct {
 	name string
 	fail func(error)
 
-	refusals refusals // how many of them the log has told
+	refusals sparing.Limiter // how many of them the log has told
 
 	mu   sync.Mutex // guards file
 	file *os.File
 }
 
 func newAudit(lay layout.Layout, zone string, fail func(error)) *audit {
-	return &audit{zone: zone, name: filepath.Join(lay.Log, zone+".audit"), fail: fail}
+	return &audit{
+		zone: zone, name: filepath.Join(lay.Log, zone+".audit"), fail: fail,
+		refusals: sparing.Limiter{PerMinute: refusalsLogged},
+	}
 }
 
 func (a *audit) began(r *request) {

@@ -2,6 +2,8 @@ package client
 
 import (
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/sys"
 )
 
 // terminal is the person's terminal, if the input is one.
@@ -40,12 +42,7 @@ func (t *terminal) makeRaw() error {
 	if !t.mine() {
 		return nil
 	}
-	m := t.saved
-	m.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
-	m.Oflag &^= unix.OPOST
-	m.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
-	m.Cflag = m.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
-	m.Cc[unix.VMIN], m.Cc[unix.VTIME] = 1, 0
+	m := sys.Raw(t.saved)
 	if err := unix.IoctlSetTermios(t.fd, unix.TCSETS, &m); err != nil {
 		return err
 	}

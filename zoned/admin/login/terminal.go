@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/sys"
 )
 
 // terminal is the person's terminal.
@@ -27,12 +29,7 @@ func openTerminal(fd int) (*terminal, error) {
 func (t *terminal) makeRaw() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	m := t.saved
-	m.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
-	m.Oflag &^= unix.OPOST
-	m.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
-	m.Cflag = m.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
-	m.Cc[unix.VMIN], m.Cc[unix.VTIME] = 1, 0
+	m := sys.Raw(t.saved)
 	if err := unix.IoctlSetTermios(t.fd, unix.TCSETS, &m); err != nil {
 		return err
 	}
