@@ -24,7 +24,7 @@ type block struct {
 	in    *instance
 	base  string // where articles are; empty: there are none
 	lines []string
-	// detail is what the restarter said besides; it is told with the first reason.
+	// detail is what is told with the next reason: most often what the restarter said besides.
 	detail string
 }
 

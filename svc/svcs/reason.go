@@ -126,10 +126,10 @@ func (b *block) broken() {
 	case "service_request":
 		b.byService()
 	case "invalid_dependency":
-		b.reason("Has invalid dependency.", codeInvalid)
 		if c := b.p.configs[b.in]; c.Invalid != "" {
-			b.say("        " + printable.Text(c.Invalid))
+			b.detail = printable.Text(c.Invalid)
 		}
+		b.reason("Has invalid dependency.", codeInvalid)
 	case "invalid_restarter":
 		b.reason("Restarter \""+b.in.restarter()+"\" is invalid.", codeBadRestarter)
 	case none:

@@ -49,8 +49,8 @@ func (b *block) misconfigured(e *graph.Explanation) {
 	case graph.InvalidRestarter:
 		b.reason("Restarter \""+b.in.restarter()+"\" is invalid.", codeBadRestarter)
 	case graph.InvalidDependency:
+		b.detail = printable.Text(e.Broken.Detail)
 		b.reason("Has invalid dependency.", codeInvalid)
-		b.say("        " + printable.Text(e.Broken.Detail))
 	case graph.DependencyCycle:
 		b.cycle()
 	}
