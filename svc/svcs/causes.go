@@ -179,8 +179,7 @@ func (p *picture) holders(d graph.Dependency, hold func(in *instance, excluded b
 			case graph.RequireAll, graph.RequireAny:
 				holds = !runs
 			case graph.OptionalAll:
-				enabled, _, _ := in.effective()
-				holds = !running(in) && in.state() != maintenance && (enabled || in.state() != disabled)
+				holds = !running(in) && p.inTheWay(in)
 			case graph.ExcludeAll:
 				holds = in.state() != disabled && in.state() != maintenance
 			}

@@ -29,32 +29,36 @@ func (r *run) objects(members func(*row) []int) {
 	r.print("]\n")
 }
 
-// fill has what columns have. What is not known, or not set, is not there.
+// fill has what columns have, and more. Each object has the same keys: what is not known, or not
+// set, is null.
 func (r *run) fill(o *object, x *row) {
+	var service, instance, scope, restarter, since string
+	if x.path == "" {
+		service, instance, scope, restarter = x.on.Service, x.on.Instance, showScope(r, x), x.restarter()
+	}
+	if at, is := x.since(); is {
+		since = at.UTC().Format(time.RFC3339Nano)
+	}
+	enabled, temporary := "null", "null"
+	if on, now, is := x.effective(); is {
+		enabled, temporary = strconv.FormatBool(on), strconv.FormatBool(now)
+	}
 	o.text("zone", showZone(r, x))
 	o.text("fmri", x.fmri)
-	if x.path == "" {
-		o.text("scope", showScope(r, x))
-		o.text("service", x.on.Service)
-		o.text("instance", x.on.Instance)
-	}
-	o.some("state", x.state())
-	o.some("next_state", x.next())
-	if at, is := x.since(); is {
-		o.text("state_time", at.UTC().Format(time.RFC3339Nano))
-	}
-	if x.path == "" {
-		o.some("auxiliary_state", x.of("auxiliary_state"))
-		o.some("auxiliary_detail", x.of("auxiliary_detail"))
-		if enabled, temporary, is := x.effective(); is {
-			o.raw("enabled", strconv.FormatBool(enabled))
-			o.raw("temporary", strconv.FormatBool(temporary))
-		}
-		o.some("comment", x.comment())
-		o.text("restarter", x.restarter())
-		o.some("description", commonName(x.ran))
-		o.some("logfile", x.of("logfile"))
-	}
+	o.text("scope", scope)
+	o.text("service", service)
+	o.text("instance", instance)
+	o.text("state", x.state())
+	o.text("next_state", x.next())
+	o.text("state_time", since)
+	o.text("auxiliary_state", x.of("auxiliary_state"))
+	o.text("auxiliary_detail", x.of("auxiliary_detail"))
+	o.raw("enabled", enabled)
+	o.raw("temporary", temporary)
+	o.text("comment", x.comment())
+	o.text("restarter", restarter)
+	o.text("description", commonName(x.ran))
+	o.text("logfile", x.of("logfile"))
 	list := []byte{'['}
 	for i, id := range x.contracts("contract") {
 		if i > 0 {
@@ -100,12 +104,13 @@ func (o *object) raw(key, value string) {
 	o.b = append(o.b, value...)
 }
 
-func (o *object) text(key, value string) { o.raw(key, string(appendJSON(nil, value))) }
-
-func (o *object) some(key, value string) {
-	if value != "" {
-		o.text(key, value)
+// text is a string, or null when it is empty.
+func (o *object) text(key, value string) {
+	if value == "" {
+		o.raw(key, "null")
+		return
 	}
+	o.raw(key, string(appendJSON(nil, value)))
 }
 
 // appendJSON writes a string. What is not UTF-8 becomes the mark for that; what a terminal might

@@ -1,6 +1,8 @@
 package svcs
 
 import (
+	"slices"
+
 	"github.com/linuxzones/zones/internal/printable"
 	"github.com/linuxzones/zones/svc/fmri"
 	"github.com/linuxzones/zones/svc/graph"
@@ -23,9 +25,11 @@ func (b *block) waits() {
 		}
 	}
 	for _, chain := range e.Chains {
-		if name, path := blamed(chain); name != "" && name != b.in.fmri && !seen[name] {
-			seen[name] = true
-			b.blame(name, path)
+		for _, c := range b.p.blamed(chain) {
+			if c.name != b.in.fmri && !seen[c.name] {
+				seen[c.name] = true
+				b.blame(c)
+			}
 		}
 	}
 	if len(b.lines) > before {
@@ -79,34 +83,72 @@ func (b *block) lacking(c *graph.Cause) {
 	}
 }
 
-// blamed is the instance at the end of a chain, and the instances on the way to it. Of what is
-// absent or a file the one that depends on it is to blame; none, when that is where the chain
-// begins.
-func blamed(chain []graph.Cause) (name string, path []string) {
-	if last := &chain[len(chain)-1]; lacks(last) {
+// cause is an instance that is to blame, and the instances on the way to it.
+type cause struct {
+	name string
+	path []string
+}
+
+// blamed are the instances at the end of a chain: several, when a service is excluded. Of what is
+// absent or a file the one that depends on it is to blame; nobody, when that is where the chain
+// begins. An instance that is off is no obstacle where its service is optional.
+func (p *picture) blamed(chain []graph.Cause) (all []cause) {
+	last := &chain[len(chain)-1]
+	if lacks(last) {
 		chain = chain[:len(chain)-1]
 	}
+	var c cause
 	for i := range chain {
-		if f, err := fmri.Parse(chain[i].FMRI); err == nil && f.Instance != "" {
-			name = chain[i].FMRI
-			path = append(path, name)
+		f, err := fmri.Parse(chain[i].FMRI)
+		switch {
+		case err != nil:
+			return nil
+		case f.Instance != "":
+			c.name = chain[i].FMRI
+			c.path = append(c.path, c.name)
+			if i > 0 && chain[i-1].Grouping == graph.OptionalAll && chain[i].Grouping == 0 && !p.inTheWay(p.byFMRI[c.name]) {
+				return nil
+			}
+			if in := p.byFMRI[c.name]; in != nil && in.state() == offline && in.next() != "" {
+				return []cause{c} // whatever it may wait for, it is on its way
+			}
+		case i == len(chain)-1 && chain[i].Why == graph.InTheWay:
+			for _, in := range p.below[f.Service] {
+				if p.has(in) && p.inTheWay(in) {
+					all = append(all, cause{in.fmri, append(slices.Clip(c.path), in.fmri)})
+				}
+			}
+			return all
 		}
 	}
-	return name, path
+	if c.name == "" {
+		return nil
+	}
+	return []cause{c}
+}
+
+// inTheWay says whether an instance runs, or may come to.
+func (p *picture) inTheWay(in *instance) bool {
+	if in == nil {
+		return false
+	}
+	enabled, _, _ := in.effective()
+	return in.state() != maintenance && (enabled || in.state() != disabled)
 }
 
 // blame says which other service is the cause.
-func (b *block) blame(name string, path []string) {
-	text, code := "Service "+name+" "+b.p.summary(name), codeDependency
-	if in := b.p.byFMRI[name]; in != nil && running(in) {
+func (b *block) blame(c cause) {
+	summary, code := b.p.summary(c.name), codeDependency
+	if in := b.p.byFMRI[c.name]; in != nil && running(in) {
 		code = codeExcluded
 	}
+	text := "Service " + c.name + " " + summary
 	if len("Reason: "+text) > lineMax {
-		text = "Service " + name + "\n        " + b.p.summary(name)
+		text = "Service " + c.name + "\n        " + summary
 	}
 	b.reason(text, code)
 	if b.p.r.order.verbose {
-		b.path(append([]string{b.in.fmri}, path...))
+		b.path(append([]string{b.in.fmri}, c.path...))
 	}
 }
 
