@@ -65,7 +65,7 @@ func runningZones() ([]string, error) {
 			continue
 		}
 		st, err := api.ReadStatus(l.StatusFile(name))
-		if err == nil && st != nil && st.Effective() == string(configs.Running) {
+		if err == nil && st != nil && st.Effective() == configs.Running.String() {
 			names = append(names, name)
 		}
 	}

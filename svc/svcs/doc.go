@@ -40,7 +40,8 @@
 // printed (package printable), and JSON strings in JSON: a service has no way to make lines of its
 // own. Files of a zone are not looked for from the host, only within the zone.
 //
-// Limits: optionsMax columns and keys. What is printed is kept up to outMax and then written.
+// Limits: optionsMax columns, keys and restarters; instancesMax instances of a repository; rowsMax
+// lines of a table. What is printed is kept up to outMax and then written.
 //
 // Source of behaviour: svcs(1), smf(7), svcs.c and explain.c of the original.
 //

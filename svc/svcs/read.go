@@ -2,12 +2,14 @@ package svcs
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/linuxzones/zones/internal/printable"
 	"github.com/linuxzones/zones/svc/fmri"
+	"github.com/linuxzones/zones/svc/graph"
 	"github.com/linuxzones/zones/svc/graphcfg"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/repo"
@@ -52,14 +54,17 @@ type listing struct {
 
 // instance is an instance, or a script that ran at a milestone.
 type instance struct {
-	r      *run
-	on     repo.Entity
-	fmri   string
-	path   string       // of a script, with the group that tells of it
-	now    []door.Group // composed, as they are now: what listed names
-	ran    []door.Group // of the running snapshot, when it was asked for
-	listed bool
+	r    *run
+	on   repo.Entity
+	fmri string
+	path string       // of a script, which has its own group alone
+	now  []door.Group // composed, as they are now: what it is to do, and what it does
+	ran  []door.Group // of the running snapshot, as far as they were asked for
 }
+
+// instancesMax is how many instances of a repository are looked at: as many as a graph takes. Of a
+// zone that has more, nothing is shown.
+const instancesMax = graph.VerticesMax
 
 // load reads the states of all instances, in one scan.
 func (r *run) load(zone string, s door.Store) (*listing, error) {
@@ -75,6 +80,9 @@ func (r *run) load(zone string, s door.Store) (*listing, error) {
 		l.names = append(l.names, door.Entry{On: e.On})
 		if e.On.Instance == "" {
 			continue
+		}
+		if len(l.all) == instancesMax {
+			return nil, &fatal{"too many instances: at most " + strconv.Itoa(instancesMax) + " are looked at."}
 		}
 		in := &instance{r: r, on: e.On, fmri: e.On.String(), now: e.Groups}
 		l.all = append(l.all, in)
@@ -149,12 +157,14 @@ func (in *instance) states() string {
 	return groupRestarter
 }
 
-// property is one of now, when it is of the type and has between min and max values.
+// property is one of now, when it is of the type and has between min and max values. Values that
+// the caller may not read are none.
 func (in *instance) property(groupName, name string, is prop.Type, min, max int) *tree.Property {
-	g := group(in.now, groupName)
-	if g == nil {
+	at := slices.IndexFunc(in.now, func(g door.Group) bool { return g.Name == groupName })
+	if at < 0 || in.now[at].Withheld {
 		return nil
 	}
+	g := &in.now[at].Group
 	p := g.Prop(name)
 	if p == nil {
 		return nil

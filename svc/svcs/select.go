@@ -3,6 +3,7 @@ package svcs
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/linuxzones/zones/svc/fmri"
@@ -35,6 +36,9 @@ func (r *run) list(l *listing) error {
 	return nil
 }
 
+// rowsMax bounds a table: of all zones, and with -d, in which an instance may come often.
+const rowsMax = 1 << 20
+
 // add puts an instance into the table, unless -R says otherwise.
 func (r *run) add(l *listing, in *instance) {
 	if len(r.order.restarters) > 0 {
@@ -42,6 +46,11 @@ func (r *run) add(l *listing, in *instance) {
 		if in.path != "" || err != nil || !slices.Contains(r.order.restarters, f.String()) {
 			return
 		}
+	}
+	if len(r.rows) == rowsMax {
+		r.code = exitError
+		r.once("too many lines: those after the first " + strconv.Itoa(rowsMax) + " are left out.")
+		return
 	}
 	r.rows = append(r.rows, &row{instance: in, zone: l.zone})
 }
