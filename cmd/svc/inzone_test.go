@@ -109,6 +109,15 @@ EOF`)
 	if out := host("-ZHo", "zone,fmri", "x"); strings.Join(strings.Fields(out), " ") != "web svc:/site/x:y" {
 		t.Errorf("%q", out)
 	}
+	// What the zone calls its service does not get to the host's terminal as it is.
+	in(`svccfg -s x:y addpg tm_common_name template && svccfg -s x:y addpropvalue tm_common_name/C ustring: "$(printf '\033]0;evil\007')"`)
+	for _, args := range [][]string{{"-z", "web", "-l", "x"}, {"-z", "web", "-xv", "x"}, {"-z", "web", "-o", "desc", "x"}, {"-z", "web", "-o", "json", "x"}} {
+		p := z.Pty("svcs", args...)
+		p.Expect(`evil`)
+		if p.Wait(); strings.ContainsAny(p.Output(), "\x1b\x07") {
+			t.Errorf("%q: %q", args, p.Output())
+		}
+	}
 	in("pkill -f '" + sleeper + "'")
 	testenv.Eventually(t, func() bool { return in("svcs -Hpo state x") == "online\n" }, "no member to be left")
 	if out, errs, code := z.Zlogin("web", "svcs -z web x"); code != 1 || out != "" || errs != "svcs: svcs -z may only be used from the global zone\n" {

@@ -20,7 +20,7 @@ const help = `
 	-a  list instances that are not enabled too
 	-d  list what the services depend on
 	-D  list what depends on the services
-	-H  no header
+	-H  no header, and a tab between columns
 	-l  tell all of the services
 	-L  print the names of the services' log files
 	-o  print these columns; json prints an array of objects

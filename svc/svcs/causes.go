@@ -143,6 +143,9 @@ func (p *picture) roots() (roots []*instance) {
 func (p *picture) blameFor(in *instance, blame func(*instance)) {
 	others := false
 	hold := func(other *instance, excluded bool) {
+		if !other.spoken() { // there is nothing to tell of it
+			return
+		}
 		others = true
 		if excluded || !other.stays() { // else it has its turn
 			blame(other)

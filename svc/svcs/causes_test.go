@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/linuxzones/zones/svc/repo"
 )
 
@@ -131,6 +133,17 @@ func large(t testing.TB, n int) *rig {
 	return r
 }
 
+// spent is the processor's time that this process has used: what others do on the machine is not in
+// it.
+func spent(t *testing.T) time.Duration {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // TestLinear: ten times as many instances take about ten times as long, whatever is asked for.
 func TestLinear(t *testing.T) {
 	small, big := large(t, 1000), large(t, 10_000)
@@ -138,11 +151,11 @@ func TestLinear(t *testing.T) {
 		took := func(r *rig) time.Duration {
 			best := time.Hour
 			for range 2 {
-				at := time.Now()
+				at := spent(t)
 				if _, errs, code := r.run(line); code > 1 {
 					t.Fatalf("svcs %s: %d %s", line, code, errs)
 				}
-				best = min(best, time.Since(at))
+				best = min(best, spent(t)-at)
 			}
 			return best
 		}

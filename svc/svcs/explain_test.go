@@ -253,6 +253,13 @@ func TestNothingSaid(t *testing.T) {
 	r.says("-x", "svc:/c:c (?)\n State: maintenance"+since+"Reason: Method failed.\n"+see("8Q")+alone, many)
 	r.says("-x a", "", "svcs: svc:/a:a has no \"restarter\" property group; ignoring.\n")
 	r.says("-x none", "", "svcs: Pattern 'none' doesn't match any instances\n", 1)
+	// Who waits for such a one is told of himself.
+	r.is("svc:/e:e", offline)
+	r.needs("svc:/e:e", "require_all", "svc:/a:a")
+	e := "svc:/e:e (?)\n State: offline" + since + "Reason: Service svc:/a:a is uninitialized.\n" + see("GE") + alone
+	r.says("-x", "svc:/c:c (?)\n State: maintenance"+since+"Reason: Method failed.\n"+see("8Q")+alone+"\n"+e, strings.Replace(many, "2 of 3", "2 of 4", 1))
+	r.says("-x e", e)
+	r.fill(func(b *repo.Batch) { b.Delete(repo.Entity{Service: "e"}, repo.WithChildren) })
 	// Nor of what is not configured.
 	r.is("svc:/d:d", offline, ago(time.Hour))
 	r.fill(func(b *repo.Batch) { b.DeleteGroup(entity(t, "svc:/d:d"), "general") })

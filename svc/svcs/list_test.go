@@ -46,7 +46,9 @@ uninitialized  11:59:57 svc:/site/new:default
 -              -        svc:/site/blank:default
 `
 	r.says("", usual)
-	r.says("-H", strings.SplitAfterN(usual, "\n", 2)[1])
+	r.says("-H", "legacy_run\t6:00:00\tlrc:/etc/rc2_d/S20sysetup\nlegacy_run\t6:00:00\tlrc:unknown\ndisabled\t11:59:50\tsvc:/site/temp:default\n"+
+		"online\t10:30:00\tsvc:/network/web:one\ndegraded\t7:00:00\tsvc:/site/slow:default\noffline*\t8:00:00\tsvc:/network/ssh:default\n"+
+		"maintenance\t2023\tsvc:/site/old:default\nuninitialized\t11:59:57\tsvc:/site/new:default\n-\t-\tsvc:/site/blank:default\n")
 	r.says("-a", strings.Replace(usual, "disabled       11:59", "disabled       Mar_13   svc:/network/web:two\ndisabled       11:59", 1))
 	r.says("-v", `STATE          NSTATE        STIME    CTID   FMRI
 legacy_run     -              6:00:00      5 lrc:/etc/rc2_d/S20sysetup
@@ -63,13 +65,16 @@ uninitialized  -             11:59:57      - svc:/site/new:default
 
 func TestColumns(t *testing.T) {
 	r := system(t)
-	r.says("-Ho ctid,s,N,sn,sta,NSTA,scope,svc,inst,zone network/web:one ssh", `    44 1  - 1- ON   -    localhost            network/web          one                  web
+	r.says("-o ctid,s,N,sn,sta,NSTA,scope,svc,inst,zone network/web:one ssh", `CTID   S  N SN STA  NSTA SCOPE                SVC                  INST                 ZONE
+    44 1  - 1- ON   -    localhost            network/web          one                  web
     7* 0  1 01 OFF  ON   localhost            network/ssh          default              web
 `)
+	r.says("-Ho ctid,s,N,sn,sta,NSTA,scope,svc,inst,zone network/web:one ssh", "44\t1\t-\t1-\tON\t-\tlocalhost\tnetwork/web\tone\tweb\n"+
+		"7*\t0\t1\t01\tOFF\tON\tlocalhost\tnetwork/ssh\tdefault\tweb\n")
 	r.says("-o S,STA,STATE,FMRI ssh", "S  STA  STATE          FMRI\n0* OFF* offline*       svc:/network/ssh:default\n")
-	r.says("-Ho desc,fmri web:*", pad("-", 100)+" svc:/network/web:two\n"+pad("a web server", 100)+" svc:/network/web:one\n")
-	r.says("-Ho svc,inst,sn,nstate,nsta,stime,fmri lrc:*", pad("/etc/rc2_d/S20sysetup", 20)+" "+pad("-", 20)+" L- -             -     6:00:00 lrc:/etc/rc2_d/S20sysetup\n"+
-		pad("unknown", 20)+" "+pad("-", 20)+" L- -             -     6:00:00 lrc:unknown\n")
+	r.says("-o desc,fmri web:*", pad("DESC", 100)+" FMRI\n"+pad("-", 100)+" svc:/network/web:two\n"+pad("a web server", 100)+" svc:/network/web:one\n")
+	r.says("-Ho svc,inst,sn,nstate,nsta,stime,desc,fmri lrc:*", "/etc/rc2_d/S20sysetup\t-\tL-\t-\t-\t6:00:00\t-\tlrc:/etc/rc2_d/S20sysetup\n"+
+		"unknown\t-\tL-\t-\t-\t6:00:00\t-\tlrc:unknown\n")
 	r.says("-o n,n", "N N\n- -\n- -\n- -\n- -\n- -\n1 1\n- -\n- -\n- -\n")
 	// What scripts rely on: one word a line, and names of columns in either case.
 	r.says("-a -H -o FMRI web:one", "svc:/network/web:one\n", "svcs: -a ignored when used with arguments.\n")
@@ -118,7 +123,7 @@ func TestOperands(t *testing.T) {
 	if _, errs, code := r.args("-H", strings.Repeat("x", 1024)); code != 1 || strings.Count(errs, "\n") != 1 {
 		t.Errorf("%d %q", code, errs)
 	}
-	r.says("-HR svc:/network/inetd:default", "degraded        7:00:00 svc:/site/slow:default\n")
+	r.says("-HR svc:/network/inetd:default", "degraded\t7:00:00\tsvc:/site/slow:default\n")
 	r.says("-HR svc://localhost/network/inetd:default -R svc:/system/svc/restarter:default -o fmri -s fmri", `svc:/network/ssh:default
 svc:/network/web:one
 svc:/network/web:two
@@ -234,13 +239,13 @@ func TestZones(t *testing.T) {
 	r.says("", "", "svcs: Could not bind to repository server: there is none here.  Exiting.\n", 1)
 	r.says("-z alpha", "STATE          STIME    FMRI\nonline         11:00:00 svc:/site/alpha:default\n")
 	r.says("-z other", "", "svcs: invalid zone 'other': there is no such zone\n", 1)
-	r.says("-Hz beta -o zone,fmri -a", pad("beta", 16)+" svc:/site/both:default\n"+pad("beta", 16)+" svc:/site/beta:default\n")
+	r.says("-Hz beta -o zone,fmri -a", "beta\tsvc:/site/both:default\nbeta\tsvc:/site/beta:default\n")
 	r.says("-Z", `ZONE             STATE          STIME    FMRI
 alpha            online         11:00:00 svc:/site/alpha:default
 beta             online         11:00:00 svc:/site/beta:default
 `, gone, 1)
 	r.env.Zones = func() ([]string, error) { return []string{"beta", "alpha"}, nil }
-	r.says("-ZHo zone,fmri both", pad("alpha", 16)+" svc:/site/both:default\n"+pad("beta", 16)+" svc:/site/both:default\n")
+	r.says("-ZHo zone,fmri both", "alpha\tsvc:/site/both:default\nbeta\tsvc:/site/both:default\n")
 	r.says("-ZHo fmri alpha", "svc:/site/alpha:default\n") // of one zone is enough
 	r.says("-ZHo fmri alpha none", "svc:/site/alpha:default\n", 1)
 	r.says("-ZL both", "")

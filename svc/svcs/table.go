@@ -41,13 +41,24 @@ func (r *run) table() {
 	}
 }
 
-// line prints columns with a blank between, and no blanks at the end.
+// line prints columns: each as wide as it is, with a blank between and no blanks at the end; for
+// scripts as they are, with a tab between.
 func (r *run) line(show func(*column) string) {
-	var line strings.Builder
+	var fields []string
 	for _, c := range r.order.columns {
-		line.WriteString(pad(show(c), c.width) + " ")
+		text := show(c)
+		if r.order.bare {
+			text = strings.Trim(text, " ")
+		} else {
+			text = pad(text, c.width)
+		}
+		fields = append(fields, text)
 	}
-	r.print(strings.TrimRight(line.String(), " ") + "\n")
+	if r.order.bare {
+		r.print(strings.Join(fields, "\t") + "\n")
+		return
+	}
+	r.print(strings.TrimRight(strings.Join(fields, " "), " ") + "\n")
 }
 
 // processes prints a line for each process that there still is, below its service.
