@@ -39,7 +39,7 @@ build:
 	@$(HOSTBUILD) -o $(BIN)/ctrun ./cmd/ct
 	@ln -sfn ctrun $(BIN)/ctstat && ln -sfn ctrun $(BIN)/ctwatch
 	@CGO_ENABLED=1 $(GOBUILD) -tags $(TAGS) -ldflags '$(STRIP) $(STATIC)' -o $(BIN)/ ./cmd/zrun
-	@$(HOSTBUILD) -o $(BIN)/svccfg ./cmd/svc && ln -sfn svccfg $(BIN)/svcprop && ln -sfn svccfg $(BIN)/svcs
+	@$(HOSTBUILD) -o $(BIN)/svccfg ./cmd/svc && ln -sfn svccfg $(BIN)/svcprop && ln -sfn svccfg $(BIN)/svcs && ln -sfn svccfg $(BIN)/svcadm
 	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/svc/bin/ ./cmd/init
 	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/svc/bin/svc.startd ./cmd/startd
 	@CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)' -o $(BIN)/inzone/svc/bin/svccfg ./cmd/svc
@@ -52,7 +52,7 @@ install: build
 	@install -m 0755 $(BIN)/ctrun $(DESTDIR)$(PREFIX)/bin/
 	@ln -sfn ../sbin/svccfg $(DESTDIR)$(PREFIX)/bin/svcprop && ln -sfn ../sbin/svccfg $(DESTDIR)$(PREFIX)/bin/svcs
 	@ln -sfn ctrun $(DESTDIR)$(PREFIX)/bin/ctstat && ln -sfn ctrun $(DESTDIR)$(PREFIX)/bin/ctwatch
-	@install -m 0755 $(addprefix $(BIN)/,$(ADMIN) svccfg) $(DESTDIR)$(PREFIX)/sbin/
+	@install -m 0755 $(addprefix $(BIN)/,$(ADMIN) svccfg) $(DESTDIR)$(PREFIX)/sbin/ && ln -sfn svccfg $(DESTDIR)$(PREFIX)/sbin/svcadm
 	@install -m 0755 $(addprefix $(BIN)/,$(DAEMON) zrun) $(DESTDIR)$(PREFIX)/libexec/zones/
 	@rm -rf $(DESTDIR)$(PREFIX)/libexec/zones/inzone
 	@cp -dR --preserve=mode,links $(BIN)/inzone $(DESTDIR)$(PREFIX)/libexec/zones/inzone

@@ -28,6 +28,7 @@ names=(
 	svc.startd:svc.startd:
 	svc.startd:svc.configd:
 	svccfg:svccfg:usr/sbin
+	svccfg:svcadm:usr/sbin
 	svccfg:svcprop:usr/bin
 	svccfg:svcs:usr/bin
 	svccfg:manifest-import:

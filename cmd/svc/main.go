@@ -26,6 +26,8 @@ func run(args []string) int {
 	case "svcprop":
 		// A signal that ends a wait ends the program, as it does any other.
 		return svcprop.Main(context.Background(), &svcprop.Env{Out: forPerson(os.Stdout), Err: forPerson(os.Stderr), Open: open, Zone: openZone}, args)
+	case "svcadm":
+		return svcadmMain(args)
 	case "svcs":
 		return svcsMain(args)
 	case "manifest-import":
@@ -39,7 +41,7 @@ func run(args []string) int {
 		}
 		return 0
 	}
-	fmt.Fprintf(os.Stderr, "%s: this program is svccfg, svcprop, svcs, manifest-import, restore_repository or repository-relay, by its name\n", name)
+	fmt.Fprintf(os.Stderr, "%s: this program is svccfg, svcadm, svcprop, svcs, manifest-import, restore_repository or repository-relay, by its name\n", name)
 	return 2
 }
 

@@ -60,8 +60,8 @@
 // in the group it waits for the next one.
 //
 // auxiliary_tty and auxiliary_fmri are copied to the group restarter with what the requests bring
-// about (maintenance: auxiliary_state is administrative_request, or service_request when there is an
-// auxiliary_fmri). They stay where they are: the next asker overwrites them. They are what the asker
+// about. Of maintenance auxiliary_state is administrative_request, and service_request when who asked
+// was a process of a service and nobody sat at a terminal. They stay where they are: the next asker overwrites them. They are what the asker
 // says of himself, and prove nothing.
 //
 // # Enabling, and milestones
