@@ -41,33 +41,28 @@ func contractOf(t *testing.T, z *testenv.Zones, zone, command string) (id, pid i
 	return id, pid
 }
 
-// TestSvcsInZone: svcs of a zone, in it and from the host: by root and by others, with the members
-// of a contract, each with the numbers of who looks. The service is looked after by nobody that
-// there is, so that svc.startd leaves its state alone.
-func TestSvcsInZone(t *testing.T) {
+// watched is a zone with a service that is online with a contract, in which a command runs. It is
+// looked after by nobody that there is, so that svc.startd leaves its state alone.
+type watched struct {
+	*testenv.Zones
+	t       *testing.T
+	id, pid int // of the contract, and of its process on the host
+}
+
+func newWatched(t *testing.T) *watched {
+	t.Helper()
 	testenv.NeedRoot(t)
 	testenv.Need(t, testenv.Cgroup2, testenv.Fuse, testenv.UserNS)
-	z := testenv.Instance(t)
+	z := &watched{Zones: testenv.Instance(t), t: t}
 	z.Sparse("web")
 	z.Must("zoneadm", "-z", "web", "boot")
-	in := func(command string) string {
-		t.Helper()
-		out, errs, code := z.Zlogin("web", command)
-		if code != 0 {
-			t.Fatalf("%s: %d %s%s", command, code, out, errs)
-		}
-		return out
-	}
 	testenv.Eventually(t, func() bool {
 		_, _, code := z.Zlogin("web", "test -e /etc/svc/volatile/.startd-late-import")
 		return code == 0
 	}, "the imports of the boot")
-	if out := in("ls -l /usr/bin/svcs"); !strings.HasSuffix(out, "-> /lib/svc/bin/svcs\n") {
-		t.Error(out)
-	}
-	in("(ctrun -l none " + sleeper + " >/dev/null 2>&1 &)")
-	id, pid := contractOf(t, z, "web", sleeper)
-	in(`svccfg -f - <<EOF
+	z.in("(ctrun -l none " + sleeper + " >/dev/null 2>&1 &)")
+	z.id, z.pid = contractOf(t, z.Zones, "web", sleeper)
+	z.in(`svccfg -f - <<EOF
 add site/x
 select site/x
 add y
@@ -79,52 +74,81 @@ addpg restarter framework P
 setprop restarter/state = astring: online
 setprop restarter/next_state = astring: none
 setprop restarter/state_timestamp = time: 1000000000.5
-setprop restarter/contract = count: ` + strconv.Itoa(id) + `
+setprop restarter/contract = count: ` + strconv.Itoa(z.id) + `
 EOF`)
-	want := "online\n" + regexp.QuoteMeta(strings.Repeat(" ", 15)) + `[ 0-9:]{8} +(\d+) sleep\n`
-	inside := regexp.MustCompile("^" + want + "$").FindStringSubmatch(in("svcs -Hpo state site/x"))
-	if inside == nil || in("tr '\\0' ' ' </proc/"+inside[1]+"/cmdline") != sleeper+" " {
-		t.Errorf("in the zone: %q", inside)
+	return z
+}
+
+// in runs a command in the zone, and host svcs on the host; both have to succeed.
+func (z *watched) in(command string) string {
+	z.t.Helper()
+	out, errs, code := z.Zlogin("web", command)
+	if code != 0 {
+		z.t.Fatalf("%s: %d %s%s", command, code, out, errs)
+	}
+	return out
+}
+
+func (z *watched) host(args ...string) string {
+	z.t.Helper()
+	out, err := z.Cmd("svcs", args...).CombinedOutput()
+	if err != nil {
+		z.t.Fatalf("svcs %q: %v %s", args, err, out)
+	}
+	return string(out)
+}
+
+// withMember is what svcs -Hpo state prints of a service with one process.
+var withMember = regexp.MustCompile("^online\n {15}[ 0-9:]{8} +(\\d+) sleep\n$")
+
+// TestSvcsInZone: svcs of a zone, in it and from the host: by root and by others, with the members
+// of a contract, each with the numbers of who looks.
+func TestSvcsInZone(t *testing.T) {
+	z := newWatched(t)
+	id := strconv.Itoa(z.id)
+	if out := z.in("ls -l /usr/bin/svcs"); !strings.HasSuffix(out, "-> /lib/svc/bin/svcs\n") {
+		t.Error(out)
+	}
+	inside := withMember.FindStringSubmatch(z.in("svcs -Hpo state site/x"))
+	if inside == nil || z.in("tr '\\0' ' ' </proc/"+inside[1]+"/cmdline") != sleeper+" " {
+		t.Fatalf("in the zone: %q", inside)
 	}
 	for _, user := range []string{"", "setpriv --reuid 65534 --regid 65534 --clear-groups "} {
-		if out := in(user + "svcs -Ho zone,fmri,stime,ctid x"); strings.Join(strings.Fields(out), " ") != "web svc:/site/x:y 2001 "+strconv.Itoa(id) {
+		if out := z.in(user + "svcs -Ho zone,fmri,stime,ctid x"); out != "web\tsvc:/site/x:y\t2001\t"+id+"\n" {
 			t.Errorf("%s: %q", user, out)
 		}
-		if out := in(user + "svcs -lp x"); !strings.Contains(out, "\nprocess      "+inside[1]+" "+sleeper+"\n") {
+		if out := z.in(user + "svcs -lp x"); !strings.Contains(out, "\nprocess      "+inside[1]+" "+sleeper+"\n") {
 			t.Errorf("%s: %s", user, out)
 		}
 	}
-	host := func(args ...string) string {
-		t.Helper()
-		out, err := z.Cmd("svcs", args...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("svcs %q: %v %s", args, err, out)
-		}
-		return string(out)
+	outside := withMember.FindStringSubmatch(z.host("-z", "web", "-Hpo", "state", "x"))
+	if outside == nil || outside[1] != strconv.Itoa(z.pid) {
+		t.Errorf("on the host: %q, want process %d", outside, z.pid)
 	}
-	outside := regexp.MustCompile("^" + want + "$").FindStringSubmatch(host("-z", "web", "-Hpo", "state", "x"))
-	if outside == nil || outside[1] != strconv.Itoa(pid) {
-		t.Errorf("on the host: %q, want process %d", outside, pid)
-	}
-	if out := host("-ZHo", "zone,fmri", "x"); strings.Join(strings.Fields(out), " ") != "web svc:/site/x:y" {
+	if out := z.host("-ZHo", "zone,fmri", "x"); out != "web\tsvc:/site/x:y\n" {
 		t.Errorf("%q", out)
 	}
-	// What the zone calls its service does not get to the host's terminal as it is.
-	in(`svccfg -s x:y addpg tm_common_name template && svccfg -s x:y addpropvalue tm_common_name/C ustring: "$(printf '\033]0;evil\007')"`)
-	for _, args := range [][]string{{"-z", "web", "-l", "x"}, {"-z", "web", "-xv", "x"}, {"-z", "web", "-o", "desc", "x"}, {"-z", "web", "-o", "json", "x"}} {
-		p := z.Pty("svcs", args...)
-		p.Expect(`evil`)
-		if p.Wait(); strings.ContainsAny(p.Output(), "\x1b\x07") {
-			t.Errorf("%q: %q", args, p.Output())
-		}
-	}
-	in("pkill -f '" + sleeper + "'")
-	testenv.Eventually(t, func() bool { return in("svcs -Hpo state x") == "online\n" }, "no member to be left")
+	z.visible()
+	z.in("pkill -f '" + sleeper + "'")
+	testenv.Eventually(t, func() bool { return z.in("svcs -Hpo state x") == "online\n" }, "no member to be left")
 	if out, errs, code := z.Zlogin("web", "svcs -z web x"); code != 1 || out != "" || errs != "svcs: svcs -z may only be used from the global zone\n" {
 		t.Errorf("%d %s%s", code, out, errs)
 	}
 	// Whatever svc.startd has said of the services of the boot, each can be told of.
-	if out := in("svcs -a && svcs -xv && svcs -L"); !strings.HasPrefix(out, "STATE  ") || strings.Count(out, "svc:/") < 3 {
+	if out := z.in("svcs -a && svcs -xv && svcs -L"); !strings.HasPrefix(out, "STATE  ") || strings.Count(out, "svc:/") < 3 {
 		t.Error(out)
+	}
+}
+
+// visible: what the zone calls its service does not get to the host's terminal as it is.
+func (z *watched) visible() {
+	z.t.Helper()
+	z.in(`svccfg -s x:y addpg tm_common_name template && svccfg -s x:y addpropvalue tm_common_name/C ustring: "$(printf '\033]0;evil\007')"`)
+	for _, args := range [][]string{{"-z", "web", "-l", "x"}, {"-z", "web", "-xv", "x"}, {"-z", "web", "-o", "desc", "x"}, {"-z", "web", "-o", "json", "x"}} {
+		p := z.Pty("svcs", args...)
+		p.Expect(`evil`)
+		if p.Wait(); strings.ContainsAny(p.Output(), "\x1b\x07") {
+			z.t.Errorf("%q: %q", args, p.Output())
+		}
 	}
 }
