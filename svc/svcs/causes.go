@@ -102,8 +102,8 @@ func trees(groups []door.Group) []tree.Group {
 	return list
 }
 
-// spoken says whether a restarter has ever said anything of the instance.
-func (in *instance) spoken() bool { return group(in.now, groupRestarter) != nil }
+// spoken says whether a restarter has ever said what state the instance is in.
+func (in *instance) spoken() bool { return in.state() != "" }
 
 func running(in *instance) bool {
 	s := in.state()

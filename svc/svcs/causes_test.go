@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/svc/repo"
+	"github.com/linuxzones/zones/svc/repo/door"
 )
 
 // TestRootsAreCauses: on systems made by chance, what the one pass finds is what the graph says
@@ -196,5 +197,39 @@ func TestSteps(t *testing.T) {
 	}
 	if steps[0] == 0 || steps[1] > 12*steps[0] {
 		t.Errorf("%d steps for 500, %d for 5000", steps[0], steps[1])
+	}
+}
+
+// crowded is a repository with more instances than are looked at.
+type crowded struct{ door.Store }
+
+func (crowded) Close() error { return nil }
+
+func (crowded) Scan(door.Query) (door.Result, error) {
+	entries := make([]door.Entry, 0, instancesMax+2)
+	entries = append(entries, door.Entry{On: repo.Entity{Service: "many"}})
+	for i := range instancesMax + 1 {
+		entries = append(entries, door.Entry{On: repo.Entity{Service: "many", Instance: "i" + strconv.Itoa(i)}})
+	}
+	return door.Result{Entries: entries}, nil
+}
+
+// TestLimits: what is too much is said, in one line.
+func TestLimits(t *testing.T) {
+	r := newRig(t)
+	r.env.Open = func() (door.Store, error) { return crowded{r.store}, nil }
+	for _, line := range []string{"-a", "-x", "-l many:i1"} {
+		r.says(line, "", "svcs: too many instances: at most 262144 are looked at.\n", 1)
+	}
+	var errs strings.Builder
+	env := r.env
+	env.Err = &errs
+	run := &run{env: &env, said: map[string]bool{}, rows: make([]*row, rowsMax-1)}
+	l := &listing{}
+	for range 3 {
+		run.add(l, &instance{r: run})
+	}
+	if len(run.rows) != rowsMax || run.code != exitError || errs.String() != "svcs: too many lines: those after the first 1048576 are left out.\n" {
+		t.Errorf("%d rows, status %d, %q", len(run.rows), run.code, &errs)
 	}
 }

@@ -51,8 +51,12 @@ func (r *run) explain(l *listing) error {
 		return err
 	}
 	for _, in := range chosen {
-		if !in.spoken() {
+		switch {
+		case group(in.now, groupRestarter) == nil:
 			r.say(in.fmri + " has no \"" + groupRestarter + "\" property group; ignoring.")
+			continue
+		case !in.spoken():
+			r.say(in.fmri + " has no state that can be read; ignoring.")
 			continue
 		}
 		b := &block{p: p, in: in, base: base}
@@ -69,7 +73,7 @@ func (r *run) explain(l *listing) error {
 func (r *run) ignored(l *listing) {
 	n := 0
 	for _, in := range l.all {
-		if !in.spoken() {
+		if group(in.now, groupRestarter) == nil {
 			n++
 		}
 	}

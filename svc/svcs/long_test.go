@@ -381,3 +381,34 @@ func TestTogether(t *testing.T) {
 	}
 	<-done
 }
+
+// secretive is a repository of which the caller may not read some values.
+type secretive struct{ door.Store }
+
+func (secretive) Close() error { return nil }
+
+func (s secretive) Scan(q door.Query) (door.Result, error) {
+	result, err := s.Store.Scan(q)
+	for i := range result.Entries {
+		for j := range result.Entries[i].Groups {
+			g := &result.Entries[i].Groups[j]
+			if g.Withheld = g.Name == "general_ovr" || g.Name == "restarter"; g.Withheld {
+				for k := range g.Props {
+					g.Props[k].Values = nil
+				}
+			}
+		}
+	}
+	return result, err
+}
+
+// TestWithheld: what may not be read is as if it were not there, and nobody's mistake.
+func TestWithheld(t *testing.T) {
+	r := newRig(t)
+	r.is("svc:/a:a", online, no("over"), of(prop.Count, "contract", "5"))
+	r.env.Open = func() (door.Store, error) { return secretive{r.store}, nil }
+	r.says("-v", "STATE          NSTATE        STIME    CTID   FMRI\n-              -             -             - svc:/a:a\n")
+	r.says("-l a", "fmri         svc:/a:a\nenabled      true\nrestarter    svc:/system/svc/restarter:default\n")
+	r.says("-xv a", "", "svcs: svc:/a:a has no state that can be read; ignoring.\n")
+	r.says("-x", "")
+}
