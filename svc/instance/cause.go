@@ -8,7 +8,7 @@ const (
 	auxEnabled       = "enable_request"
 	auxDisabled      = "disable_request"
 	auxSatisfied     = "dependencies_satisfied"
-	auxCleared       = "clearRequestedrequest"
+	auxCleared       = "clear_request"
 	auxAdministrator = "administrative_request"
 	auxService       = "service_request"
 	auxCycle         = "dependency_cycle"

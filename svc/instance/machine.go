@@ -201,7 +201,8 @@ func (m *Machine) begin(config *Config) {
 func (m *Machine) remove() {
 	m.queue, m.event, m.childEnd, m.owed = nil, nil, nil, 0
 	m.leaving, m.reborn = true, false
-	if m.going != nil && (m.going.phase == emptying || m.going.phase == throttled) {
+	if t := m.going; t != nil && (t.phase == emptying || t.phase == throttled) {
+		m.contractOut(t, false)
 		m.going = nil // no method runs
 	}
 }
