@@ -211,7 +211,7 @@ func (c *climb) dependency(name string, g *tree.Group) outcome {
 		c.misconfigured(name, g, "entities", lacking)
 		return fine
 	case !entities.Type.Is(prop.AString):
-		c.misconfigured(name, g, "entities", "is not of fmri type")
+		c.r.say("\"" + name + "\" is misconfigured (property \"" + g.Name + "/entities\" is not of fmri type).")
 		return fine
 	case grouping == "require_any" && c.choice(entities.Values):
 		c.r.print(name + " requires one of:")

@@ -127,12 +127,11 @@ func Took(b *repo.Batch, on repo.Entity, g *tree.Group, generation uint64, taken
 }
 
 // Ask adds to a batch what makes requests of an instance. g is its group as it was read, nil when
-// there is none, and generation the group's; now is the clock in nanoseconds since 1970. names may
+// there is none, and generation the group's, then 0; now is the clock in nanoseconds since 1970. names may
 // have Dump beside Restart; with Dump alone nothing is asked. It gives the stamp.
 func Ask(b *repo.Batch, on repo.Entity, g *tree.Group, generation uint64, now int64, who Asked, names ...string) int64 {
 	b.ExpectGroup(on, Group, generation)
 	if g == nil {
-		generation = 0
 		b.CreateGroup(on, Group, Type, tree.NonPersistent)
 	}
 	b.SetProperty(on, Group, tree.Property{Name: AuxTTY, Type: prop.Boolean, Values: []string{strconv.FormatBool(who.TTY)}})
