@@ -51,6 +51,8 @@ for entry in "${names[@]}"; do
 		link "/lib/svc/bin/$name" "$tree/$where/$name"
 	done
 done
+# The shell of methods and of the original's scripts, where a system has it in /bin alone.
+for tree in "$dir/layer" "$dir/svc/tools"; do link /bin/sh "$tree/usr/sbin/sh"; done
 # What is no program is copied anew, so that what was taken away from the sources goes here too.
 for part in manifest method profile share; do
 	rm -rf "$dir/svc/$part"

@@ -154,6 +154,9 @@ func TestBootReaches(t *testing.T) {
 	z := newZone(t)
 	z.boot()
 	g := z.graph()
+	for _, name := range []string{"svc:/network/ssh:default", "svc:/system/console-login:default"} {
+		g[name].enabled = true // as an administrator may
+	}
 	last := []string{"svc:/milestone/multi-user-server:default", "svc:/system/console-login:default"}
 	tests := []struct {
 		name    string

@@ -34,7 +34,7 @@ const (
 	doneLate   = ".startd-late-import"
 )
 
-// boot does the steps of a boot that are not done.
+// boot does the first steps of a boot, those that are not done: what comes before any service.
 func (d *daemon) boot(ctx context.Context) {
 	d.step(doneBackup, func() bool {
 		path, made, err := d.r.Backup(repo.BootBackup)
@@ -46,8 +46,10 @@ func (d *daemon) boot(ctx context.Context) {
 		return err == nil
 	})
 	d.step(doneEarly, func() bool { return d.runImport(ctx, "-e") })
-	d.step(doneLate, func() bool { return d.runImport(ctx) })
 }
+
+// late does what services need not wait for.
+func (d *daemon) late(ctx context.Context) { d.step(doneLate, func() bool { return d.runImport(ctx) }) }
 
 // step does what is not done yet. A step that failed is tried again by the next svc.startd.
 func (d *daemon) step(mark string, do func() bool) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,8 @@ var (
 	// retryMax is after how long it is tried again though its files are the same: the reason may
 	// have been another one, a full disk say.
 	retryMax = 30 * time.Second
+	// servicesAgain is after how long services are looked after again when that has failed.
+	servicesAgain = 100 * time.Millisecond
 	// trimEvery is how long memory that a change has taken may be kept.
 	trimEvery = time.Minute
 )
@@ -41,6 +44,8 @@ type Config struct {
 	Console string
 	// Import is the program that imports, called with -e first and then without.
 	Import []string
+	// Services runs the services until the context ends; nil: none are run.
+	Services func(ctx context.Context, s *Served) error
 	// Authorizations gives those of a user.
 	Authorizations func(uid uint32) (auth.Set, error)
 }
@@ -55,6 +60,12 @@ func Zone() Config {
 		Console: "/dev/console", Import: []string{"/lib/svc/bin/manifest-import"},
 		Authorizations: auth.Zone.OfUID,
 	}
+}
+
+// Served is what services are run with.
+type Served struct {
+	Repo       *repo.Repo
+	Say, Alert func(text string)
 }
 
 // daemon is the process.
@@ -86,8 +97,33 @@ func Run(ctx context.Context, cfg Config) error {
 	defer s.Close()
 	d.log.say("the repository is served")
 	d.boot(ctx)
+	var services sync.WaitGroup
+	services.Go(func() { d.run(ctx) })
+	d.late(ctx)
 	d.idle(ctx)
+	services.Wait()
 	return nil
+}
+
+// run runs the services. What runs them and ends is started again: it goes on with what is there.
+func (d *daemon) run(ctx context.Context) {
+	if d.cfg.Services == nil {
+		return
+	}
+	for pause := servicesAgain; ; pause = min(2*pause, retryMax) {
+		err := d.cfg.Services(ctx, &Served{Repo: d.r, Say: d.log.say, Alert: d.log.alert})
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			d.log.alert("services are not looked after for a moment: " + err.Error())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
 }
 
 // idle gives memory back that was taken, by the boot and then by whatever has changed the
@@ -204,7 +240,6 @@ func (d *daemon) close() {
 // Main is the program. args are without its name: what the boot arguments have for it. The result
 // is the exit code.
 func Main(args []string) int {
-	// -s, and -m with what follows it, are for milestones.
 	if os.Getppid() != 1 {
 		os.Stderr.WriteString("svc.startd: this program is started by init, and only by it\n")
 		return 1
@@ -214,7 +249,9 @@ func Main(args []string) int {
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGPIPE)
 	// Nothing of a terminal is needed, and whoever looks at the door must not hold one.
 	_ = sys.Retry(func() error { return unix.Chdir("/") })
-	if Run(ctx, Zone()) != nil {
+	cfg := Zone()
+	cfg.Services = services(args)
+	if Run(ctx, cfg) != nil {
 		return 1
 	}
 	return 0

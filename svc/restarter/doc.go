@@ -1,0 +1,31 @@
+// Package restarter runs the services of a zone: it is the loop of svc.startd that brings the graph
+// of dependencies (svc/graph), one machine for each instance (svc/instance) and the world together.
+//
+//	repository --changes--> Ops --> graph --orders--> machines --actions--> repository, contracts,
+//	files, contract events, ends of processes, timers --inputs--^             methods, logs, console
+//
+// One goroutine, Run, has all state. What can block for long (the start of a method, which waits
+// for a fork, an exec, and the zone's supervisor) is done by another one, and told when it is done.
+//
+// # A turn of the loop
+//
+// What happened is taken; the graph says what follows; machines say what is to be done. All that is
+// to be written by all of them goes into one batch. Then the graph is told, events are acknowledged,
+// and what comes after the writing is done: methods are looked up, started, killed. So a thousand
+// services that start at once cost a few batches, and what is done was written before.
+//
+// # What it promises
+//
+//   - Killed at any instant, the next one goes on: contracts are adopted, methods that run are waited
+//     for, and nothing is run twice. What an instance is to become is in the repository before
+//     anything is done for it; a method that was started and not yet noted is found by its contract,
+//     which names the instance, the method and its first process.
+//   - An event of a contract is acknowledged when what follows from it is written.
+//   - A repository that cannot be written stops no service: it is tried again, and told once.
+//
+// Limits: startsMax methods are started at once; others wait. Goroutines: Run; one that reads
+// contract events; those of ends and files; one for each method that is just being started.
+// All end with Run's context. Who may call: svc/startd.
+//
+// Source of behaviour: svc.startd(8), restarter.c, protocol.c and method.c of the original.
+package restarter

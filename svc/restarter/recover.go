@@ -1,0 +1,207 @@
+package restarter
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/svc/graph"
+	"github.com/linuxzones/zones/svc/graphcfg"
+	"github.com/linuxzones/zones/svc/instance"
+	"github.com/linuxzones/zones/svc/record"
+	"github.com/linuxzones/zones/svc/repo"
+)
+
+// tick is the unit of processes' start times in nanoseconds (USER_HZ is 100 everywhere).
+const tick = 10_000_000
+
+// known is an instance as it stands in the repository when svc.startd starts.
+type known struct {
+	on  repo.Entity
+	cfg graph.Config
+	rec record.Record
+}
+
+// recover takes up all that is there: contracts, instances, methods that run.
+func (r *Restarter) recover() error {
+	owned, err := r.cfg.Contracts.Adopt()
+	if err != nil {
+		return err
+	}
+	there := map[contract.ID]*contract.Status{}
+	of := map[string][]*contract.Status{}
+	for i := range owned {
+		st := &owned[i]
+		there[st.ID] = st
+		of[st.Terms.FMRI] = append(of[st.Terms.FMRI], st)
+	}
+	var list []known
+	err = r.cfg.Repo.View(func(v *repo.Reader) error {
+		for service := range v.Services() {
+			names, err := v.Instances(service)
+			if err != nil {
+				return err
+			}
+			for _, name := range names {
+				k := known{on: repo.Entity{Service: service, Instance: name}}
+				if k.cfg, err = graphcfg.Of(v, k.on); err != nil {
+					if !errors.Is(err, graphcfg.ErrNotConfigured) {
+						r.cfg.Say(k.on.String() + ": " + err.Error())
+					}
+					continue
+				}
+				if g, _, err := v.Group(k.on, record.Group); err == nil {
+					k.rec = record.Of(&g)
+				}
+				list = append(list, k)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	again := false
+	for i := range list {
+		again = r.recoverOne(&list[i], there, of[list[i].on.String()]) || again
+	}
+	for _, st := range owned { // of instances that are gone
+		if r.units[st.Terms.FMRI] == nil {
+			_ = r.cfg.Contracts.Abandon(st.ID)
+		}
+	}
+	r.milestone(again)
+	for _, u := range r.units {
+		r.requests(u)
+	}
+	return nil
+}
+
+// recoverOne takes up one instance. It says whether a svc.startd had it before.
+func (r *Restarter) recoverOne(k *known, there map[contract.ID]*contract.Status, owned []*contract.Status) bool {
+	rec := &k.rec
+	if rec.State == graph.None && len(owned) == 0 {
+		r.add(k.on, k.cfg, nil)
+		return false
+	}
+	before := &instance.Before{
+		State: rec.State, Next: rec.Next, Aux: rec.Aux, AuxFMRI: rec.AuxFMRI, AuxTTY: rec.AuxTTY, Detail: rec.Detail,
+		Contracts: held(rec.Primary, rec.Transient, there),
+	}
+	u := r.add(k.on, k.cfg, before)
+	u.rec = *rec
+	for _, h := range before.Contracts {
+		r.byCT[h.ID] = u
+	}
+	// A method whose contract is not noted was started a moment before its svc.startd died.
+	for _, st := range owned {
+		if slices.Contains(rec.Primary, st.ID) || st.ID == rec.Transient {
+			continue
+		}
+		before.Contracts = append(before.Contracts, instance.Held{
+			ID: st.ID, Transient: st.Terms.Cookie != cookieStart, There: true, Empty: len(st.Members) == 0,
+		})
+		r.byCT[st.ID] = u
+		if rec.Method == "" && st.Initial.Pid != 0 {
+			rec.Method, rec.MethodPid = st.Terms.Aux, int(st.Initial.Pid)
+			before.Method = &instance.InFlight{Pid: rec.MethodPid, Contract: st.ID, Began: st.Born}
+		}
+	}
+	if before.Method == nil && rec.Method != "" && rec.MethodPid != 0 {
+		before.Method = &instance.InFlight{Pid: rec.MethodPid, Contract: contractOf(rec), Began: rec.Stamp}
+		if rec.Method == instance.Start.String() {
+			before.Method.Began = rec.StartAt
+		}
+	}
+	if before.Method != nil {
+		before.Method.Timeout = r.timeoutOf(u, rec.Method)
+		r.await(u, before.Method.Pid, there[before.Method.Contract])
+	}
+	if r.configOf(u).Duration == instance.Child && rec.StartPid != 0 && len(rec.Primary) > 0 &&
+		(rec.State == graph.Online || rec.State == graph.Degraded) {
+		before.Child = rec.StartPid
+		r.await(u, rec.StartPid, there[rec.Primary[len(rec.Primary)-1]])
+	}
+	return true
+}
+
+// contractOf is the contract of the method that runs.
+func contractOf(rec *record.Record) contract.ID {
+	if rec.Transient != 0 {
+		return rec.Transient
+	}
+	if rec.Method == instance.Start.String() && len(rec.Primary) > 0 {
+		return rec.Primary[len(rec.Primary)-1]
+	}
+	return 0
+}
+
+// await waits for a process of the svc.startd before this one, which may have ended.
+func (r *Restarter) await(u *unit, pid int, st *contract.Status) {
+	r.byPid[pid] = u
+	since := uint64(0)
+	if st != nil && int(st.Initial.Pid) == pid {
+		since = st.Initial.Start * tick
+	}
+	if st != nil && slices.Contains(st.Members, int32(pid)) {
+		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+			if r.ends.Add(pid, fd, since) == nil {
+				return
+			}
+		}
+	}
+	r.ends.Gone(pid, since)
+}
+
+// timeoutOf is how long a method may take.
+func (r *Restarter) timeoutOf(u *unit, name string) (limit time.Duration) {
+	_ = r.cfg.Repo.View(func(v *repo.Reader) error {
+		i, err := look(v, u.on)
+		if err != nil {
+			return err
+		}
+		m, err := i.Method(name)
+		limit = m.Timeout
+		return err
+	})
+	return limit
+}
+
+// milestones are the short names of those that a boot can end at.
+const milestonePrefix = "svc:/milestone/"
+
+// milestone brings the zone to the milestone that is set. again: it is there already, as far as it
+// was brought before.
+func (r *Restarter) milestone(again bool) {
+	on := entityOf(FMRI)
+	value := ""
+	_ = r.cfg.Repo.View(func(v *repo.Reader) error {
+		s, err := v.Composed(on)
+		if err != nil {
+			return err
+		}
+		word := func(group string) string {
+			if p, err := s.Property(group, "milestone"); err == nil && len(p.Values) == 1 {
+				return p.Values[0]
+			}
+			return ""
+		}
+		for _, w := range []string{word("options_ovr"), r.cfg.Milestone, word("options")} {
+			if value == "" {
+				value = w
+			}
+		}
+		return nil
+	})
+	switch {
+	case value == "":
+		value = "all"
+	case value != "all" && value != "none" && !strings.HasPrefix(value, "svc:"):
+		value = milestonePrefix + value + ":default"
+	}
+	r.apply(graph.Op{Kind: graph.Milestone, FMRI: value, Present: again})
+}

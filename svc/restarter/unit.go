@@ -1,0 +1,316 @@
+package restarter
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/svc/graph"
+	"github.com/linuxzones/zones/svc/graphcfg"
+	"github.com/linuxzones/zones/svc/instance"
+	"github.com/linuxzones/zones/svc/method"
+	"github.com/linuxzones/zones/svc/prop"
+	"github.com/linuxzones/zones/svc/record"
+	"github.com/linuxzones/zones/svc/repo"
+	"github.com/linuxzones/zones/svc/tree"
+)
+
+// unit is one instance of ours.
+type unit struct {
+	fmri string
+	on   repo.Entity
+	m    *instance.Machine
+	cfg  graph.Config
+	// before is what was recovered of it, until its machine is told.
+	before *instance.Before
+
+	rec     record.Record
+	dirty   bool // rec is to be written
+	gone    bool // from the repository
+	actions []instance.Action
+	queued  bool // it is in active
+	// extra is what was said with a request, until the graph passes it on.
+	extra map[graph.Event]instance.Input
+	// tookAt is when its snapshot was taken here last: what the repository tells of that is known.
+	tookAt uint64
+
+	// found is the method that was looked up last.
+	found  found
+	timer  uint64 // that runs; 0: none
+	clock  *time.Timer
+	parked *instance.Action // a Run that waits for its turn
+}
+
+type found struct {
+	method  method.Method
+	context method.Context
+	startd  method.Startd
+}
+
+// do gives the machine an input and queues what it says.
+func (u *unit) do(r *Restarter, in instance.Input) {
+	list, err := u.m.Do(in, time.Now())
+	if err != nil {
+		r.cfg.Say(u.fmri + ": " + err.Error())
+		return
+	}
+	u.actions = append(u.actions, list...)
+	r.activate(u)
+}
+
+func (r *Restarter) activate(u *unit) {
+	if len(u.actions) > 0 && !u.queued {
+		u.queued = true
+		r.active = append(r.active, u)
+	}
+}
+
+// settle does what follows of all that was taken, until nothing does.
+func (r *Restarter) settle() {
+	for {
+		for _, o := range r.g.Work() {
+			r.order(o)
+		}
+		if len(r.active) == 0 && len(r.reports) == 0 {
+			break
+		}
+		active := r.active
+		r.active = nil
+		for _, u := range active {
+			u.queued = false
+			r.write(u)
+		}
+		if !r.flush(active) {
+			r.schedule(retryAfter)
+		}
+		for _, u := range active {
+			r.act(u)
+			r.activate(u)
+		}
+	}
+}
+
+// writes says whether an action is one that the repository or the graph is told.
+func writes(k instance.ActionKind) bool {
+	switch k {
+	case instance.WriteStates, instance.Answer, instance.Remember, instance.Forget, instance.NoteMethod, instance.NoteStatus, instance.NoteEnd:
+		return true
+	}
+	return false
+}
+
+// write takes the writing at the head of a unit's actions.
+func (r *Restarter) write(u *unit) {
+	n := 0
+	for ; n < len(u.actions) && writes(u.actions[n].Kind); n++ {
+		r.note(u, &u.actions[n])
+	}
+	u.actions = u.actions[n:]
+}
+
+// note takes one action into the unit's record, and what the graph is told of it.
+func (r *Restarter) note(u *unit, a *instance.Action) {
+	rec := &u.rec
+	u.dirty = u.dirty || a.Kind != instance.Answer
+	switch a.Kind {
+	case instance.WriteStates:
+		s := a.States
+		if s.State != rec.State || s.Next != rec.Next {
+			rec.Stamp = time.Now()
+		}
+		rec.State, rec.Next, rec.Aux, rec.AuxFMRI, rec.AuxTTY, rec.Detail = s.State, s.Next, s.Aux, s.AuxFMRI, s.AuxTTY, s.Detail
+		r.report(u, a)
+	case instance.Answer:
+		r.report(u, a)
+	case instance.Remember:
+		if a.Transient {
+			rec.Transient = a.Contract
+		} else if !slices.Contains(rec.Primary, a.Contract) {
+			rec.Primary = append(slices.Clone(rec.Primary), a.Contract)
+		}
+		r.byCT[a.Contract] = u
+	case instance.Forget:
+		if a.Transient {
+			rec.Transient = 0
+		} else {
+			rec.Primary = slices.DeleteFunc(slices.Clone(rec.Primary), func(id contract.ID) bool { return id == a.Contract })
+		}
+		delete(r.byCT, a.Contract)
+		delete(r.emptied, a.Contract)
+	case instance.NoteMethod:
+		rec.Method, rec.MethodPid = a.Method.String(), a.Pid
+		if a.Method == instance.Start {
+			rec.StartPid, rec.StartAt = a.Pid, a.Time
+		}
+	case instance.NoteStatus:
+		rec.StartStatus, rec.Started = int(a.Status), true
+	case instance.NoteEnd:
+		rec.Method, rec.MethodPid = "", 0
+	}
+}
+
+func (r *Restarter) report(u *unit, a *instance.Action) {
+	r.reports = append(r.reports, graph.Op{
+		Kind: graph.Changed, FMRI: u.fmri, State: a.States.State, Next: a.States.Next, Class: a.Class, Answers: a.Answers,
+	})
+}
+
+// flush writes what is to be written, in one batch, and tells the graph. What the repository
+// refuses for one instance, which is gone, does not keep the others from it. false: it cannot be
+// written now; the services go on all the same.
+func (r *Restarter) flush(units []*unit) bool {
+	written := r.store(units)
+	for _, op := range r.reports {
+		r.apply(op)
+	}
+	r.reports = r.reports[:0]
+	if written {
+		for _, a := range r.acks {
+			_ = r.cfg.Contracts.Ack(a.id, a.ev)
+		}
+		r.acks = nil
+	}
+	return written
+}
+
+func (r *Restarter) store(units []*unit) bool {
+	for {
+		var b repo.Batch
+		var of []*unit
+		for _, u := range units {
+			if u.dirty && !u.gone {
+				g := u.rec.Tree()
+				b.PutGroup(u.on, &g)
+				of = append(of, u)
+			}
+		}
+		if len(of) == 0 {
+			return !r.failing
+		}
+		_, err := r.cfg.Repo.Apply(&b)
+		var op *repo.OpError
+		if errors.As(err, &op) && errors.Is(err, repo.ErrNotFound) && op.Index < len(of) {
+			of[op.Index].gone = true
+			continue
+		}
+		if err != nil {
+			if !r.failing {
+				r.cfg.Say("the states of services cannot be written, and are kept until they can: " + err.Error())
+			}
+			r.failing = true
+			return false
+		}
+		for _, u := range of {
+			u.dirty = false
+		}
+		r.failing = false
+		return true
+	}
+}
+
+// schedule has lookAgain called, not later than that.
+func (r *Restarter) schedule(after time.Duration) {
+	if due := time.Now().Add(after); r.due.IsZero() || due.Before(r.due) {
+		r.due = due
+		r.again.Reset(after)
+	}
+}
+
+// lookAgain does what nobody tells: contracts that are to become empty, and what could not be
+// written.
+func (r *Restarter) lookAgain() {
+	r.due = time.Time{}
+	if r.failing {
+		var all []*unit
+		for _, u := range r.units {
+			all = append(all, u)
+		}
+		r.failing = false
+		if !r.flush(all) {
+			r.schedule(retryAfter)
+		}
+	}
+	r.lookEmpty()
+}
+
+// order carries an order of the graph to the instance, or does what is svc.startd's own.
+func (r *Restarter) order(o graph.Order) {
+	switch o.Event {
+	case graph.Watch:
+		path := pathOf(o.FMRI)
+		r.paths[path] = o.FMRI
+		r.files.Want(path)
+		return
+	case graph.Unwatch:
+		path := pathOf(o.FMRI)
+		delete(r.paths, path)
+		r.files.Drop(path)
+		return
+	case graph.SetOverride:
+		r.setOverride(o)
+		return
+	case graph.Down:
+		r.cfg.Say("what does not belong to " + o.FMRI + " is down")
+		return
+	}
+	u := r.units[o.FMRI]
+	if u == nil {
+		return
+	}
+	if o.Restarter != "" && o.Event != graph.RemoveInstance {
+		if o.Event == graph.AddInstance {
+			r.cfg.Say(o.FMRI + ": its restarter " + o.Restarter + " is not svc.startd: it is left alone")
+		}
+		return
+	}
+	in := u.extra[o.Event]
+	delete(u.extra, o.Event)
+	in.Kind, in.Event = instance.Order, o.Event
+	if o.Event == graph.AddInstance {
+		cfg := r.configOf(u)
+		in.Config = &cfg
+		if u.before != nil {
+			in.Kind, in.Before, u.before = instance.Recovered, *u.before, nil
+		}
+	}
+	if o.Event == graph.DependencyCycle {
+		r.cfg.Say(u.fmri + ": its dependencies form a cycle: " + cycle(o.Path))
+	}
+	if o.Detail != "" {
+		r.cfg.Say(u.fmri + ": " + o.Detail)
+	}
+	u.do(r, in)
+}
+
+func cycle(path []string) string {
+	text := ""
+	for i, p := range path {
+		if i > 0 {
+			text += " > "
+		}
+		text += p
+	}
+	return text
+}
+
+// setOverride writes or deletes a temporary enable.
+func (r *Restarter) setOverride(o graph.Order) {
+	u := r.units[o.FMRI]
+	if u == nil || u.gone {
+		return
+	}
+	var b repo.Batch
+	if o.Override == graph.NoOverride {
+		b.DeleteGroup(u.on, graphcfg.Override)
+	} else {
+		b.PutGroup(u.on, &tree.Group{Name: graphcfg.Override, Type: record.Type, Flags: tree.NonPersistent, Props: []tree.Property{
+			{Name: "enabled", Type: prop.Boolean, Values: []string{strconv.FormatBool(o.Override == graph.OverrideEnabled)}},
+		}})
+	}
+	if _, err := r.cfg.Repo.Apply(&b); err != nil && !errors.Is(err, repo.ErrNotFound) {
+		r.cfg.Say(u.fmri + ": " + err.Error())
+	}
+	u.cfg.Override = o.Override
+}

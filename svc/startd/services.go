@@ -1,0 +1,88 @@
+package startd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/svc/instance"
+	"github.com/linuxzones/zones/svc/launch"
+	"github.com/linuxzones/zones/svc/method"
+	"github.com/linuxzones/zones/svc/orphans"
+	"github.com/linuxzones/zones/svc/restarter"
+	"github.com/linuxzones/zones/svc/svclog"
+	"github.com/linuxzones/zones/svc/zonename"
+)
+
+// bootOptions are what init was given for svc.startd.
+type bootOptions struct {
+	milestone string
+	verbose   bool
+}
+
+// parseOptions reads what init passes on: -s, and -m with a value. init has refused the rest.
+func parseOptions(args []string) (o bootOptions) {
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "-s":
+			o.milestone = "single-user"
+		case args[i] == "-m" && i+1 < len(args):
+			i++
+			if name, ok := strings.CutPrefix(args[i], "milestone="); ok {
+				o.milestone = name
+			} else if args[i] == "verbose" || args[i] == "debug" {
+				o.verbose = true
+			}
+		}
+	}
+	return o
+}
+
+// services runs those of the zone that this process lives in.
+func services(args []string) func(context.Context, *Served) error {
+	o := parseOptions(args)
+	list, err := orphans.Open(orphans.FD)
+	if err == nil {
+		unix.CloseOnExec(orphans.FD)
+	}
+	return func(ctx context.Context, s *Served) error {
+		fs, err := contract.OpenAt(contract.ZonePath)
+		if errors.Is(err, contract.ErrNoFS) {
+			s.Say("there are no contracts here: no service is run")
+			<-ctx.Done()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer fs.Close()
+		contracts, err := restarter.ZoneContracts(fs)
+		if err != nil {
+			return err
+		}
+		l, err := launch.New(fs)
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		name, err := zonename.AtBoot()
+		if err != nil {
+			s.Say(err.Error())
+		}
+		logs := svclog.Zone()
+		return restarter.Run(ctx, restarter.Config{
+			Repo: s.Repo, Contracts: contracts, Launcher: restarter.Methods(l, logs), Orphans: list, Logs: logs,
+			Host: method.Zone, Zone: name, Init: os.Environ(), Milestone: o.milestone, Say: s.Say,
+			Console: func(n instance.Notice, text string) {
+				if n == instance.StartRequested && !o.verbose {
+					return
+				}
+				s.Alert(text)
+			},
+		})
+	}
+}
