@@ -11,6 +11,7 @@ import (
 	"github.com/linuxzones/zones/svc/record"
 	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/repo/door"
+	"github.com/linuxzones/zones/svc/svcadm/actions"
 )
 
 // patience is how long -s waits for what.
@@ -122,9 +123,22 @@ func (w *waiting) look() (done bool, err error) {
 		return true, nil
 	}
 	if w.enabled && now.State == graph.Maintenance {
-		return w.give(exitItself, "Instance \""+w.on.String()+"\" is in maintenance state."), nil
+		return w.broken()
 	}
 	return w.pending(&now)
+}
+
+// broken: the instance is in maintenance, and is to run. When it was asked out of it, and that was not
+// taken yet, it may come to run.
+func (w *waiting) broken() (bool, error) {
+	g, _, err := w.read(w.on, actions.Group)
+	if err != nil {
+		return false, err
+	}
+	if g != nil && g.Prop(actions.MaintOff) != nil && w.rested() < w.patience.maintenance {
+		return false, nil
+	}
+	return w.give(exitItself, "Instance \""+w.on.String()+"\" is in maintenance state."), nil
 }
 
 // up says whether it is the state of what runs.

@@ -106,6 +106,7 @@ func TestWaitGivesUp(t *testing.T) {
 		{"no restarter", "enable -s x", "false", "", nil, "svcadm: svc:/x:default is misconfigured (lacks \"restarter\" property group): no restarter looks after it.\n", 3},
 		{"no restarter", "disable -s x", "false", "", nil, "svcadm: svc:/x:default is misconfigured (lacks \"restarter\" property group): no restarter looks after it.\n", 3},
 		{"broken", "enable -s x", "true", "maintenance", nil, itself + "is in maintenance state.\n", 3},
+		{"asked out", "enable -s x", "true", "maintenance", []*tree.Group{volatile("restarter_actions", integer("maint_off", "5"))}, itself + "is in maintenance state.\n", 3},
 		{"broken", "disable -s x", "true", "maintenance", nil, itself + "is in maintenance state; try svcadm clear.\n", 3},
 		{"an idle restarter", "enable -s x", "false", "disabled", nil, itself + "is disabled for 0.3 seconds, and its restarter does nothing about it.\n", 3},
 		{"an idle restarter", "disable -s x", "true", "online", nil, itself + "is online for 0.3 seconds, and its restarter does nothing about it.\n", 3},
