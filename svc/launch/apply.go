@@ -59,7 +59,7 @@ func (s *setting) session() error {
 }
 
 func (s *setting) group() error {
-	return syscall.Setresgid(int(s.c.GID), int(s.c.EGID), int(s.c.EGID))
+	return syscall.Setresgid(int(s.c.GID), int(s.c.GID), int(s.c.GID))
 }
 
 func (s *setting) groups() error {
@@ -120,7 +120,7 @@ func (s *setting) directory() error {
 }
 
 func (s *setting) user() error {
-	return syscall.Setresuid(int(s.c.UID), int(s.c.EUID), int(s.c.EUID))
+	return syscall.Setresuid(int(s.c.UID), int(s.c.UID), int(s.c.UID))
 }
 
 // Bits of personality(2), and what only asks.

@@ -33,7 +33,7 @@
 //
 // Goroutines: none. A Launcher may be used by many at once; it has a lock around its templates that
 // rest. How it dies: with Close. New sets the umask of the whole process to 022, since that is what
-// children of the direct way have.
+// children of the direct way have, and marks all descriptors to be closed by execve(2).
 //
 // Who may call: svc.startd, whose main function gives Main what comes after Word. It imports neither
 // fmt nor os/exec.

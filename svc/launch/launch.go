@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"math"
 	"os"
 	"sync"
 	"syscall"
@@ -20,6 +21,7 @@ const (
 
 	selfPath = "/proc/self/exe"
 	umask    = 0o022
+	firstFD  = 3 // after the standard ones
 	// templatesMax is how many open templates rest for the next start: as many as methods are
 	// started at once on a machine with few processors.
 	templatesMax = 4
@@ -63,13 +65,14 @@ type Launcher struct {
 }
 
 // New makes a launcher that makes contracts in fs, which stays the caller's. It sets the process's
-// umask.
+// umask, and has no descriptor that is open now reach a child by itself.
 func New(fs *contract.FS) (*Launcher, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
 	}
 	unix.Umask(umask)
+	_ = unix.CloseRange(firstFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) // Linux 5.11
 	l := &Launcher{fs: fs, shell: Shell, null: null}
 	was, err := personality(personalityAsk)
 	l.plain = err == nil && was&(addrNoRandomize|readImpliesExec) == 0

@@ -31,7 +31,7 @@ func (o *Order) append(b []byte) []byte {
 	b = appendStrings(b, o.Env)
 	b = appendStrings(b, o.RuntimeDirectories)
 	b = appendFlags(b, o.Session, c.SetGroups, c.NoASLR, c.ASLR, c.NoExecStack)
-	for _, id := range []uint32{c.UID, c.EUID, c.GID, c.EGID, uint32(c.Core), uint32(len(c.Groups))} {
+	for _, id := range []uint32{c.UID, c.GID, uint32(c.Core), uint32(len(c.Groups))} {
 		b = binary.AppendUvarint(b, uint64(id))
 	}
 	for _, id := range c.Groups {
@@ -84,7 +84,7 @@ func parse(text []byte) (*Order, error) {
 	r.stringsInto(&o.Shell, &o.Command, &c.Dir)
 	o.Env, o.RuntimeDirectories = r.strings(), r.strings()
 	r.flags(&o.Session, &c.SetGroups, &c.NoASLR, &c.ASLR, &c.NoExecStack)
-	for _, id := range []*uint32{&c.UID, &c.EUID, &c.GID, &c.EGID} {
+	for _, id := range []*uint32{&c.UID, &c.GID} {
 		*id = r.id()
 	}
 	c.Core = method.Core(r.number(uint64(method.CoreMade)))

@@ -67,7 +67,7 @@ func (s *setting) inherit() error {
 	switch {
 	case !s.bound:
 		return nil
-	case s.c.UID != 0 && s.c.EUID != 0:
+	case s.c.UID != 0:
 		return unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0)
 	case s.caps == s.have:
 		s.bound = false // root as ever

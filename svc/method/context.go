@@ -18,8 +18,7 @@ const byDefault = ":default"
 // Context is what a method is run in. The zero value is that of init: root, in init's directory,
 // with init's environment.
 type Context struct {
-	// UID and GID are real ids, EUID and EGID effective ones; they differ with a profile alone.
-	UID, EUID, GID, EGID uint32
+	UID, GID uint32
 	// Groups are the supplementary ones when SetGroups; otherwise they stay.
 	SetGroups bool
 	Groups    []uint32

@@ -66,7 +66,6 @@ func (r *reading) ids() error {
 	if r.c.UID, err = r.uid(who, "Could not interpret user property"); err != nil {
 		return err
 	}
-	r.c.EUID = r.c.UID
 	which, err := r.word("group", byDefault, "group")
 	if err != nil {
 		return err
@@ -80,7 +79,6 @@ func (r *reading) ids() error {
 	} else if r.c.GID, err = r.gid(which, "Could not interpret group property"); err != nil {
 		return err
 	}
-	r.c.EGID = r.c.GID
 	if err := r.supplementary(); err != nil {
 		return err
 	}

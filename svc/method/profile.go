@@ -203,41 +203,42 @@ func (r *reading) profile() error {
 	return nil
 }
 
-// profileUser takes the ids of the user: euid changes one, uid both.
+// profileUser takes the user. A shell gives up an effective user that is not the real one, so that
+// euid is both, as uid is; uid counts where both are given, as in the original.
 func (r *reading) profileUser(a attributes) (err error) {
-	if v, has := a["euid"]; has {
-		if r.c.EUID, err = r.uid(v, "Could not interpret profile euid"); err != nil {
+	for _, key := range []string{"euid", "uid"} {
+		v, has := a[key]
+		if !has {
+			continue
+		}
+		r.user = nil // the entry is that of the last one
+		if r.c.UID, err = r.uid(v, "Could not interpret profile "+key); err != nil {
 			return err
 		}
-	}
-	r.user = nil // the entry is that of uid
-	if v, has := a["uid"]; has {
-		if r.c.UID, err = r.uid(v, "Could not interpret profile uid"); err != nil {
-			return err
-		}
-		r.c.EUID = r.c.UID
 	}
 	return nil
 }
 
-// profileGroup takes the ids of the group: gid changes both, egid one; without any it is the user's.
+// profileGroup takes the group, egid before gid; without any it is the user's.
 func (r *reading) profileGroup(a attributes) (err error) {
-	if v, has := a["gid"]; has {
-		if r.c.GID, err = r.gid(v, "Could not interpret profile gid"); err != nil {
-			return err
+	given := false
+	for _, key := range []string{"gid", "egid"} {
+		v, has := a[key]
+		if !has {
+			continue
 		}
-	} else if r.c.UID != 0 {
-		u, err := r.entry()
-		if err != nil {
-			return err
-		}
-		r.c.GID = u.GID
-	}
-	r.c.EGID = r.c.GID
-	if v, has := a["egid"]; has {
-		if r.c.EGID, err = r.gid(v, "Could not interpret profile egid"); err != nil {
+		given = true
+		if r.c.GID, err = r.gid(v, "Could not interpret profile "+key); err != nil {
 			return err
 		}
 	}
+	if given || r.c.UID == 0 {
+		return nil
+	}
+	u, err := r.entry()
+	if err != nil {
+		return err
+	}
+	r.c.GID = u.GID
 	return nil
 }
