@@ -22,7 +22,7 @@ func TestManual(t *testing.T) {
 	}
 	for c := byte('!'); c <= '~'; c++ {
 		described := strings.Contains(text, "\n.It Fl "+string(c)+"\n") || strings.Contains(text, "\n.It Fl "+string(c)+" ") ||
-			strings.Contains(text, " Oo Fl It Oc Cm maintenance") && (c == 'I' || c == 't') || c == 'd' && strings.Contains(text, " Oo Fl d Oc ")
+			strings.Contains(text, " Oo Fl \\&It Oc Cm maintenance") && (c == 'I' || c == 't') || c == 'd' && strings.Contains(text, " Oo Fl d Oc ")
 		if is := strings.IndexByte(letters, c) >= 0; is != described {
 			t.Errorf("-%c: there is such an option: %v; it is described: %v", c, is, described)
 		}
