@@ -63,14 +63,15 @@ func (c *checker) before(in Input) {
 			c.let[h.ID] = !h.There
 		}
 		c.state, c.next = in.Before.State, in.Before.Next
-		if in.Before.Method != nil {
+		if in.Before.Method != nil && !(c.child && c.state == graph.Offline) {
 			c.method = in.Before.Method.Pid
 		}
 	case Found, Signalled, NotRun:
 		c.wanted = 0
 	case Started:
+		starts := c.wanted == Run && c.next == graph.Online && c.state == graph.Offline
 		c.wanted, c.method = 0, in.Pid
-		if c.child {
+		if c.child && starts {
 			c.method = 0
 		}
 		if c.from != 0 && !in.Refused {

@@ -34,8 +34,8 @@
 //
 // # What it asks of its caller
 //
-// Actions are carried out in their order. All that are written to the repository up to the next one
-// that is something else may be one write. Lookup, Run and Signal are each answered by one input,
+// Actions are carried out in their order. Those that are written to the repository and follow each
+// other are one write: WriteStates, Remember, Forget, NoteMethod, NoteStatus, NoteEnd. Lookup, Run and Signal are each answered by one input,
 // and no other of them comes before. Started comes before any event of its contract, and before the
 // end of its process. WatchEmpty is answered by Emptied, at once when the contract has no member
 // any more, else when it has; it may come late, or twice. Contract events are told for the

@@ -15,6 +15,7 @@ type Machine struct {
 	there   bool
 	leaving bool // removed; a method still runs
 	reborn  bool // and added again meanwhile: it begins anew when the method has ended
+	anew    *Config
 
 	config  Config
 	enabled bool
@@ -178,10 +179,7 @@ func (m *Machine) add(in Input) error {
 	case m.there && (!m.leaving || m.reborn):
 		return ErrThere
 	case m.leaving:
-		m.reborn = true
-		if in.Config != nil {
-			m.config = *in.Config
-		}
+		m.reborn, m.anew = true, in.Config
 		return nil
 	}
 	m.begin(in.Config)
@@ -219,9 +217,9 @@ func (m *Machine) leave() {
 		m.there = false
 		return
 	}
-	config := m.config
+	config := m.anew
 	*m = Machine{fmri: m.fmri, queue: m.queue, timers: m.timers, now: m.now, out: m.out}
-	m.begin(&config)
+	m.begin(config)
 	m.marks = marks{aux: auxInserted}
 	m.change(graph.Uninitialized, graph.None, graph.NoClass)
 }
