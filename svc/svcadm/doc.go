@@ -22,7 +22,8 @@
 // reads, so that it misses nothing; it looks again each recheck besides, so that a server that does
 // not answer is found. It gives up, and says why on the error output,
 //
-//   - at once, when the instance is in maintenance (enable), when somebody else has undone what was
+//   - at once, when the instance comes to maintenance (enable; when it was there before, after a
+//     moment, since it may just have been cleared), when somebody else has undone what was
 //     asked, when it is deleted, or when package graph says that it cannot come up without an
 //     administrator: a dependency is missing, disabled or broken, a file is not there, the
 //     milestone does not want it;

@@ -18,7 +18,7 @@ import (
 )
 
 // hasty is for tests in which something never comes. What is to come has a minute.
-var hasty = patience{recheck: 50 * time.Millisecond, spacing: time.Millisecond, unspoken: 200 * time.Millisecond, maintenance: 200 * time.Millisecond, stall: 300 * time.Millisecond}
+var hasty = patience{recheck: 50 * time.Millisecond, spacing: time.Millisecond, unspoken: 200 * time.Millisecond, settle: 100 * time.Millisecond, maintenance: 200 * time.Millisecond, stall: 300 * time.Millisecond}
 
 // rig is a repository, and a svcadm that works on it.
 type rig struct {

@@ -19,13 +19,14 @@ type patience struct {
 	recheck     time.Duration // between two looks, when nothing is told
 	spacing     time.Duration // between two looks at all that is configured
 	unspoken    time.Duration // for a restarter's first word
-	maintenance time.Duration // for disable to end maintenance
+	settle      time.Duration // for what was asked just before to end maintenance
+	maintenance time.Duration // for a restarter to end it
 	stall       time.Duration // for a restarter whose turn it is
 }
 
 // usual: recheck is the original's. A restarter answers within milliseconds; on a host that swaps,
 // within seconds.
-var usual = patience{recheck: 3 * time.Second, spacing: time.Second, unspoken: 15 * time.Second, maintenance: 15 * time.Second, stall: time.Minute}
+var usual = patience{recheck: 3 * time.Second, spacing: time.Second, unspoken: 15 * time.Second, settle: time.Second, maintenance: 15 * time.Second, stall: time.Minute}
 
 // wait is -s: it waits for all, one after the other.
 func (r *run) wait(all []repo.Entity, enabled bool) error {
@@ -48,6 +49,7 @@ type waiting struct {
 	// Of the instance that is waited for now.
 	on     repo.Entity
 	since  time.Time // since when nothing goes on
+	fresh  bool      // nothing has gone on since the wait began
 	was    record.Record
 	looked time.Time // at all that is configured
 	hope   outlook
@@ -61,7 +63,7 @@ func (w *waiting) close() {
 
 // instance waits for one.
 func (w *waiting) instance(on repo.Entity) error {
-	w.on, w.since, w.was, w.looked, w.hope = on, w.env.Now(), record.Record{}, time.Time{}, outlook{}
+	*w = waiting{run: w.run, enabled: w.enabled, watch: w.watch, on: on, since: w.env.Now()}
 	for {
 		if w.watch == nil { // whatever happens from here on is told
 			watch, err := w.store.Watch(repo.Filter{Groups: []string{record.Group, graphcfg.General, graphcfg.Override, groupOptions, groupOptionsOverride}})
@@ -114,6 +116,7 @@ func (w *waiting) look() (done bool, err error) {
 	}
 	now := record.Of(g)
 	if now.State != w.was.State || now.Next != w.was.Next || !now.Stamp.Equal(w.was.Stamp) {
+		w.fresh = w.was.State == graph.None
 		w.was, w.since = now, w.env.Now()
 	}
 	if now.State == graph.None {
@@ -128,14 +131,15 @@ func (w *waiting) look() (done bool, err error) {
 	return w.pending(&now)
 }
 
-// broken: the instance is in maintenance, and is to run. When it was asked out of it, and that was not
-// taken yet, it may come to run.
+// broken: the instance is in maintenance, and is to run. When it was so before the wait, it may have
+// been asked out of it just now: by a request that is not taken yet, or is and not yet done.
 func (w *waiting) broken() (bool, error) {
 	g, _, err := w.read(w.on, actions.Group)
 	if err != nil {
 		return false, err
 	}
-	if g != nil && g.Prop(actions.MaintOff) != nil && w.rested() < w.patience.maintenance {
+	asked := g != nil && g.Prop(actions.MaintOff) != nil
+	if asked && w.rested() < w.patience.maintenance || w.fresh && w.rested() < w.patience.settle {
 		return false, nil
 	}
 	return w.give(exitItself, "Instance \""+w.on.String()+"\" is in maintenance state."), nil

@@ -15,7 +15,7 @@ import (
 // patient is for tests in which the state comes: nothing is given up before.
 func patient() patience {
 	long := testenv.Deadline(time.Minute)
-	return patience{recheck: 50 * time.Millisecond, spacing: time.Millisecond, unspoken: long, maintenance: long, stall: long}
+	return patience{recheck: 50 * time.Millisecond, spacing: time.Millisecond, unspoken: long, settle: 100 * time.Millisecond, maintenance: long, stall: long}
 }
 
 // acts has f play the restarter while svcadm runs: it begins when svcadm watches.
@@ -61,6 +61,7 @@ func TestWaitComes(t *testing.T) {
 		{"enable -rs x", "false", "disabled", [][2]string{{"offline", "online"}, {"degraded", "none"}}, "", 0},
 		{"enable -s x", "false", "", [][2]string{{"uninitialized", "none"}, {"offline", "online"}, {"online", "none"}}, "", 0},
 		{"enable -s x", "true", "offline", [][2]string{{"offline", "online"}, {"maintenance", "none"}}, "svcadm: Instance \"svc:/x:default\" is in maintenance state.\n", 3},
+		{"enable -s x", "true", "maintenance", [][2]string{{"offline", "none"}, {"online", "none"}}, "", 0},
 		{"disable -s x", "true", "online", [][2]string{{"online", "disabled"}, {"disabled", "none"}}, "", 0},
 		{"disable -st x", "true", "maintenance", [][2]string{{"uninitialized", "none"}, {"disabled", "none"}}, "", 0},
 		{"disable -s x", "false", "uninitialized", [][2]string{{"disabled", "none"}}, "", 0},
