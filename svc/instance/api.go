@@ -158,6 +158,7 @@ type Held struct {
 type InFlight struct {
 	Pid      int
 	Contract contract.ID
+	Gone     bool // the contract is not there, or not ours
 	Began    time.Time
 	Timeout  time.Duration
 }

@@ -15,9 +15,11 @@ type checker struct {
 	state   graph.State
 	next    graph.State
 	wanted  ActionKind // Lookup, Run or Signal, while it is not answered
-	method  int        // the process of the method that runs
+	begun   Method
+	method  int // the process of the method that runs
 	child   bool
 	held    map[contract.ID]bool
+	ours    map[contract.ID]bool // that a method was started in
 	let     map[contract.ID]bool // abandoned or transferred: may be forgotten
 	watched contract.ID
 	from    contract.ID // the transfer that Run asked for
@@ -29,7 +31,7 @@ type checker struct {
 }
 
 func newChecker(fail func(string, ...any)) *checker {
-	return &checker{fail: fail, held: map[contract.ID]bool{}, let: map[contract.ID]bool{}}
+	return &checker{fail: fail, held: map[contract.ID]bool{}, ours: map[contract.ID]bool{}, let: map[contract.ID]bool{}}
 }
 
 // legal are the states that may follow each other.
@@ -69,9 +71,8 @@ func (c *checker) before(in Input) {
 	case Found, Signalled, NotRun:
 		c.wanted = 0
 	case Started:
-		starts := c.wanted == Run && c.next == graph.Online && c.state == graph.Offline
-		c.wanted, c.method = 0, in.Pid
-		if c.child && starts {
+		c.wanted, c.method, c.ours[in.Contract] = 0, in.Pid, true
+		if c.child && c.begun == Start {
 			c.method = 0
 		}
 		if c.from != 0 && !in.Refused {
@@ -106,7 +107,7 @@ func (c *checker) act(a Action) {
 		if a.Kind != Lookup && c.next == graph.None && !c.removed {
 			c.fail("%s, and the states say nothing of it", render(a))
 		}
-		c.wanted = a.Kind
+		c.wanted, c.begun = a.Kind, a.Method
 		c.from = a.Terms.Transfer
 		if a.Terms.Transfer != 0 && !c.held[a.Terms.Transfer] {
 			c.fail("a transfer from %d, which is not ours", a.Terms.Transfer)
@@ -144,7 +145,7 @@ func (c *checker) contract(a Action) {
 		}
 		delete(c.held, a.Contract)
 	case SendKill, Signal, WatchEmpty:
-		if !c.held[a.Contract] && !c.removed {
+		if !c.held[a.Contract] && !c.ours[a.Contract] {
 			c.fail("%s of a contract that is not ours", render(a))
 		}
 		if a.Kind == WatchEmpty {

@@ -104,9 +104,13 @@ func (m *Machine) adopt(held []Held, f *InFlight, method Method) (flight *InFlig
 	if f != nil {
 		flight = &InFlight{Pid: f.Pid, Contract: f.Contract, Began: f.Began, Timeout: f.Timeout}
 		own = f.Contract
-		if own != 0 && !slices.ContainsFunc(held, func(h Held) bool { return h.ID == own }) {
+		if f.Gone {
+			flight.Contract = 0
+		}
+		if own != 0 && !f.Gone && !slices.ContainsFunc(held, func(h Held) bool { return h.ID == own }) {
 			transient := m.transient(method)
 			m.act(Action{Kind: Remember, Contract: own, Transient: transient})
+			m.act(Action{Kind: NoteMethod, Method: method, Pid: f.Pid, Contract: own, Time: f.Began})
 			held = append(slices.Clone(held), Held{ID: own, Transient: transient, There: true})
 		}
 	}

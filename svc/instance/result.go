@@ -12,6 +12,7 @@ func (m *Machine) finish(t *transition) {
 func (m *Machine) endOfMethod(t *transition) {
 	if t.pid != 0 {
 		m.act(Action{Kind: NoteEnd, Method: t.method})
+		t.pid = 0
 	}
 }
 
@@ -38,6 +39,7 @@ func (m *Machine) succeed() {
 // has failed may still run: its contract is kept.
 func (m *Machine) fail(v verdict) {
 	t := m.going
+	m.endOfMethod(t)
 	retry := (v.failure == 0 || v.failure == NotNow) && !v.tooQuick && !v.timedOut && !hopeless[v.exit]
 	if m.leaving {
 		m.finish(t)
@@ -45,7 +47,6 @@ func (m *Machine) fail(v verdict) {
 	}
 	if retry {
 		if m.faults++; m.faults < faultsMax {
-			m.endOfMethod(t)
 			m.attempt()
 			return
 		}

@@ -401,8 +401,8 @@ func ruleStopWaits(t *testing.T) {
 		r.says(`timer off
 			abandon 12
 			forget 12 transient true
-			say [ site/web:default failed: transitioned to maintenance (see 'svcs -xv' for details) ]
 			method stop ended
+			say [ site/web:default failed: transitioned to maintenance (see 'svcs -xv' for details) ]
 			write maintenance method_failed class error answers`)
 		if r.m.primary != 11 {
 			t.Error("the primary contract is not kept")

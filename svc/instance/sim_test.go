@@ -99,7 +99,7 @@ func (l *loop) reply() {
 	case Signal:
 		c := w.conts[a.Contract]
 		if c.gone {
-			w.t.Fatalf("%s signals contract %d, which it has let go", l.fmri, c.id)
+			w.fatal("%s signals contract %d, which it has let go", l.fmri, c.id)
 		}
 		if !w.chance(4, "ignored") {
 			w.kill(c, a.Signal)
@@ -276,7 +276,7 @@ func (w *world) rest() {
 			break
 		}
 		if n > 20000 {
-			w.t.Fatal("no rest")
+			w.fatal("no rest")
 		}
 		turn()
 	}
@@ -284,23 +284,23 @@ func (w *world) rest() {
 		l.check.rest()
 		e, err := w.g.Explain(n)
 		if err != nil {
-			w.t.Fatalf("%s is still there: %v", n, err)
+			w.fatal("%s is still there: %v", n, err)
 		}
 		state, _ := l.m.State()
 		right := state == graph.Maintenance || !e.Enabled && state == graph.Disabled ||
 			e.Enabled && (runs(state) || state == graph.Offline && e.Ready != graph.Satisfied)
 		if !right || state != e.State || state != w.records[n].states.State {
-			w.t.Fatalf("%s stays %s, the graph has %s, enabled %v, ready %s", n, state, e.State, e.Enabled, e.Ready)
+			w.fatal("%s stays %s, the graph has %s, enabled %v, ready %s", n, state, e.State, e.Enabled, e.Ready)
 		}
 		for id, transient := range w.records[n].contracts {
 			if transient || id != l.m.primary || w.conts[id].gone {
-				w.t.Fatalf("%s: the repository has contract %d, the instance %d", n, id, l.m.primary)
+				w.fatal("%s: the repository has contract %d, the instance %d", n, id, l.m.primary)
 			}
 		}
 	}
 	for id, c := range w.conts {
 		if l := w.loops[c.owner]; !c.gone && (l == nil || l.m.primary != id) {
-			w.t.Fatalf("contract %d of %s's %s method is lost", id, c.owner, c.method)
+			w.fatal("contract %d of %s's %s method is lost", id, c.owner, c.method)
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package instance
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -76,6 +78,7 @@ type world struct {
 	fuse    int // actions that are still carried out before svc.startd is killed; below 0: it is not
 	killed  bool
 	crashes int
+	trace   []string
 }
 
 func newWorld(t *rapid.T) *world {
@@ -85,6 +88,13 @@ func newWorld(t *rapid.T) *world {
 	}
 }
 
+// fatal ends the test with what every instance was told and said of late.
+func (w *world) fatal(format string, args ...any) {
+	w.t.Helper()
+	tail := w.trace[max(len(w.trace)-60, 0):]
+	w.t.Fatalf("%s; before:\n%s", fmt.Sprintf(format, args...), strings.Join(tail, "\n"))
+}
+
 // chance is one in n, when there are faults at all.
 func (w *world) chance(n int, what string) bool {
 	return w.faults && rapid.IntRange(0, n-1).Draw(w.t, what) == n-1
@@ -92,7 +102,7 @@ func (w *world) chance(n int, what string) bool {
 
 func (w *world) apply(op graph.Op) {
 	if err := w.g.Apply(op); err != nil {
-		w.t.Fatalf("%+v: %v", op, err)
+		w.fatal("%+v: %v", op, err)
 	}
 }
 
@@ -109,7 +119,7 @@ func (w *world) work() {
 			}
 		}
 	}
-	w.t.Fatalf("the graph has no rest")
+	w.fatal("the graph has no rest")
 }
 
 func (w *world) hand(o graph.Order) {
@@ -126,7 +136,7 @@ func (w *world) hand(o graph.Order) {
 		}
 		l.do(Input{Kind: Order, Event: o.Event})
 	} else if o.Event != graph.RemoveInstance {
-		w.t.Fatalf("%s to %s, which is not there", o.Event, o.FMRI)
+		w.fatal("%s to %s, which is not there", o.Event, o.FMRI)
 	}
 }
 
@@ -144,12 +154,18 @@ func (w *world) add(fmri string) {
 	l := &loop{w: w, fmri: fmri, m: New(fmri), twin: New(fmri)}
 	l.check = newChecker(func(format string, args ...any) {
 		w.t.Helper()
-		w.t.Fatalf(fmri+": "+format, args...)
+		w.fatal(fmri+": "+format, args...)
 	})
 	w.loops[fmri] = l
 	if r.there {
 		l.recover(r, config)
 		return
+	}
+	for _, c := range w.conts {
+		if c.owner == fmri && !c.gone { // of one that was deleted
+			w.kill(c, syscall.SIGKILL)
+			c.gone = true
+		}
 	}
 	l.do(Input{Kind: Order, Event: graph.AddInstance, Config: &config})
 }
@@ -162,8 +178,10 @@ func (l *loop) recover(r *record, config Config) {
 		c := w.conts[id]
 		b.Contracts = append(b.Contracts, Held{ID: id, Transient: r.contracts[id], There: !c.gone, Empty: len(c.members) == 0})
 	}
-	if b.Next != graph.None {
-		b.Method = r.method
+	if b.Next != graph.None && r.method != nil {
+		f := *r.method
+		f.Gone = w.conts[f.Contract].gone
+		b.Method = &f
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.conts)) {
 		c := w.conts[id]
@@ -189,10 +207,10 @@ func (l *loop) recover(r *record, config Config) {
 	// What is at rest and has its processes, or has a method that runs, is not touched.
 	rest := b.Next == graph.None && (len(b.Contracts) == 0 || slices.ContainsFunc(b.Contracts, func(h Held) bool { return h.There }))
 	if l.ran && (rest && config.Duration != Child || b.Method != nil && config.Duration == Contract && rest) {
-		w.t.Fatalf("%s: %+v, and a method is run", l.fmri, b)
+		w.fatal("%s: %+v, and a method is run", l.fmri, b)
 	}
 	if l.ran && b.Method != nil && !(config.Duration == Child && len(l.ends) > 0) {
-		w.t.Fatalf("%s: %+v runs, and another is run", l.fmri, b.Method)
+		w.fatal("%s: %+v runs, and another is run", l.fmri, b.Method)
 	}
 }
 
@@ -210,18 +228,20 @@ func (l *loop) do(in Input) {
 		if in.Kind == Order && err.Error() == l.fmri+": "+ErrQueue.Error() {
 			return
 		}
-		l.w.t.Fatalf("%+v: %v", in, err)
+		l.w.fatal("%+v: %v", in, err)
 	}
 	if again, err := l.twin.Do(in, l.w.now); err != nil || !reflect.DeepEqual(out, again) {
-		l.w.t.Fatalf("%s: %+v: twins differ: %v, %v, %v", l.fmri, in, out, again, err)
+		l.w.fatal("%s: %+v: twins differ: %v, %v, %v", l.fmri, in, out, again, err)
 	}
 	l.check.child = l.m.config.Duration == Child
 	l.check.before(in)
 	l.ran = false
+	l.w.trace = append(l.w.trace, fmt.Sprintf("%s: %s", l.fmri, told(in)))
 	for i, a := range out {
 		if l.w.killed {
 			return
 		}
+		l.w.trace = append(l.w.trace, fmt.Sprintf("%s:     %s", l.fmri, render(a)))
 		l.check.act(a)
 		l.ran = l.ran || a.Kind == Lookup
 		l.perform(a)
@@ -232,6 +252,26 @@ func (l *loop) do(in Input) {
 			}
 		}
 	}
+}
+
+// told is an input in one line.
+func told(in Input) string {
+	line := fmt.Sprintf("input %d", in.Kind)
+	switch in.Kind {
+	case Order:
+		line = in.Event.String()
+	case Recovered:
+		line = fmt.Sprintf("recovered %+v %+v, %+v", in.Before, in.Before.Method, *in.Config)
+	case Found:
+		line = fmt.Sprintf("found %d", in.Spec.Kind)
+	case Started:
+		line = fmt.Sprintf("started %d in %d", in.Pid, in.Contract)
+	case Ended:
+		line = fmt.Sprintf("ended %d with %x lost %v", in.Pid, in.Status, in.Lost)
+	case Event, Emptied:
+		line = fmt.Sprintf("contract %d: %x", in.Contract, in.Events)
+	}
+	return line
 }
 
 // written says whether an action is a write to the repository. Those that follow each other are one.
@@ -258,7 +298,7 @@ func (l *loop) perform(a Action) {
 		w.kill(w.conts[a.Contract], a.Signal)
 	case Abandon:
 		if w.conts[a.Contract].owner != l.fmri {
-			w.t.Fatalf("%s abandons another's contract", l.fmri)
+			w.fatal("%s abandons another's contract", l.fmri)
 		}
 		w.conts[a.Contract].gone = true
 	case Remember:
@@ -290,7 +330,7 @@ func (l *loop) fork(a Action) (c *cont, refused bool) {
 	w := l.w
 	for _, p := range w.procs {
 		if p.method && !p.ended && p.in.owner == l.fmri {
-			w.t.Fatalf("%s: a %s method beside process %d", l.fmri, a.Method, p.pid)
+			w.fatal("%s: a %s method beside process %d", l.fmri, a.Method, p.pid)
 		}
 	}
 	w.pids++
