@@ -165,8 +165,8 @@ type set struct {
 const privilegesMax = 96
 
 // parsePrivileges reads a list as priv_str_to_set(3C) does: names and sets between commas, with '!'
-// or '-' before what is taken away, "priv_" before a name at will. wrong is a word that is neither.
-func parsePrivileges(list string) (s set, wrong string) {
+// or '-' before what is taken away, "priv_" before a name at will. When ok is false wrong is a word that is neither.
+func parsePrivileges(list string) (s set, wrong string, ok bool) {
 	for word := range strings.SplitSeq(list, ",") {
 		name := strings.ToLower(strings.Trim(word, " \t"))
 		take := strings.HasPrefix(name, "!") || strings.HasPrefix(name, "-")
@@ -174,10 +174,10 @@ func parsePrivileges(list string) (s set, wrong string) {
 			name = name[1:]
 		}
 		if !s.set(name, take) && !s.one(strings.TrimPrefix(name, "priv_"), take) {
-			return s, word
+			return s, word, false
 		}
 	}
-	return s, ""
+	return s, "", true
 }
 
 // set adds or takes away a set of privileges; false: it is the name of none.
@@ -259,8 +259,8 @@ func (s *set) settle() (p Privileges, lacking, staying, lost []string) {
 
 // privilegeSet reads one of the two sets; nil: it is as the user has it.
 func (r *reading) privilegeSet(called, list, text string) (*Privileges, error) {
-	s, wrong := parsePrivileges(list)
-	if wrong != "" || list == "" {
+	s, wrong, ok := parsePrivileges(list)
+	if !ok {
 		return nil, invalid(text, quoted(wrong)+" is no privilege, see smf_method(5)")
 	}
 	p, lacking, staying, lost := s.settle()
