@@ -73,7 +73,9 @@ func terms() contract.Terms {
 }
 
 // env is a small environment.
-func env() []string { return []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SMF_FMRI=svc:/test:default"} }
+func env() []string {
+	return []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SMF_FMRI=svc:/test:default"}
+}
 
 func (r *rig) method(command string, c method.Context) Method {
 	return Method{Command: command, Context: c, Env: env(), Terms: terms()}
