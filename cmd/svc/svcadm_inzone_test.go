@@ -38,59 +38,113 @@ setprop file/entities = fmri: file:///etc/not-there
 refresh
 EOF`
 
-// TestSvcadmInZone: svcadm asks, and svc.startd does it, in a zone and from the host, by root and by a
-// user who may.
-func TestSvcadmInZone(t *testing.T) {
+// others are a service whose start method asks something of the first, and one that takes its time to
+// start.
+const others = `svccfg -f - <<EOF
+add site/caller
+select site/caller
+addpg startd framework
+setprop startd/duration = astring: transient
+addpg start method
+setprop start/type = astring: method
+setprop start/exec = astring: "svcadm mark maintenance sleeper"
+setprop start/timeout_seconds = count: 30
+add default
+select default
+addpg general framework
+setprop general/enabled = boolean: false
+EOF
+svccfg -f - <<EOF
+add site/slow
+select site/slow
+addpg startd framework
+setprop startd/duration = astring: transient
+addpg start method
+setprop start/type = astring: method
+setprop start/exec = astring: "sleep 3"
+setprop start/timeout_seconds = count: 30
+add default
+select default
+addpg general framework
+setprop general/enabled = boolean: false
+EOF`
+
+// administered is a zone with the services above.
+type administered struct {
+	*testenv.Zones
+	t *testing.T
+}
+
+func newAdministered(t *testing.T) *administered {
+	t.Helper()
 	testenv.NeedRoot(t)
 	testenv.Need(t, testenv.Cgroup2, testenv.Fuse, testenv.UserNS)
-	z := testenv.Instance(t)
+	z := &administered{testenv.Instance(t), t}
 	z.Sparse("web")
 	z.Must("zoneadm", "-z", "web", "boot")
-	says := func(command, out, errs string, code int) {
-		t.Helper()
-		o, e, c := z.Zlogin("web", command)
-		if o != out || e != errs || c != code {
-			t.Errorf("%s: %d %q %q", command, c, o, e)
-		}
-	}
-	in := func(command string) string {
-		t.Helper()
-		out, errs, code := z.Zlogin("web", command)
-		if code != 0 || errs != "" {
-			t.Fatalf("%s: %d %s%s", command, code, out, errs)
-		}
-		return out
-	}
 	testenv.Eventually(t, func() bool {
 		_, _, code := z.Zlogin("web", "test -e /etc/svc/volatile/.startd-late-import")
 		return code == 0
 	}, "the imports of the boot")
-	in(sleeping)
-	const name, sleepers = "svc:/site/sleeper:default", "pgrep -fx 'sleep 98764'"
-	state := func(want string) {
-		t.Helper()
-		testenv.Eventually(t, func() bool { return in("svcprop -p restarter/state sleeper") == want+"\n" }, "state "+want)
+	z.in(sleeping)
+	return z
+}
+
+// says runs a command in the zone, and holds what it says against what it should.
+func (z *administered) says(command, out, errs string, code int) {
+	z.t.Helper()
+	o, e, c := z.Zlogin("web", command)
+	if o != out || e != errs || c != code {
+		z.t.Errorf("%s: %d %q %q", command, c, o, e)
 	}
-	if out := in("ls -l /usr/sbin/svcadm"); !strings.HasSuffix(out, "-> /lib/svc/bin/svcadm\n") {
+}
+
+// in runs one that has to succeed.
+func (z *administered) in(command string) string {
+	z.t.Helper()
+	out, errs, code := z.Zlogin("web", command)
+	if code != 0 || errs != "" {
+		z.t.Fatalf("%s: %d %s%s", command, code, out, errs)
+	}
+	return out
+}
+
+// state waits until the first service is in a state.
+func (z *administered) state(want string) {
+	z.t.Helper()
+	testenv.Eventually(z.t, func() bool { return z.in("svcprop -p restarter/state sleeper") == want+"\n" }, "state "+want)
+}
+
+const (
+	sleeperFMRI = "svc:/site/sleeper:default"
+	// sleepers are its processes.
+	sleepers = "pgrep -fx 'sleep 98764'"
+)
+
+// TestSvcadmInZone: svcadm asks, and svc.startd does it, in a zone and from the host, by root and by a
+// user who may.
+func TestSvcadmInZone(t *testing.T) {
+	z := newAdministered(t)
+	if out := z.in("ls -l /usr/sbin/svcadm"); !strings.HasSuffix(out, "-> /lib/svc/bin/svcadm\n") {
 		t.Error(out)
 	}
-	says("svcadm -v enable -s sleeper", name+" enabled.\n", "", 0)
-	first := in(sleepers)
-	in("svcadm restart sleeper")
+	z.says("svcadm -v enable -s sleeper", sleeperFMRI+" enabled.\n", "", 0)
+	first := z.in(sleepers)
+	z.in("svcadm restart sleeper")
 	testenv.Eventually(t, func() bool {
 		out, _, code := z.Zlogin("web", sleepers)
 		return code == 0 && out != first
 	}, "another process")
-	state("online")
-	in("svcadm mark maintenance sleeper")
-	state("maintenance")
-	says("svcadm enable -s sleeper", "", "svcadm: Instance \""+name+"\" is in maintenance state.\n", 3)
-	says("svcadm clear sleeper; svcadm enable -s sleeper", "", "", 0)
+	z.state("online")
+	z.in("svcadm mark maintenance sleeper")
+	z.state("maintenance")
+	z.says("svcadm enable -s sleeper", "", "svcadm: Instance \""+sleeperFMRI+"\" is in maintenance state.\n", 3)
+	z.says("svcadm clear sleeper; svcadm enable -s sleeper", "", "", 0)
 	// Others may when they have the authorization that the instance names.
 	const user = "setpriv --reuid 65534 --regid 65534 --clear-groups "
-	says(user+"svcadm disable -s sleeper", "", "svcadm: "+name+": Permission denied.\n", 1)
-	in("echo 'nobody::::auths=site.sleeper' >>/etc/user_attr")
-	says(user+"svcadm -v disable -st -c 'not now' sleeper", name+" temporarily disabled.\n", "", 0)
+	z.says(user+"svcadm disable -s sleeper", "", "svcadm: "+sleeperFMRI+": Permission denied.\n", 1)
+	z.in("echo 'nobody::::auths=site.sleeper' >>/etc/user_attr")
+	z.says(user+"svcadm -v disable -st -c 'not now' sleeper", sleeperFMRI+" temporarily disabled.\n", "", 0)
 	if out, _, code := z.Zlogin("web", sleepers); code == 0 {
 		t.Errorf("left is %s", out)
 	}
@@ -98,17 +152,35 @@ func TestSvcadmInZone(t *testing.T) {
 		want string
 		args []string
 	}{
-		{name + " enabled.\n", []string{"-v", "-z", "web", "enable", "-s", "sleeper"}},
-		{"Action refresh set for " + name + ".\n", []string{"-vZ", "refresh", "sleeper"}},
-		{name + " disabled.\n", []string{"-v", "-z", "web", "disable", "-s", "sleeper"}},
+		{sleeperFMRI + " enabled.\n", []string{"-v", "-z", "web", "enable", "-s", "sleeper"}},
+		{"Action refresh set for " + sleeperFMRI + ".\n", []string{"-vZ", "refresh", "sleeper"}},
+		{sleeperFMRI + " disabled.\n", []string{"-v", "-z", "web", "disable", "-s", "sleeper"}},
 	} {
 		if out, err := z.Cmd("svcadm", c.args...).CombinedOutput(); err != nil || string(out) != c.want {
 			t.Errorf("%q: %v %s", c.args, err, out)
 		}
 	}
-	state("disabled")
-	in(needing)
-	says("svcadm enable -s sleeper", "", "svcadm: Instance \""+name+"\" has unsatisfied dependencies: file:///etc/not-there is not there.\n", 4)
-	in("touch /etc/not-there")
-	says("svcadm enable -s sleeper", "", "", 0)
+	z.state("disabled")
+}
+
+// TestSvcadmWaits: for a file that is not there, for what a service has asked, and while svc.startd is
+// killed.
+func TestSvcadmWaits(t *testing.T) {
+	z := newAdministered(t)
+	z.in(needing)
+	z.says("svcadm enable -s sleeper", "", "svcadm: Instance \""+sleeperFMRI+"\" has unsatisfied dependencies: file:///etc/not-there is not there.\n", 4)
+	z.in("touch /etc/not-there")
+	z.says("svcadm enable -s sleeper", "", "", 0)
+	// A service asks: it is told of by its name.
+	z.in(others)
+	z.says("svcadm enable -s caller </dev/null", "", "", 0)
+	z.state("maintenance")
+	if out := z.in("svcprop -p restarter/auxiliary_state -p restarter/auxiliary_fmri sleeper"); out != "service_request\nsvc:/site/caller:default\n" {
+		t.Errorf("%q", out)
+	}
+	// svc.startd is killed while it is waited for.
+	z.says("(sleep 1; kill -9 $(pidof svc.startd)) & svcadm enable -s slow; s=$?; wait; exit $s", "", "", 0)
+	if out := z.in("svcprop -p restarter/state slow"); out != "online\n" {
+		t.Error(out)
+	}
 }
