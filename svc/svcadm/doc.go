@@ -46,6 +46,6 @@
 //
 // Source of behaviour: svcadm(8), smf(7), svcadm.c and synch.c of the original.
 //
-// It is linked into a program of every zone: no fmt, no encoding/json. No goroutines, no locks. How it
+// It is linked into a program of every zone: no fmt of its own, no encoding/json. No goroutines, no locks. How it
 // dies: at any time; what was begun is done or not. By the end of its context while it waits.
 package svcadm
