@@ -65,7 +65,7 @@ func (c *checker) before(in Input) {
 			c.let[h.ID] = !h.There
 		}
 		c.state, c.next = in.Before.State, in.Before.Next
-		if in.Before.Method != nil && !(c.child && c.state == graph.Offline) {
+		if _, under := underWay(c.state, c.next); under && in.Before.Method != nil && !(c.child && c.state == graph.Offline) {
 			c.method = in.Before.Method.Pid
 		}
 	case Found, Signalled, NotRun:

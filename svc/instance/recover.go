@@ -36,7 +36,11 @@ func (m *Machine) recover(in Input) error {
 	}
 	method, under := underWay(m.state, b.Next)
 	flight := b.Method
-	if !under {
+	if !under && flight != nil {
+		known := func(h Held) bool { return h.ID == flight.Contract }
+		if flight.Contract != 0 && !flight.Gone && !slices.ContainsFunc(b.Contracts, known) {
+			m.act(Action{Kind: Abandon, Contract: flight.Contract}) // of nothing that is under way
+		}
 		flight = nil
 	}
 	var lost bool

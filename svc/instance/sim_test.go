@@ -159,7 +159,8 @@ func (w *world) restart() {
 	w.crashes++
 	w.g, w.loops = graph.New(), map[string]*loop{}
 	for _, c := range w.conts {
-		if _, there := w.configs[c.owner]; !there {
+		if _, there := w.configs[c.owner]; !there && !c.gone {
+			w.kill(c, syscall.SIGKILL)
 			c.gone = true // the loop lets go of what is deleted
 		}
 	}
