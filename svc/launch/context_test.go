@@ -57,7 +57,7 @@ func (r *rig) sets(c method.Context) map[string]uint64 {
 }
 
 func (r *rig) privileges(t *testing.T) {
-	own, err := permitted()
+	own, _, err := capabilities()
 	must(t, err)
 	given := func(p method.Privileges, c method.Context) method.Context { c.Privileges = &p; return c }
 	limited := func(p method.Privileges, c method.Context) method.Context { c.Limit = &p; return c }

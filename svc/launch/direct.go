@@ -24,7 +24,7 @@ func (l *Launcher) direct(m *Method) (dir *sys.FD, ok bool) {
 func (l *Launcher) simple(c *method.Context) bool {
 	// Who is not root has no capabilities unless he is given some.
 	p := c.Privileges
-	nothing := p == nil || c.UID != 0 && !p.All && p.Caps == 0
+	nothing := p == nil || c.UID != 0 && !p.All && p.Caps == 0 && !l.heirs
 	return nothing && c.Limit == nil &&
 		!c.NoASLR && c.Core == method.CoreKept && (l.plain || !c.ASLR && !c.NoExecStack)
 }

@@ -38,7 +38,7 @@ type Method struct {
 	Session bool
 	// RuntimeDirectories are made before, for the context's user: see method.Startd.
 	RuntimeDirectories []string
-	// Log is output and errors of the method.
+	// Log is output and errors of the method; nil: they go nowhere.
 	Log *os.File
 	// Terms are those of its contract.
 	Terms contract.Terms
@@ -58,6 +58,7 @@ type Launcher struct {
 	shell string
 	null  *os.File
 	plain bool // this process's personality is the usual one, so that children need not change it
+	heirs bool // this process has inheritable capabilities, which who is not root would keep
 	root  uint64
 
 	mu   sync.Mutex
@@ -67,7 +68,7 @@ type Launcher struct {
 // New makes a launcher that makes contracts in fs, which stays the caller's. It sets the process's
 // umask, and has no descriptor that is open now reach a child by itself.
 func New(fs *contract.FS) (*Launcher, error) {
-	null, err := os.Open(os.DevNull)
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +77,8 @@ func New(fs *contract.FS) (*Launcher, error) {
 	l := &Launcher{fs: fs, shell: Shell, null: null}
 	was, err := personality(personalityAsk)
 	l.plain = err == nil && was&(addrNoRandomize|readImpliesExec) == 0
+	_, inheritable, err := capabilities()
+	l.heirs = err != nil || inheritable != 0
 	l.root = rootDevice()
 	return l, nil
 }
@@ -95,6 +98,9 @@ func (l *Launcher) Close() error {
 // ErrTooLarge; ENOTEMPTY, ESRCH and EACCES of the contract that is to be transferred; or that the
 // system cannot do it.
 func (l *Launcher) Start(m Method) (Started, error) {
+	if m.Log == nil {
+		m.Log = l.null
+	}
 	t, err := l.template()
 	if err != nil {
 		return Started{}, failure("open a template of contracts", err)

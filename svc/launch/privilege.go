@@ -18,7 +18,7 @@ func (s *setting) limit() error {
 	if s.c.Limit == nil && s.c.Privileges == nil {
 		return nil
 	}
-	have, err := permitted()
+	have, _, err := capabilities()
 	if err != nil {
 		return err
 	}
@@ -108,12 +108,12 @@ func (s *setting) permit() error {
 	return nil
 }
 
-// permitted are the capabilities of this thread.
-func permitted() (uint64, error) {
+// capabilities are those of this thread.
+func capabilities() (permitted, inheritable uint64, err error) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&header, &data[0]); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return uint64(data[0].Permitted) | uint64(data[1].Permitted)<<32, nil
+	return uint64(data[0].Permitted) | uint64(data[1].Permitted)<<32, uint64(data[0].Inheritable) | uint64(data[1].Inheritable)<<32, nil
 }

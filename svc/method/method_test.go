@@ -270,7 +270,7 @@ func TestStartd(t *testing.T) {
 		{"utmpx", []tree.Property{str("utmpx_prefix", "tt")}, with(func(s *Startd) { s.UtmpxPrefix = "tt" }), ""},
 		{"long utmpx", []tree.Property{str("utmpx_prefix", "ttttt")}, usual, "startd/utmpx_prefix"},
 		{"period", []tree.Property{count("period", "60"), count("jitter", "5")}, with(func(s *Startd) { s.Period, s.Jitter = time.Minute, 5*time.Second }), ""},
-		{"jitter alone", []tree.Property{count("jitter", "5")}, usual, ""},
+		{"jitter alone", []tree.Property{count("jitter", "5")}, usual, "startd/jitter counts"},
 		{"period without end", []tree.Property{count("period", "18446744073709551615")}, usual, "startd/period"},
 		{"directories", []tree.Property{str("runtime_directory", "a", "/run/b/c", "run/d")},
 			with(func(s *Startd) { s.RuntimeDirectories = []string{"/run/a", "/run/b/c", "/run/run/d"} }), ""},

@@ -95,8 +95,8 @@ func ids(command string) []string {
 	return append(list, "*")
 }
 
-// logicalLines gives the lines; one that ends with a '\' goes on in the next, and what follows an
-// unescaped '#' is a comment.
+// logicalLines gives the lines; one that ends with a '\' goes on in the next, and one that begins
+// with a '#' is a comment.
 func logicalLines(text string) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		joined := ""

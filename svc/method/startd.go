@@ -82,8 +82,9 @@ func (i *Instance) Startd() (Startd, error) {
 	s.prefix(g)
 	s.rate(g)
 	s.Period = s.seconds(g, "period")
-	if s.Jitter = s.seconds(g, "jitter"); s.Period == 0 {
+	if s.Jitter = s.seconds(g, "jitter"); s.Period == 0 && s.Jitter != 0 {
 		s.Jitter = 0
+		s.notice(name(startdGroup, "jitter") + " counts where there is a period alone.")
 	}
 	return s, s.directories(g.Prop("runtime_directory"))
 }
