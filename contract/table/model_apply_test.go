@@ -204,7 +204,7 @@ func (m *model) set(h *mHandle, op *Op) unix.Errno {
 				return unix.ESRCH
 			case id != 0 && (c.state != contract.Owned || keyOf(*c.owner) != keyOf(op.Proc)):
 				return unix.EACCES
-			case id != 0 && !c.empty:
+			case id != 0 && (!c.empty || m.expects(id)):
 				return unix.ENOTEMPTY
 			}
 		}
@@ -380,6 +380,19 @@ func (m *model) happened(op *Op) unix.Errno {
 }
 
 // known says whether anything is known of a process.
+// expects says whether a contract may still inherit what one of its members owns or makes.
+func (m *model) expects(id contract.ID) bool {
+	for _, c := range m.cts {
+		if c.state == contract.Nascent && c.from == id {
+			return true
+		}
+		if (c.state == contract.Nascent || c.state == contract.Owned) && c.owner != nil && m.home[keyOf(*c.owner)] == id {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *model) known(p Proc) bool {
 	_, made := m.latest[keyOf(p)]
 	if made && !m.ended[keyOf(p)] || len(m.owned(p)) > 0 || len(m.readers(pbundleOf(p))) > 0 {

@@ -219,6 +219,23 @@ func (t *Table) setTerm(terms *contract.Terms, key contract.TermKey, v contract.
 	return 0
 }
 
+// expects says whether a contract may still inherit: of a member that has ended it is not told yet
+// that it owns nothing any more, or what it was making is not born, or given up. Were it taken over
+// now, what is inherited later would be nobody's.
+func (t *Table) expects(s *ct) bool {
+	for o := t.residents[s.id]; o != nil; o = o.after {
+		if o.first != nil {
+			return true
+		}
+	}
+	for c := t.first; c != nil; c = c.all.next {
+		if c.birth != nil && c.birth.from == s.id {
+			return true
+		}
+	}
+	return false
+}
+
 // mayTransfer says whether a process may have a new contract take over from id; 0 is nobody.
 func (t *Table) mayTransfer(id contract.ID, p Proc) unix.Errno {
 	if id == 0 {
@@ -230,7 +247,7 @@ func (t *Table) mayTransfer(id contract.ID, p Proc) unix.Errno {
 		return unix.ESRCH
 	case c.state != contract.Owned || !c.controls(p, 0):
 		return unix.EACCES
-	case !c.empty:
+	case !c.empty || t.expects(c):
 		return unix.ENOTEMPTY
 	}
 	return 0

@@ -113,6 +113,36 @@ func TestTransferIsCheckedWhenSet(t *testing.T) {
 	w.restart()
 }
 
+// TestTransferWaitsForTheDead: a contract is not taken over while it may still inherit: what its
+// last member owned, or was just making, would be nobody's.
+func TestTransferWaitsForTheDead(t *testing.T) {
+	w := newWorld(t, Config{})
+	home := w.contract(third, root, 0, "params regent,inherit")
+	owned := w.contract(maker, root, home, "params inherit")
+	fh := w.template(maker, root, "params inherit")
+	made := w.activate(fh, maker, root, home)
+	w.empty(home)
+	next := w.template(third, root, "params regent")
+	transfer := func(errno unix.Errno) {
+		t.Helper()
+		w.want(errno, Op{Kind: Set, FH: next, Proc: third, Cred: root, Text: contract.AppendCookie([]byte("transfer "), uint64(home))})
+	}
+	transfer(unix.ENOTEMPTY) // maker's end is not told yet
+	w.ok(Op{Kind: OwnerExit, Proc: maker})
+	transfer(unix.ENOTEMPTY) // its birth is not settled
+	w.restart()
+	w.fact(made, Fact{Event: contract.Fork, Member: other, Parent: maker})
+	transfer(0)
+	heir := w.activate(next, third, root, 0)
+	w.ok(Op{Kind: Born, FH: next, Proc: third})
+	for _, id := range []contract.ID{owned, made} {
+		w.is(id, "inherited")
+		if _, _, _, regent, _ := w.tab.Status(id); regent != heir {
+			t.Errorf("contract %d is inherited by %d, want %d", id, regent, heir)
+		}
+	}
+}
+
 // TestTransferKeepsTheNumber: what a template or a birth is to take over can be seen, dead, as
 // long as it is named.
 func TestTransferKeepsTheNumber(t *testing.T) {

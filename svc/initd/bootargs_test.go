@@ -37,7 +37,7 @@ func TestStartdProgram(t *testing.T) {
 }
 
 func TestThrottle(t *testing.T) {
-	r := throttle{least: delayMin}
+	r := throttle{least: delayMin, most: delayMax}
 	for i, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
 		if got := r.after(time.Second); got != want*time.Second {
 			t.Errorf("death %d: %v, want %ds", i, got, want)

@@ -16,13 +16,17 @@ const (
 	// startdMin is how long svc.startd is missed when it dies for the first time in a while:
 	// everybody who asks about services waits for it.
 	startdMin = 10 * time.Millisecond
+	// startdMax is how long all services of a zone go without anybody who looks after them, however
+	// often svc.startd dies.
+	startdMax = time.Second
 	// delayMax bounds what a shell that cannot run costs, and how long root waits once it
 	// can.
 	delayMax = 30 * time.Second
 )
 
-// throttle says how long to wait before the next start: least, and twice as long each time.
-type throttle struct{ least, delay time.Duration }
+// throttle says how long to wait before the next start: least, and twice as long each time, up to
+// most.
+type throttle struct{ least, most, delay time.Duration }
 
 // after is told how long the program lived.
 func (t *throttle) after(lived time.Duration) time.Duration {
@@ -30,7 +34,7 @@ func (t *throttle) after(lived time.Duration) time.Duration {
 		t.delay = 0
 		return 0
 	}
-	t.delay = min(max(2*t.delay, t.least), delayMax)
+	t.delay = min(max(2*t.delay, t.least), t.most)
 	return t.delay
 }
 
@@ -41,6 +45,7 @@ func (t *throttle) reset() { t.delay = 0 }
 type program struct {
 	name  string        // for messages
 	least time.Duration // before it is started again
+	most  time.Duration
 	argv  []string
 	shell bool // on the console
 	// fmri is the service whose process it is: it is born in a contract of its own.
@@ -66,7 +71,7 @@ type kept struct {
 
 // newKept is for a program that nobody has asked to start yet.
 func newKept(p program) *kept {
-	k := &kept{program: p, throttle: throttle{least: p.least}, again: time.NewTimer(time.Hour), result: make(chan started, 1)}
+	k := &kept{program: p, throttle: throttle{least: p.least, most: p.most}, again: time.NewTimer(time.Hour), result: make(chan started, 1)}
 	k.again.Stop()
 	return k
 }
@@ -77,12 +82,12 @@ const (
 )
 
 // consoleShell is a login shell of root on the console.
-var consoleShell = program{name: "the console's shell", least: delayMin, argv: []string{ConsoleName}, shell: true}
+var consoleShell = program{name: "the console's shell", least: delayMin, most: delayMax, argv: []string{ConsoleName}, shell: true}
 
 // startdProgram is svc.startd, with what the boot arguments have for it.
 func startdProgram(o options, orphans *os.File) program {
 	return program{
-		name: "svc.startd", least: startdMin, argv: append([]string{StartdName}, o.forStartd...),
+		name: "svc.startd", least: startdMin, most: startdMax, argv: append([]string{StartdName}, o.forStartd...),
 		fmri: startdFMRI, orphans: orphans,
 	}
 }

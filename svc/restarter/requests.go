@@ -64,6 +64,9 @@ func (r *Restarter) requests(u *unit) (refreshed bool) {
 	return refreshed
 }
 
+// person says whether it is an administrator's request: also one from a script, at no terminal, is.
+func person(a *actions.Asked) bool { return a.TTY || a.FMRI == "" }
+
 func (r *Restarter) request(u *unit, q actions.Request, list *actions.Asked) {
 	switch q.Name {
 	case actions.Refresh:
@@ -77,13 +80,13 @@ func (r *Restarter) request(u *unit, q actions.Request, list *actions.Asked) {
 		r.reread(u.on, changed{})
 		r.refresh(u)
 	case actions.DegradeImmediate:
-		u.do(r, instance.Input{Kind: instance.DegradeImmediate, TTY: list.TTY, AuxFMRI: list.FMRI})
+		u.do(r, instance.Input{Kind: instance.DegradeImmediate, TTY: person(list), AuxFMRI: list.FMRI})
 	default:
 		event := asked[q.Name]
 		if u.extra == nil {
 			u.extra = map[graph.Event]instance.Input{}
 		}
-		u.extra[event] = instance.Input{TTY: list.TTY, AuxFMRI: list.FMRI, Dump: q.Dump}
+		u.extra[event] = instance.Input{TTY: person(list), AuxFMRI: list.FMRI, Dump: q.Dump}
 		r.apply(graph.Op{Kind: graph.Request, FMRI: u.fmri, Event: event})
 	}
 }
