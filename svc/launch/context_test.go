@@ -22,6 +22,7 @@ func TestContext(t *testing.T) {
 	if r == nil {
 		return
 	}
+	t.Run("ways", r.ways)
 	t.Run("privileges", r.privileges)
 	t.Run("limits", r.limits)
 	t.Run("faults", r.faults)
@@ -38,6 +39,45 @@ const (
 	chown = uint64(1) << unix.CAP_CHOWN
 	kill  = uint64(1) << unix.CAP_KILL
 )
+
+// ways: who can be started directly is, all others are not.
+func (r *rig) ways(t *testing.T) {
+	none, some := &method.Privileges{}, &method.Privileges{Caps: bind}
+	with := func(f func(c *method.Context)) method.Context { c := user("/"); f(&c); return c }
+	for name, v := range map[string]struct {
+		c      method.Context
+		direct bool
+	}{
+		"nothing":                 {method.Context{}, true},
+		"root":                    {method.Context{Dir: "/"}, true},
+		"a user":                  {user("/"), true},
+		"a user without any":      {with(func(c *method.Context) { c.Privileges = none }), !r.l.heirs},
+		"flags that hold":         {with(func(c *method.Context) { c.ASLR, c.NoExecStack = true, true }), r.l.plain},
+		"a directory of /proc":    {method.Context{Dir: "/proc"}, false},
+		"no directory":            {method.Context{Dir: "/no/directory"}, false},
+		"a user with some":        {with(func(c *method.Context) { c.Privileges = some }), false},
+		"root with none":          {method.Context{Privileges: none}, false},
+		"root with everything":    {method.Context{Privileges: &method.Privileges{All: true}}, false},
+		"a limit":                 {with(func(c *method.Context) { c.Limit = none }), false},
+		"no random addresses":     {with(func(c *method.Context) { c.NoASLR = true }), false},
+		"no core files":           {with(func(c *method.Context) { c.Core = method.CoreNone }), false},
+		"core files in any event": {with(func(c *method.Context) { c.Core = method.CoreMade }), false},
+	} {
+		dir, ok := r.l.direct(&Method{Context: v.c})
+		if ok != v.direct {
+			t.Errorf("%s: directly: %v", name, ok)
+		}
+		dir.Close()
+	}
+	for _, c := range []method.Context{{}, {NoASLR: true}} {
+		s, err := r.l.Start(Method{Command: "echo nobody hears", Context: c, Env: env(), Terms: terms()})
+		must(t, err)
+		if status := r.wait(s); status.ExitStatus() != 0 {
+			t.Errorf("without a log: %v", status)
+		}
+		must(t, r.fs.Contract(s.Contract).Abandon())
+	}
+}
 
 // sets gives the capabilities of a method: permitted, effective, inheritable, bounding, ambient.
 func (r *rig) sets(c method.Context) map[string]uint64 {
