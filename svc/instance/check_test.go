@@ -60,6 +60,7 @@ func (c *checker) before(in Input) {
 			}
 		}
 	case Recovered:
+		c.child = in.Config.Duration == Child
 		for _, h := range in.Before.Contracts {
 			c.held[h.ID] = true
 			c.let[h.ID] = !h.There

@@ -38,11 +38,11 @@ func bareRig(t *testing.T) *rig {
 
 func (r *rig) do(in Input) []Action {
 	r.t.Helper()
+	r.check.child = r.m.config.Duration == Child
 	out, err := r.m.Do(in, r.now)
 	if err != nil {
 		r.t.Fatalf("%+v: %v", in, err)
 	}
-	r.check.child = r.m.config.Duration == Child
 	r.check.before(in)
 	r.lines = nil
 	for _, a := range out {

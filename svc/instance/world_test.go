@@ -223,6 +223,7 @@ func pidOf(f *InFlight) int {
 
 // do gives the machine an input and carries out what it says, until svc.startd is killed.
 func (l *loop) do(in Input) {
+	l.check.child = l.m.config.Duration == Child
 	out, err := l.m.Do(in, l.w.now)
 	if err != nil {
 		if in.Kind == Order && err.Error() == l.fmri+": "+ErrQueue.Error() {
@@ -233,7 +234,6 @@ func (l *loop) do(in Input) {
 	if again, err := l.twin.Do(in, l.w.now); err != nil || !reflect.DeepEqual(out, again) {
 		l.w.fatal("%s: %+v: twins differ: %v, %v, %v", l.fmri, in, out, again, err)
 	}
-	l.check.child = l.m.config.Duration == Child
 	l.check.before(in)
 	l.ran = false
 	l.w.trace = append(l.w.trace, fmt.Sprintf("%s: %s", l.fmri, told(in)))
