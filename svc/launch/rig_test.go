@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,7 @@ func newRig(t *testing.T) *rig {
 		path = testenv.Instance(t).ServeContracts()
 		cmd := exec.Command(selfPath, "-test.v", "-test.run=^"+t.Name()+"$")
 		cmd.Env = append(os.Environ(), served+"="+path)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 		out, err := cmd.CombinedOutput()
 		t.Logf("%s", out)
 		if err != nil {
