@@ -43,6 +43,12 @@
 // Started named, and every one that Recovered names, there is one Ended. A timer that fires carries
 // its Number; one that was cleared meanwhile may fire all the same. Of timers there is one at a time.
 //
+// For Recovered: NoteMethod of a start takes start_method_waitstatus away, so that one that is there
+// is how that method has ended. A contract that svc.startd owns, with the svc_fmri of an instance and
+// the svc_aux of the method that its states are written for, and that is not in the repository, is
+// that method's: it was killed between the fork and the write. Others that nothing names are the
+// caller's to let go.
+//
 // After Remove the machine lets the method that runs end, then says Dropped, and is of no more use;
 // but when AddInstance came meanwhile, it begins anew instead.
 //
@@ -70,11 +76,13 @@
 //     acted upon after it, always.
 //   - A stop whose method had not begun when svc.startd died is carried on with by the next one. The
 //     original forgets that it was to stop.
+//   - A stop that is ":kill", and was sent by one who is dead, is sent again.
 //   - A refresh leaves auxiliary_state as it is.
 //   - With Config.Backoff an instance that restarts too quickly waits, longer each time, and does
 //     not go to maintenance.
 //
 // A request for maintenance that is temporary is as one that is not: states are of one boot anyway.
 //
-// Limits: queueMax. No goroutines, no locks, nothing to close; one goroutine has a machine.
+// Limits: queueMax, the starts of the rate limit, killLimit; method and service time out as they are
+// configured, and a back-off ends. No goroutines, no locks, nothing to close; one goroutine has a machine.
 package instance

@@ -99,8 +99,8 @@ func (m *Machine) ended(in Input) error {
 		return nil
 	}
 	m.child = 0
-	if !m.leaving && (m.going == nil || m.going.method != Stop) {
-		m.childEnd = &in
+	if !m.leaving {
+		m.childEnd = &in // after a stop it is of no interest
 	}
 	return nil
 }

@@ -88,11 +88,13 @@ func TestRecovered(t *testing.T) {
 	}
 }
 
-// TestRecoveredMethod: what another has begun is waited for, and not begun again.
-func TestRecoveredMethod(t *testing.T) {
-	flight := func(after time.Duration) *InFlight {
-		return &InFlight{Pid: 7, Contract: 5, Began: epoch.Add(-after), Timeout: time.Minute}
-	}
+// flight is a method that was begun some time ago.
+func flight(after time.Duration) *InFlight {
+	return &InFlight{Pid: 7, Contract: 5, Began: epoch.Add(-after), Timeout: time.Minute}
+}
+
+// TestRecoveredStart: what another has begun is waited for, and not begun again.
+func TestRecoveredStart(t *testing.T) {
 	start := func(t *testing.T) *rig {
 		r := recovered(t, Config{}, Before{State: graph.Offline, Next: graph.Online, Aux: auxSatisfied, Method: flight(50 * time.Second),
 			Contracts: []Held{{ID: 5, There: true}, {ID: 3, There: true, Empty: true}}})
@@ -164,6 +166,10 @@ func TestRecoveredMethod(t *testing.T) {
 		r.do(Input{Kind: Ended, Pid: 7, Status: exited(1)})
 		r.has("write offline ct_ev_exit class restart")
 	})
+}
+
+// TestRecoveredOthers is the same of a stop and a refresh.
+func TestRecoveredOthers(t *testing.T) {
 	t.Run("stop", func(t *testing.T) {
 		r := recovered(t, Config{}, Before{State: graph.Online, Next: graph.Disabled, Aux: auxDisabled, Method: flight(2 * time.Minute),
 			Contracts: []Held{{ID: 3, There: true}, {ID: 5, Transient: true, There: true}}})
@@ -216,6 +222,11 @@ func TestRecoveredGoesOn(t *testing.T) {
 	r = recovered(t, Config{}, Before{State: graph.Online, Contracts: []Held{{ID: 4, There: true}}})
 	r.order(graph.DisableInstance)
 	r.has("write online->disabled disable_request")
+	r = recovered(t, Config{}, Before{State: graph.Offline, Next: graph.Disabled}) // it never will be
+	r.order(graph.Start)
+	r.says("answer offline startd_restart answers")
+	r.order(graph.DisableInstance)
+	r.has("write disabled disable_request class restart answers")
 	r = recovered(t, Config{}, Before{State: graph.Maintenance, Contracts: []Held{{ID: 4, There: true}}})
 	r.order(graph.AdminMaintOff)
 	r.has("abandon 4")

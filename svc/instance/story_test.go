@@ -35,6 +35,11 @@ func TestStory(t *testing.T) {
 		method start ended
 		write online dependencies_satisfied answers`)
 
+	storyDown(r)
+}
+
+// storyDown is what comes after the start.
+func storyDown(r *rig) {
 	r.do(Input{Kind: Order, Event: graph.AdminRefresh})
 	r.says(`log Rereading configuration.
 		write online->online dependencies_satisfied

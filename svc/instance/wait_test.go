@@ -91,19 +91,21 @@ func TestQueueFull(t *testing.T) {
 	}
 }
 
+// gone wants the end of the machine, with no contract left behind.
+func gone(t *testing.T, r *rig) {
+	t.Helper()
+	r.has("dropped")
+	for id := range r.check.held {
+		if !r.check.let[id] {
+			t.Errorf("contract %d is left behind", id)
+		}
+	}
+	r.refused(Input{Kind: Order, Event: graph.Start}, ErrUnknown)
+	r.refused(Input{Kind: Order, Event: graph.RemoveInstance}, ErrUnknown)
+}
+
 // TestRemoval: the method that runs ends first. Nothing is written any more, and no contract stays.
 func TestRemoval(t *testing.T) {
-	gone := func(t *testing.T, r *rig) {
-		t.Helper()
-		r.has("dropped")
-		for id := range r.check.held {
-			if !r.check.let[id] {
-				t.Errorf("contract %d is left behind", id)
-			}
-		}
-		r.refused(Input{Kind: Order, Event: graph.Start}, ErrUnknown)
-		r.refused(Input{Kind: Order, Event: graph.RemoveInstance}, ErrUnknown)
-	}
 	for _, method := range []Method{Start, Stop, Refresh} {
 		t.Run(method.String()+"/looked-up", func(t *testing.T) {
 			r := lead(t, method, Config{})
@@ -135,6 +137,10 @@ func TestRemoval(t *testing.T) {
 			gone(t, r)
 		})
 	}
+}
+
+// TestRemovalWithoutMethod: when none runs, the instance is gone at once.
+func TestRemovalWithoutMethod(t *testing.T) {
 	t.Run("at-rest", func(t *testing.T) {
 		r := newRig(t, Config{}).online()
 		r.order(graph.RemoveInstance)

@@ -209,6 +209,9 @@ func (l *loop) recover(r *record, config Config) {
 	if l.ran && (rest && config.Duration != Child || b.Method != nil && config.Duration == Contract && rest) {
 		w.fatal("%s: %+v, and a method is run", l.fmri, b)
 	}
+	if p := w.procs[b.Child]; rest && p != nil && !p.ended && config.Duration == Child && (l.m.child != b.Child || l.m.state != b.State) {
+		w.fatal("%s: %+v, and its child is not kept", l.fmri, b)
+	}
 	if l.ran && b.Method != nil && !(config.Duration == Child && len(l.ends) > 0) {
 		w.fatal("%s: %+v runs, and another is run", l.fmri, b.Method)
 	}
