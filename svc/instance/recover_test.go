@@ -156,6 +156,10 @@ func TestRecoveredStart(t *testing.T) {
 			write offline->online dependencies_satisfied
 			timer at 1m0s`)
 	})
+}
+
+// TestRecoveredOthers is the same of a child, a stop and a refresh.
+func TestRecoveredOthers(t *testing.T) {
 	t.Run("child", func(t *testing.T) {
 		r := recovered(t, Config{Duration: Child}, Before{State: graph.Offline, Next: graph.Online, Aux: auxSatisfied, Method: flight(0)})
 		r.says(`remember 5 transient false
@@ -166,10 +170,6 @@ func TestRecoveredStart(t *testing.T) {
 		r.do(Input{Kind: Ended, Pid: 7, Status: exited(1)})
 		r.has("write offline ct_ev_exit class restart")
 	})
-}
-
-// TestRecoveredOthers is the same of a stop and a refresh.
-func TestRecoveredOthers(t *testing.T) {
 	t.Run("stop", func(t *testing.T) {
 		r := recovered(t, Config{}, Before{State: graph.Online, Next: graph.Disabled, Aux: auxDisabled, Method: flight(2 * time.Minute),
 			Contracts: []Held{{ID: 3, There: true}, {ID: 5, Transient: true, There: true}}})
