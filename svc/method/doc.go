@@ -18,8 +18,9 @@
 //     next time). Nothing is half read.
 //   - What is valid and has no counterpart on Linux is a notice, one line for the instance's log at
 //     each start. Nothing is left out silently.
-//   - A context never gives more than was asked for: where one capability of Linux stands for several
-//     privileges, one that is taken away takes the others with it, and that is a notice.
+//   - What a set of privileges takes away is not given: where one capability of Linux stands for
+//     several privileges the others go with it, and that is a notice. What one capability gives
+//     beside the privilege that was asked for stands in docs/DIFFERENCES.md.
 //   - A group of a method that is not there, and one without exec, are no errors: see Kind.
 //
 // # What is beyond the original
