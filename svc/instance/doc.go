@@ -35,19 +35,19 @@
 // # What it asks of its caller
 //
 // Actions are carried out in their order. Those that are written to the repository and follow each
-// other are one write: WriteStates, Remember, Forget, NoteMethod, NoteStatus, NoteEnd. Lookup, Run and Signal are each answered by one input,
-// and no other of them comes before. Started comes before any event of its contract, and before the
-// end of its process. WatchEmpty is answered by Emptied, at once when the contract has no member
-// any more, else when it has; it may come late, or twice. Contract events are told for the
-// remembered primary contracts, Empty among them only if it was critical. For every process that
-// Started named, and every one that Recovered names, there is one Ended. A timer that fires carries
-// its Number; one that was cleared meanwhile may fire all the same. Of timers there is one at a time.
+// other are one write: WriteStates, Remember, Forget, NoteMethod, NoteStatus, NoteEnd. Lookup, Run
+// and Signal are each answered by one input, and no other of them comes before. Started comes before
+// any event of its contract, and before the end of its process. WatchEmpty is answered by Emptied, at
+// once when the contract has no member any more, else when it has; it may come late, or twice.
+// Contract events are told for the remembered primary contracts, Empty among them only if it was
+// critical. For every process that Started named, and every one that Recovered names, there is one
+// Ended. A timer that fires carries its Number; one that was cleared meanwhile may fire all the same.
+// Of timers there is one at a time.
 //
-// For Recovered: NoteMethod of a start takes start_method_waitstatus away, so that one that is there
-// is how that method has ended. A contract that svc.startd owns, with the svc_fmri of an instance and
-// the svc_aux of the method that its states are written for, and that is not in the repository, is
-// that method's: it was killed between the fork and the write. Others that nothing names are the
-// caller's to let go.
+// For Recovered: a contract that svc.startd owns, with the svc_fmri of an instance and the svc_aux of
+// the method that its states are written for, and that is not in the repository, is that method's:
+// svc.startd was killed between the fork and the write. It is told all the same. Others that nothing
+// names are the caller's to let go.
 //
 // After Remove the machine lets the method that runs end, then says Dropped, and is of no more use;
 // but when AddInstance came meanwhile, it begins anew instead.

@@ -102,7 +102,7 @@ func (m *Machine) atRest() {
 
 // adopt takes over the contracts that are still there. lost says that the primary one is not: what
 // was in it is gone, and its last event was told to one who is dead. The contract of a method that
-// is under way may not have been written yet; one that is gone is taken from the method.
+// is under way may not have been written yet, nor the method; one that is gone is taken from the method.
 func (m *Machine) adopt(held []Held, f *InFlight, method Method) (flight *InFlight, lost bool) {
 	var own contract.ID
 	if f != nil {
@@ -112,15 +112,12 @@ func (m *Machine) adopt(held []Held, f *InFlight, method Method) (flight *InFlig
 			flight.Contract = 0
 		}
 		if own != 0 && !f.Gone && !slices.ContainsFunc(held, func(h Held) bool { return h.ID == own }) {
-			transient := m.transient(method)
-			m.act(Action{Kind: Remember, Contract: own, Transient: transient})
-			m.act(Action{Kind: NoteMethod, Method: method, Pid: f.Pid, Contract: own, Time: f.Began})
-			held = append(slices.Clone(held), Held{ID: own, Transient: transient, There: true})
+			held = append(slices.Clone(held), Held{ID: own, Transient: m.transient(method), There: true})
 		}
 	}
 	var primary Held
 	for _, h := range held {
-		if h.There && !h.Transient && (primary.ID == 0 || h.ID == own || primary.ID != own && h.ID > primary.ID) {
+		if h.There && !h.Transient && !m.fresh && (primary.ID == 0 || h.ID == own || primary.ID != own && h.ID > primary.ID) {
 			primary = h
 		}
 	}
@@ -132,7 +129,10 @@ func (m *Machine) adopt(held []Held, f *InFlight, method Method) (flight *InFlig
 			if h.ID == own {
 				flight.Contract = 0
 			}
-		case h.ID == primary.ID, h.ID == own:
+		case h.ID == own:
+			m.act(Action{Kind: Remember, Contract: own, Transient: h.Transient})
+			m.act(Action{Kind: NoteMethod, Method: method, Pid: f.Pid, Contract: own, Time: f.Began})
+		case h.ID == primary.ID:
 		default:
 			m.act(Action{Kind: Abandon, Contract: h.ID})
 			m.act(Action{Kind: Forget, Contract: h.ID, Transient: h.Transient})

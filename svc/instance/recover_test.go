@@ -25,6 +25,10 @@ func TestRecovered(t *testing.T) {
 	}{
 		{"3.5/nothing", Config{}, Before{}, `write uninitialized insert_in_graph`},
 		{"3.5/uninitialized", Config{}, Before{State: graph.Uninitialized, Next: graph.Offline, Aux: "x"}, `write uninitialized insert_in_graph`},
+		{"3.5/made-anew", Config{}, Before{Contracts: []Held{{ID: 4, There: true}}, Method: &InFlight{Pid: 7, Contract: 4}}, `
+			abandon 4
+			forget 4 transient false
+			write uninitialized insert_in_graph`},
 		{"3.5/disabled", Config{}, Before{State: graph.Disabled, Aux: auxDisabled}, `write disabled startd_restart`},
 		{"3.5/offline", Config{}, Before{State: graph.Offline, Contracts: held(4)}, `write offline startd_restart`},
 		{"3.5/online", Config{}, Before{State: graph.Online, Contracts: held(4)}, `write online startd_restart`},
@@ -98,7 +102,9 @@ func TestRecoveredStart(t *testing.T) {
 	start := func(t *testing.T) *rig {
 		r := recovered(t, Config{}, Before{State: graph.Offline, Next: graph.Online, Aux: auxSatisfied, Method: flight(50 * time.Second),
 			Contracts: []Held{{ID: 5, There: true}, {ID: 3, There: true, Empty: true}}})
-		r.says(`abandon 3
+		r.says(`remember 5 transient false
+			method start is 7
+			abandon 3
 			forget 3 transient false
 			write offline->online dependencies_satisfied
 			timer at 10s`)
@@ -173,7 +179,9 @@ func TestRecoveredOthers(t *testing.T) {
 	t.Run("stop", func(t *testing.T) {
 		r := recovered(t, Config{}, Before{State: graph.Online, Next: graph.Disabled, Aux: auxDisabled, Method: flight(2 * time.Minute),
 			Contracts: []Held{{ID: 3, There: true}, {ID: 5, Transient: true, There: true}}})
-		r.says(`write online->disabled disable_request
+		r.says(`remember 5 transient true
+			method stop is 7
+			write online->disabled disable_request
 			timer at 0s`)
 		r.do(Input{Kind: Ended, Pid: 7, Lost: true})
 		r.has("watch 3")
@@ -186,7 +194,9 @@ func TestRecoveredOthers(t *testing.T) {
 		f.Began, f.Timeout = epoch.Add(time.Hour), 0 // the clock was set back
 		r := recovered(t, Config{}, Before{State: graph.Online, Next: graph.Online, Aux: auxSatisfied, Method: f,
 			Contracts: []Held{{ID: 3, There: true}, {ID: 5, Transient: true, There: true}}})
-		r.says("write online->online dependencies_satisfied")
+		r.says(`remember 5 transient true
+			method refresh is 7
+			write online->online dependencies_satisfied`)
 		r.do(Input{Kind: Event, Contract: 3, Events: contract.Core})
 		r.do(Input{Kind: Ended, Pid: 7})
 		r.has("forget 5 transient true")
