@@ -145,7 +145,7 @@ type Before struct {
 	Method      *InFlight
 }
 
-// Held is a contract that the repository names.
+// Held is a contract that the repository names, or that was found to be the instance's.
 type Held struct {
 	ID        contract.ID
 	Transient bool
