@@ -1,7 +1,7 @@
 package restarter
 
 import (
-	"errors"
+	"slices"
 
 	"github.com/linuxzones/zones/svc/graph"
 	"github.com/linuxzones/zones/svc/instance"
@@ -10,9 +10,6 @@ import (
 	"github.com/linuxzones/zones/svc/tree"
 )
 
-// takesMax is how often requests of one instance are read while others come in.
-const takesMax = 16
-
 // asked is a request as the graph passes it on.
 var asked = map[string]graph.Event{
 	actions.Restart: graph.AdminRestart, actions.MaintOn: graph.AdminMaintOn, actions.MaintOnTemporary: graph.AdminMaintOn,
@@ -20,48 +17,48 @@ var asked = map[string]graph.Event{
 	actions.MaintOff: graph.AdminMaintOff, actions.Restore: graph.AdminMaintOff, actions.Degraded: graph.AdminDegraded,
 }
 
-// requests does what is asked of an instance, and takes it from its group. It says whether a refresh
-// was among it.
+// requests does what is asked of an instance. What was done is taken from its group with the states
+// that it has brought about. It says whether a refresh was among it.
 func (r *Restarter) requests(u *unit) (refreshed bool) {
 	if u == nil || u.gone {
 		return false
 	}
-	done := map[string]int64{}
-	for range takesMax {
-		var g *tree.Group
-		var generation uint64
-		err := r.cfg.Repo.View(func(v *repo.Reader) error {
-			group, at, err := v.Group(u.on, actions.Group)
-			if err == nil {
-				g, generation = &group, at
-			}
-			return err
-		})
-		if err != nil {
-			return refreshed
+	g, _ := r.asks(u)
+	list := actions.Of(g)
+	for _, q := range list.Requests {
+		if slices.ContainsFunc(u.takes, func(t actions.Request) bool { return t.Name == q.Name && t.Stamp == q.Stamp }) {
+			continue // it is being done
 		}
-		list := actions.Of(g)
-		for _, q := range list.Requests {
-			if done[q.Name] == q.Stamp || q.Moot {
-				continue
-			}
-			done[q.Name] = q.Stamp
+		u.takes = append(u.takes, q)
+		if len(u.takes) == 1 {
+			r.taking = append(r.taking, u)
+		}
+		if !q.Moot {
 			refreshed = refreshed || q.Name == actions.Refresh
 			r.request(u, q, &list)
 		}
-		var b repo.Batch
-		if !actions.Took(&b, u.on, g, generation, list.Requests) {
-			return refreshed
-		}
-		_, err = r.cfg.Repo.Apply(&b)
-		if err == nil || !errors.Is(err, repo.ErrStale) {
-			if err != nil && !errors.Is(err, repo.ErrNotFound) {
-				r.cfg.Say(u.fmri + ": " + err.Error())
-			}
-			return refreshed
-		}
 	}
 	return refreshed
+}
+
+// asks reads an instance's requests; nil: there are none.
+func (r *Restarter) asks(u *unit) (g *tree.Group, generation uint64) {
+	_ = r.cfg.Repo.View(func(v *repo.Reader) error {
+		group, at, err := v.Group(u.on, actions.Group)
+		if err == nil {
+			g, generation = &group, at
+		}
+		return err
+	})
+	return g, generation
+}
+
+// take adds to a batch what deletes the requests of a unit that were done.
+func (r *Restarter) take(b *repo.Batch, u *unit) {
+	if len(u.takes) > 0 {
+		g, generation := r.asks(u)
+		actions.Took(b, u.on, g, generation, u.takes)
+	}
 }
 
 // person says whether it is an administrator's request: also one from a script, at no terminal, is.

@@ -93,6 +93,7 @@ type Restarter struct {
 	watch *repo.Watcher
 
 	active  []*unit // that have actions
+	taking  []*unit // of which requests were done
 	reports []graph.Op
 	acks    []ack
 	paths   map[string]string // of files that are wanted, to their FMRIs

@@ -14,6 +14,7 @@ import (
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/record"
 	"github.com/linuxzones/zones/svc/repo"
+	"github.com/linuxzones/zones/svc/svcadm/actions"
 	"github.com/linuxzones/zones/svc/tree"
 )
 
@@ -31,6 +32,8 @@ type unit struct {
 	gone    bool // from the repository
 	actions []instance.Action
 	queued  bool // it is in active
+	// takes are requests that were done, and are to be deleted with what they have brought about.
+	takes []actions.Request
 	// extra is what was said with a request, until the graph passes it on.
 	extra map[graph.Event]instance.Input
 	// tookAt is when its snapshot was taken here last: what the repository tells of that is known.
@@ -74,6 +77,9 @@ func (r *Restarter) settle() {
 			r.order(o)
 		}
 		if len(r.active) == 0 && len(r.reports) == 0 {
+			if len(r.taking) > 0 && !r.flush(nil) { // of what has changed nothing
+				r.schedule(retryAfter)
+			}
 			break
 		}
 		active := r.active
@@ -175,39 +181,61 @@ func (r *Restarter) flush(units []*unit) bool {
 	return written
 }
 
+// staleMax is how often a batch is made anew while others write requests.
+const staleMax = 16
+
 func (r *Restarter) store(units []*unit) bool {
-	for {
-		var b repo.Batch
-		var of []*unit
-		for _, u := range units {
-			if u.dirty && !u.gone {
-				g := u.rec.Tree()
-				b.PutGroup(u.on, &g)
-				of = append(of, u)
-			}
+	for _, u := range r.taking {
+		if !slices.Contains(units, u) {
+			units = append(slices.Clip(units), u)
 		}
-		if len(of) == 0 {
+	}
+	for stale := 0; ; {
+		b, of := r.batch(units)
+		if len(b.Ops) == 0 {
+			r.taking = nil
 			return !r.failing
 		}
-		_, err := r.cfg.Repo.Apply(&b)
+		_, err := r.cfg.Repo.Apply(b)
 		var op *repo.OpError
-		if errors.As(err, &op) && errors.Is(err, repo.ErrNotFound) && op.Index < len(of) {
+		switch {
+		case err == nil:
+			for _, u := range units {
+				u.dirty, u.takes = u.dirty && u.gone, nil
+			}
+			r.taking, r.failing = nil, false
+			return true
+		case errors.As(err, &op) && errors.Is(err, repo.ErrNotFound) && op.Index < len(of):
 			of[op.Index].gone = true
 			continue
+		case errors.Is(err, repo.ErrStale) && stale < staleMax:
+			stale++
+			continue
+		case !r.failing:
+			r.cfg.Say("the states of services cannot be written, and are kept until they can: " + err.Error())
 		}
-		if err != nil {
-			if !r.failing {
-				r.cfg.Say("the states of services cannot be written, and are kept until they can: " + err.Error())
-			}
-			r.failing = true
-			return false
-		}
-		for _, u := range of {
-			u.dirty = false
-		}
-		r.failing = false
-		return true
+		r.failing = true
+		return false
 	}
+}
+
+// batch is what is to be written of units, with the unit of each operation.
+func (r *Restarter) batch(units []*unit) (b *repo.Batch, of []*unit) {
+	b = &repo.Batch{}
+	for _, u := range units {
+		if u.gone {
+			continue
+		}
+		if u.dirty {
+			g := u.rec.Tree()
+			b.PutGroup(u.on, &g)
+		}
+		r.take(b, u)
+		for len(of) < len(b.Ops) {
+			of = append(of, u)
+		}
+	}
+	return b, of
 }
 
 // schedule has lookAgain called, not later than that.
