@@ -59,12 +59,20 @@ wait $console || true
 # Without what only moves a cursor, since this is read as text.
 grep -v '^Script ' "$work/console" | sed -E 's/\x1b\[[?0-9;]*[a-zA-Z]//g; s/\x1b(\(B|[>=])//g' | tr -d '\r' | head -n 12
 
+# Its services: all that are enabled are there; one whose process is killed comes back.
+"$bin/zlogin" $zone 'svcadm enable -s milestone/multi-user-server:default'
+show "$bin/svcs" -z $zone
+printf '\n# zlogin %s: the process of svc:/system/system-log is killed\n' $zone
+"$bin/zlogin" $zone 'kill -KILL $(svcs -pH -o fmri system-log | awk "NR == 2 { print \$2 }") && sleep 1 && svcs -p system-log && tail -n 4 "$(svcs -L system-log)"' || true
+show "$bin/svcs" -z $zone -x system-log
+
 cat <<EOT
 
 The zone $zone runs. Try next, with PATH=$bin:\$PATH
   zlogin $zone                      a shell in the zone
   zlogin -C $zone                   its console; ~. leaves it
   pkill -KILL zoned                its supervisor dies, and the zone does not notice
+  svcs -z $zone -x                  what does not run there, and why
   zoneadm -z $zone reboot           and: halt, boot, shutdown
   zoneadm -z $zone plan             how it is built
   zonecfg -z $zone info             how it is configured

@@ -275,7 +275,7 @@ func TestStartdKilledAtWork(t *testing.T) {
 		z.state(name+":default", "online")
 	}
 	random := rand.New(rand.NewPCG(7, 8))
-	rounds := testenv.Rounds(60, 15)
+	rounds := testenv.Rounds(25, 10)
 	for range rounds {
 		name := fmt.Sprintf("site/%c%d", "dcs"[random.IntN(3)], random.IntN(each))
 		cause := "svcadm restart " + name
