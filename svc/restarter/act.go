@@ -144,7 +144,7 @@ func (r *Restarter) run(u *unit) {
 		Run: method.Run{Init: r.cfg.Init, FMRI: u.fmri, Method: a.Method.String(), Restarter: FMRI, Zone: r.cfg.Zone},
 	}
 	r.starts++
-	go func() {
+	r.others.Go(func() {
 		b, failure, err := r.cfg.Launcher.Start(s)
 		select {
 		case r.begun <- begun{u: u, b: b, failure: failure, err: err}:
@@ -153,7 +153,7 @@ func (r *Restarter) run(u *unit) {
 				unix.Close(b.Pidfd)
 			}
 		}
-	}()
+	})
 }
 
 // started takes what became of a start.

@@ -118,6 +118,9 @@ func (r *Restarter) recoverOne(k *known, there map[contract.ID]*contract.Status,
 		}
 	}
 	if before.Method != nil {
+		if before.Method.Began.IsZero() { // nobody knows; it has its whole time from now on
+			before.Method.Began = time.Now()
+		}
 		before.Method.Timeout = r.timeoutOf(u, rec.Method)
 		r.await(u, before.Method.Pid, there[before.Method.Contract])
 	}

@@ -2,6 +2,7 @@ package restarter
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/linuxzones/zones/contract"
@@ -111,6 +112,7 @@ type Restarter struct {
 	due     time.Time   // when it fires; zero: it does not run
 	failing bool        // the repository could not be written
 	ctx     context.Context
+	others  sync.WaitGroup // goroutines that must not outlive Run
 }
 
 type ack struct {
@@ -164,8 +166,11 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	told := make(chan error, 1)
-	go func() { told <- cfg.Contracts.Events(ctx, r.hear) }()
-	return r.loop(told)
+	r.others.Go(func() { told <- cfg.Contracts.Events(ctx, r.hear) })
+	err = r.loop(told)
+	stop()
+	r.others.Wait() // who comes next reads the same events, and finds what was just started
+	return err
 }
 
 // hear passes an event on to the loop.
