@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/svc/graph"
 	"github.com/linuxzones/zones/svc/graphcfg"
 	"github.com/linuxzones/zones/svc/instance"
@@ -143,19 +144,22 @@ func contractOf(rec *record.Record) contract.ID {
 	return 0
 }
 
-// await waits for a process of the svc.startd before this one, which may have ended.
+// await waits for a process of the svc.startd before this one, which may have ended. Its contract
+// tells when it was started, and so whether who has its number now is the same.
 func (r *Restarter) await(u *unit, pid int, st *contract.Status) {
 	r.byPid[pid] = u
+	var fd *sys.FD
+	var err error
 	since := uint64(0)
 	if st != nil && int(st.Initial.Pid) == pid {
 		since = st.Initial.Start * tick
+		fd, err = sys.PidfdOpenStarted(pid, st.Initial.Start)
+	} else if fd, err = sys.PidfdOpen(pid); err == nil && (st == nil || !slices.Contains(st.Members, int32(pid))) {
+		fd.Close()
+		err = unix.ESRCH
 	}
-	if st != nil && slices.Contains(st.Members, int32(pid)) {
-		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
-			if r.ends.Add(pid, fd, since) == nil {
-				return
-			}
-		}
+	if err == nil && r.ends.Add(pid, fd.Disown(), since) == nil {
+		return
 	}
 	r.ends.Gone(pid, since)
 }

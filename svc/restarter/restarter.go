@@ -183,6 +183,9 @@ func (r *Restarter) hear(e contract.Event) {
 
 func (r *Restarter) loop(told <-chan error) error {
 	for {
+		if r.ctx.Err() != nil {
+			return nil // what happens from now on is the next one's
+		}
 		r.settle()
 		select {
 		case <-r.ctx.Done():

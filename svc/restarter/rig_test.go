@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/internal/testenv"
 	"github.com/linuxzones/zones/svc/graph"
 	"github.com/linuxzones/zones/svc/importer"
@@ -60,6 +61,7 @@ type world struct {
 type session struct {
 	terms contract.Terms
 	sid   int
+	began uint64
 	empty bool
 	gone  bool
 }
@@ -225,7 +227,8 @@ func (w *world) Start(s *Start) (Begun, instance.Failure, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last++
-	w.cts[w.last] = &session{terms: s.Terms, sid: pid}
+	began, _ := sys.StartTime(pid)
+	w.cts[w.last] = &session{terms: s.Terms, sid: pid, began: began}
 	if old := w.cts[s.Terms.Transfer]; old != nil {
 		old.gone = true // taken over
 	}
@@ -261,7 +264,7 @@ func (w *world) Adopt() (list []contract.Status, err error) {
 	for _, id := range w.all() {
 		if s := w.cts[id]; !s.gone {
 			list = append(list, contract.Status{
-				ID: id, State: contract.Owned, Terms: s.terms, Members: w.members(id), Initial: contract.Initial{Pid: int32(s.sid), Start: 1},
+				ID: id, State: contract.Owned, Terms: s.terms, Members: w.members(id), Initial: contract.Initial{Pid: int32(s.sid), Start: s.began}, Born: time.Now(),
 			})
 		}
 	}
