@@ -68,13 +68,13 @@ select site/x
 add y
 select y
 addpg general framework
-setprop general/enabled = boolean: true
 setprop general/restarter = fmri: svc:/site/other:default
 addpg restarter framework P
 setprop restarter/state = astring: online
 setprop restarter/next_state = astring: none
 setprop restarter/state_timestamp = time: 1000000000.5
 setprop restarter/contract = count: ` + strconv.Itoa(z.id) + `
+setprop general/enabled = boolean: true
 EOF`)
 	return z
 }
