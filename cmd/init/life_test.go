@@ -225,7 +225,7 @@ func TestReexamineWithoutNeed(t *testing.T) {
 	z := Booted(t, Options{})
 	must(t, z.cmd.Process.Signal(unix.SIGHUP))
 	z.Type(ours + "init s; " + ours + "init 3\n")
-	z.Expect(`init: single-user: this zone has no other services`)
+	z.Expect(`init: single-user: services are svcadm`)
 	z.Expect(`init: multi-user`)
 	z.Type("\n") // init's words may have come behind the last prompt
 	z.Expect(prompt)

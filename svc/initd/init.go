@@ -145,7 +145,7 @@ func (d *daemon) obey(r request.Request) {
 		}
 		return
 	}
-	d.scribe.say("init: " + r.String() + ": this zone has no other services than its console's shell")
+	d.scribe.say("init: " + r.String() + ": services are svcadm's, and init keeps svc.startd and the console's shell alone")
 }
 
 func (d *daemon) all() []*kept { return []*kept{d.startd, d.shell} }

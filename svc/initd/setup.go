@@ -100,7 +100,7 @@ func banner(o options, args []string) []string {
 		lines = append(lines, "Boot arguments: "+account.Printable(strings.Join(args, " ")))
 	}
 	if o.single {
-		lines = append(lines, "Single-user mode: nothing is started but the console's shell and what serves the repository.")
+		lines = append(lines, "Single-user mode: no services are started but those of the milestone single-user.")
 	}
 	return lines
 }

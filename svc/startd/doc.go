@@ -1,5 +1,6 @@
-// Package startd is svc.startd(8), as far as it goes: the process of a zone that holds the
-// repository of services and serves it to all others. init starts it, and again when it ends.
+// Package startd is svc.startd(8): the process of a zone that holds the repository of services,
+// serves it to all others, and runs the services (svc/restarter). init starts it, and again when it
+// ends.
 //
 // It opens the repository, keeps a backup of it once in a boot, serves the door, and has what
 // manifests and profiles say imported, by another program (what it takes is not kept by a
@@ -18,8 +19,12 @@
 // What it says goes to /var/svc/log/svc.startd.log, as long as /var cannot be written to the
 // volatile file system, and to the console what a person must do something about.
 //
-// Goroutines: the main one; those of the door's server; one that waits for signals. Close of the
-// server, then of the repository: SIGTERM ends it so, within seconds. Who may call: cmd/startd.
+// Services are run as soon as the early import is done; the late one goes on beside them. Where there
+// are no contracts (no zone's supervisor) the repository is served, and nothing is run. What runs
+// services and fails is begun again, and goes on with what is there.
+//
+// Goroutines: the main one; those of the door's server and of the restarter; one that waits for
+// signals. Services go on when it ends. Close of the restarter, then of the server, then of the repository: SIGTERM ends it so, within seconds. Who may call: cmd/startd.
 //
 // Source of behaviour: svc.startd(8), svc.configd(8), smf_bootstrap(7).
 package startd
