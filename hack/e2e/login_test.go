@@ -263,6 +263,7 @@ func TestBackground(t *testing.T) {
 // TestManyLogins: twenty at once, and hundreds in a row that leave nothing.
 func TestManyLogins(t *testing.T) {
 	z := running(t)
+	z.ServicesUp("a")
 	var answers []<-chan said
 	for i := range 20 {
 		answers = append(answers, background(t, z, "zlogin", "a", fmt.Sprintf("echo %d; exit %d", i, i)))

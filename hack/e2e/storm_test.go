@@ -30,10 +30,7 @@ func TestStorm(t *testing.T) {
 	install(t, z, "a")
 	silent(t, z, "a", "boot")
 	// What the zone's services say on the console, they say when they start.
-	testenv.EventuallyWithin(t, 40*time.Second, func() bool {
-		out, _, exit, err := z.Try("", "svcs", "-z", "a", "-Ho", "state", "milestone/multi-user-server:default")
-		return err == nil && exit == 0 && out == "online\n"
-	}, "the services of zone a")
+	z.ServicesUp("a")
 	rec := record(t, z)
 	before := z.Status("a")
 	run(t, z, "exec env "+as("saturate", "/var/tmp/stop", "/var/tmp/record"))

@@ -207,6 +207,20 @@ func (z *Zones) AwaitState(zone, state string) Status {
 	return s
 }
 
+// ServicesUp waits until all services that a zone boots with have come up: until then contracts are
+// made, and the console is written to.
+func (z *Zones) ServicesUp(zone string) {
+	z.t.Helper()
+	EventuallyWithin(z.t, 40*time.Second, func() bool {
+		out, _, exit, err := z.Try("", "svcs", "-z", zone, "-Ho", "state", "milestone/multi-user-server:default")
+		if err != nil || exit != 0 || out != "online\n" {
+			return false
+		}
+		out, _, exit, err = z.Try("", "svcs", "-x", "-z", zone)
+		return err == nil && exit == 0 && out == ""
+	}, "the services of zone "+zone)
+}
+
 // Cgroup is the cgroup2 path of the zone's init below the hierarchy's root.
 func (z *Zones) Cgroup(zone string) string {
 	z.t.Helper()
