@@ -131,6 +131,7 @@ type Input struct {
 	Lost     bool
 	Events   contract.Events
 	Number   uint64
+	Ticket   uint64 // of an Order that somebody wants to know of whether it waits: see Waits
 }
 
 // Before is what the repository says of an instance that a svc.startd had before.

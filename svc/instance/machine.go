@@ -2,6 +2,7 @@ package instance
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -94,6 +95,12 @@ func New(fmri string) *Machine { return &Machine{fmri: fmri} }
 
 // State is what the instance was last said to be: state and next_state.
 func (m *Machine) State() (state, next graph.State) { return m.state, m.next }
+
+// Waits says whether an order with that ticket waits for the end of what is under way. When it does
+// not, what it has brought about is among the actions that were given, or it was refused.
+func (m *Machine) Waits(ticket uint64) bool {
+	return slices.ContainsFunc(m.queue, func(r request) bool { return r.in.Ticket == ticket })
+}
 
 // Do takes one thing that happened, and says what is to be done. ErrInput, ErrUnknown, ErrThere,
 // ErrQueue.

@@ -305,7 +305,7 @@ func (r *Restarter) reread(on repo.Entity, what changed) {
 		refreshed = r.requests(r.units[name])
 	}
 	if what.running && !refreshed && u != nil {
-		r.refresh(u)
+		r.refresh(u, 0)
 	}
 }
 
@@ -317,13 +317,13 @@ func (r *Restarter) add(on repo.Entity, cfg graph.Config, before *instance.Befor
 	return u
 }
 
-// refresh has an instance's machine read its configuration again.
-func (r *Restarter) refresh(u *unit) {
+// refresh has an instance's machine read its configuration again. ticket is of who asked for it.
+func (r *Restarter) refresh(u *unit, ticket uint64) {
 	cfg := r.configOf(u)
 	if u.extra == nil {
 		u.extra = map[graph.Event]instance.Input{}
 	}
-	u.extra[graph.AdminRefresh] = instance.Input{Config: &cfg}
+	u.extra[graph.AdminRefresh] = instance.Input{Config: &cfg, Ticket: ticket}
 	r.apply(graph.Op{Kind: graph.Request, FMRI: u.fmri, Event: graph.AdminRefresh})
 	r.files.Look()
 }

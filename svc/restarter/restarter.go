@@ -94,7 +94,8 @@ type Restarter struct {
 	watch *repo.Watcher
 
 	active  []*unit // that have actions
-	taking  []*unit // of which requests were done
+	taking  []*unit // of which requests were passed on, and not deleted yet
+	tickets uint64  // of requests
 	reports []graph.Op
 	acks    []ack
 	paths   map[string]string // of files that are wanted, to their FMRIs

@@ -2,6 +2,7 @@ package restarter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -177,21 +178,29 @@ func (w *world) state(name string, want graph.State) {
 	}
 }
 
-// ask makes a request, as svcadm does.
+// ask makes a request, as svcadm does: again when the group was written meanwhile.
 func (w *world) ask(name string, what ...string) {
 	w.t.Helper()
-	var b repo.Batch
-	actions.Ask(&b, entity(name), nil, 0, time.Now().UnixNano(), actions.Asked{}, what...)
-	err := w.repo.View(func(v *repo.Reader) error {
-		if g, at, err := v.Group(entity(name), actions.Group); err == nil {
-			b = repo.Batch{}
-			actions.Ask(&b, entity(name), &g, at, time.Now().UnixNano(), actions.Asked{}, what...)
+	for {
+		var b repo.Batch
+		err := w.repo.View(func(v *repo.Reader) error {
+			g, at, err := v.Group(entity(name), actions.Group)
+			switch {
+			case err == nil:
+				actions.Ask(&b, entity(name), &g, at, time.Now().UnixNano(), actions.Asked{}, what...)
+			case errors.Is(err, repo.ErrNotFound):
+				actions.Ask(&b, entity(name), nil, 0, time.Now().UnixNano(), actions.Asked{}, what...)
+			default:
+				return err
+			}
+			return nil
+		})
+		must(w.t, err)
+		if _, err = w.repo.Apply(&b); !errors.Is(err, repo.ErrStale) {
+			must(w.t, err)
+			return
 		}
-		return nil
-	})
-	must(w.t, err)
-	_, err = w.repo.Apply(&b)
-	must(w.t, err)
+	}
 }
 
 // starts is how often a service that writes it down was started.

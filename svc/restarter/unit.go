@@ -32,8 +32,8 @@ type unit struct {
 	gone    bool // from the repository
 	actions []instance.Action
 	queued  bool // it is in active
-	// takes are requests that were done, and are to be deleted with what they have brought about.
-	takes []actions.Request
+	// takes are requests that were passed on, and are to be deleted with what they have brought about.
+	takes []taken
 	// extra is what was said with a request, until the graph passes it on.
 	extra map[graph.Event]instance.Input
 	// tookAt is when its snapshot was taken here last: what the repository tells of that is known.
@@ -44,6 +44,12 @@ type unit struct {
 	timer  uint64 // that runs; 0: none
 	clock  *time.Timer
 	parked *instance.Action // a Run that waits for its turn
+}
+
+// taken is a request, and how its machine knows it.
+type taken struct {
+	actions.Request
+	ticket uint64
 }
 
 type found struct {
@@ -193,7 +199,7 @@ func (r *Restarter) store(units []*unit) bool {
 	for stale := 0; ; {
 		b, of := r.batch(units)
 		if len(b.Ops) == 0 {
-			r.taking = nil
+			r.forgetTaken(units)
 			return !r.failing
 		}
 		_, err := r.cfg.Repo.Apply(b)
@@ -201,9 +207,10 @@ func (r *Restarter) store(units []*unit) bool {
 		switch {
 		case err == nil:
 			for _, u := range units {
-				u.dirty, u.takes = u.dirty && u.gone, nil
+				u.dirty = u.dirty && u.gone
 			}
-			r.taking, r.failing = nil, false
+			r.forgetTaken(units)
+			r.failing = false
 			return true
 		case errors.As(err, &op) && errors.Is(err, repo.ErrNotFound) && op.Index < len(of):
 			of[op.Index].gone = true
