@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"syscall"
@@ -240,6 +241,7 @@ func ruleEvents(t *testing.T) {
 				if r.m.going == nil {
 					r.check.rest() // answered, that is
 				}
+				t.Attr("cell", "3.1/events|"+row.event.String()+"|"+state.String()+"|"+cmp.Or(got, "-"))
 			})
 		}
 	}
