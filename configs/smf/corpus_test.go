@@ -47,12 +47,18 @@ func real(t *testing.T, ours graph) map[string]*manifest.Bundle {
 			},
 		})
 		must(t, err)
-		b.Services = slices.DeleteFunc(b.Services, func(s manifest.Service) bool { return len(ours.named(fmri.Of(s.Config.Name, ""))) > 0 })
+		b.Services = slices.DeleteFunc(b.Services, ours.takesPlaceOf)
 		if b.Type == manifest.Manifest && len(b.Services) > 0 {
 			found[b.File] = b
 		}
 	}
 	return found
+}
+
+// takesPlaceOf: is there such a service of ours? An instance more of network/http is none: each
+// web server is one.
+func (g graph) takesPlaceOf(s manifest.Service) bool {
+	return s.Config.Name != "network/http" && len(g.named(fmri.Of(s.Config.Name, ""))) > 0
 }
 
 // graphOf are a bundle's instances. Its services stand for those that they have not: their

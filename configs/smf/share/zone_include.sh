@@ -56,3 +56,19 @@ readable() {
 absent() {
 	[ ! -e "$1" ] && [ ! -L "$1" ]
 }
+
+# heads CTID: prints the members of a contract whose parent is none: the daemon itself, of a
+# daemon that starts others.
+heads() {
+	all=$(_smf_members "$1")
+	for member in $all; do
+		parent=
+		while read -r key value; do
+			[ "$key" != PPid: ] || parent=$value
+		done 2>/dev/null <"/proc/$member/status" || continue
+		case " $all" in
+		*" $parent "*) ;;
+		*) printf '%s\n' "$member" ;;
+		esac
+	done
+}
