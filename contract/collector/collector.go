@@ -253,7 +253,8 @@ func full(err error) error {
 
 // Adopt looks at all tasks of the host and counts those in contracts that were not: they had
 // been there before their contract was added, or before the collector was loaded. Each is
-// told as a Fork with the flag Adopted.
+// told as a Fork with the flag Adopted. One that is only being born when it is looked at is told
+// as any other birth.
 func (c *Collector) Adopt() error {
 	attr := struct {
 		prog, target, attach, flags uint32

@@ -204,7 +204,9 @@ int moved(u64 *ctx)
 	return 0;
 }
 
-/* Walks over all tasks and counts members whom no note was made of. */
+/* Walks over all tasks and counts members whom no note was made of. It may come upon one that is
+ * only being born: the kernel lets it be found, then tells of it (forked), then wakes it, and it
+ * is new up to there. Whoever notes it first tells, and of its birth in either case. */
 SEC("iter/task")
 int adopt(struct bpf_iter__task *ctx)
 {
@@ -219,7 +221,7 @@ int adopt(struct bpf_iter__task *ctx)
 	if (!c)
 		return 0;
 	know(&w, task);
-	join(c, key, &w, ADOPTED);
+	join(c, key, &w, READ(task, __state) & TASK_NEW ? 0 : ADOPTED);
 	return 0;
 }
 

@@ -133,6 +133,7 @@ struct cred {
 };
 
 struct task_struct {
+	u32 __state;
 	u32 flags;
 	int pid;
 	int tgid;
@@ -159,6 +160,7 @@ struct bpf_iter__task {
 
 #pragma clang attribute pop
 
+enum { TASK_NEW = 0x800 };
 enum { PF_EXITING = 0x4, PF_KTHREAD = 0x200000 };
 enum { SIGNAL_GROUP_EXIT = 0x4 };
 
