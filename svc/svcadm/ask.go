@@ -2,6 +2,7 @@ package svcadm
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/linuxzones/zones/svc/graph"
 	"github.com/linuxzones/zones/svc/record"
@@ -19,13 +20,13 @@ const triesMax = 64
 var errBusy = errors.New("others change the instance all the time; try again")
 
 // apply does a batch, which fill plans from what it reads. When others have written meanwhile, or the
-// server ended before it said what became of the batch, it is planned anew. So what is asked for is
-// asked at least once.
-func (r *run) apply(fill func(b *repo.Batch) error) error {
+// server ended before it said what became of the batch (lost), it is planned anew. So what is asked
+// for is asked at least once.
+func (r *run) apply(fill func(b *repo.Batch, lost bool) error) error {
 	unknown := 0
 	for range triesMax {
 		var b repo.Batch
-		if err := fill(&b); err != nil {
+		if err := fill(&b, unknown > 0); err != nil {
 			return err
 		}
 		if len(b.Ops) == 0 {
@@ -128,13 +129,18 @@ func (r *run) ask(on repo.Entity, names ...string) error {
 // askWith makes requests, and what fill adds before them.
 func (r *run) askWith(on repo.Entity, fill func(*repo.Batch), names ...string) error {
 	who := actions.Asked{TTY: r.env.Terminal(), FMRI: r.env.Service()}
-	err := r.apply(func(b *repo.Batch) error {
+	var stamps []int64
+	err := r.apply(func(b *repo.Batch, lost bool) error {
 		g, generation, err := r.read(on, actions.Group)
 		if err != nil {
 			return err
 		}
+		known := func(at int64) bool { return actions.Known(g, names[len(names)-1], at) }
+		if lost && slices.ContainsFunc(stamps, known) {
+			return nil // it was asked, and is not asked twice
+		}
 		fill(b)
-		actions.Ask(b, on, g, generation, r.env.Now().UnixNano(), who, names...)
+		stamps = append(stamps, actions.Ask(b, on, g, generation, r.env.Now().UnixNano(), who, names...))
 		return nil
 	})
 	if err != nil {

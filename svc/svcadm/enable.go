@@ -59,7 +59,7 @@ func (r *run) switches(set func(on repo.Entity) error, enabled bool) error {
 // set enables or disables an instance, for good or for this boot. What is for good counts at once:
 // the override goes in the same batch.
 func (r *run) set(on repo.Entity, enabled, temporary bool) error {
-	err := r.apply(func(b *repo.Batch) error { return r.planSet(b, on, enabled, temporary) })
+	err := r.apply(func(b *repo.Batch, _ bool) error { return r.planSet(b, on, enabled, temporary) })
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (r *run) put(b *repo.Batch, on repo.Entity, now, want *tree.Group, enabled 
 // milestone sets it: for this boot, or for good.
 func (r *run) milestone() error {
 	temporary := !r.order.has("d")
-	err := r.apply(func(b *repo.Batch) error {
+	err := r.apply(func(b *repo.Batch, _ bool) error {
 		over, overAt, err := r.read(startd, groupOptionsOverride)
 		if err != nil {
 			return err

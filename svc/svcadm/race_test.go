@@ -47,7 +47,7 @@ func TestPlay(t *testing.T) {
 	if got := strings.Join(names, " "); got != "restart maint_on maint_off" {
 		t.Errorf("it did %s", got)
 	}
-	if got := s.values(e, actions.Group); got != "auxiliary_tty=true" {
+	if got := s.values(e, actions.Group); got != "auxiliary_tty=true taken=stamp" {
 		t.Errorf("left is %q", got)
 	}
 }
@@ -73,7 +73,7 @@ func TestManyAskers(t *testing.T) {
 		})
 	}
 	group.Wait()
-	testenv.Eventually(t, func() bool { return s.values(e, actions.Group) == "auxiliary_tty=true" }, "all requests to be taken")
+	testenv.Eventually(t, func() bool { return s.values(e, actions.Group) == "auxiliary_tty=true taken=stamp" }, "all requests to be taken")
 	p.end()
 	last := map[string]int64{}
 	for _, r := range p.done[e] {
@@ -209,33 +209,79 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// unsure does a batch, and does not say so.
+// unsure does a batch, or does not, and does not say so.
 type unsure struct {
 	door.Store
-	n *int
+	n     *int
+	does  func() bool
+	after func() // it is done
 }
 
 func (unsure) Close() error { return nil }
 
 func (s unsure) Apply(b *repo.Batch) (uint64, error) {
 	*s.n++
+	if !s.does() {
+		return 0, door.ErrUnknown
+	}
 	_, err := s.Store.Apply(b)
 	if err == nil {
+		s.after()
 		err = door.ErrUnknown
 	}
 	return 0, err
 }
 
-// TestUnknown: what nobody knows of is asked again, not without end.
+// TestUnknown: what nobody knows of is asked again, not without end; but not when it is there, or was
+// done already, whatever else was asked meanwhile.
 func TestUnknown(t *testing.T) {
-	r := newRig(t)
-	r.instance("x:default", "true", "online")
-	n := 0
-	r.env.Open = func() (door.Store, error) { return unsure{r.store, &n}, nil }
-	r.says("restart x", "", "svcadm: svc:/x:default: it is not known whether the change was made\n", 1)
-	if n != unknownMax+1 {
-		t.Errorf("%d times", n)
+	for name, c := range map[string]struct {
+		does  bool
+		after func(r *rig, e repo.Entity)
+		errs  string
+		code  int
+		tries int
+		left  string
+	}{
+		"never":      {false, nil, "svcadm: svc:/x:default: it is not known whether the change was made\n", 1, unknownMax + 1, "-"},
+		"it waits":   {true, func(*rig, repo.Entity) {}, "", 0, 1, "auxiliary_tty=true restart=stamp"},
+		"it is done": {true, func(r *rig, e repo.Entity) { r.took(e) }, "", 0, 1, "auxiliary_tty=true taken=stamp"},
+		"it is done, and another asked": {true, func(r *rig, e repo.Entity) {
+			r.took(e)
+			r.apply(func(b *repo.Batch) {
+				actions.Ask(b, e, r.group(e, actions.Group), 0, 1, actions.Asked{TTY: true}, actions.Refresh)
+				b.Ops = b.Ops[1:] // whatever was there
+			})
+		}, "", 0, 1, "auxiliary_tty=true refresh=stamp taken=stamp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			e := r.instance("x:default", "true", "online")
+			n := 0
+			r.env.Open = func() (door.Store, error) {
+				return unsure{r.store, &n, func() bool { return c.does }, func() { c.after(r, e) }}, nil
+			}
+			r.says("restart x", "", c.errs, c.code)
+			if n != c.tries {
+				t.Errorf("%d times", n)
+			}
+			if got := r.values(e, actions.Group); got != c.left {
+				t.Errorf("left is %s", got)
+			}
+		})
 	}
+}
+
+// took takes all requests of an instance, as svc.startd does.
+func (r *rig) took(e repo.Entity) {
+	r.t.Helper()
+	x, err := r.store.Group(e, door.Direct, actions.Group)
+	must(r.t, err)
+	r.apply(func(b *repo.Batch) {
+		if !actions.Took(b, e, &x.Group, x.Generation, actions.Of(&x.Group).Requests) {
+			r.t.Error("nothing was asked")
+		}
+	})
 }
 
 // TestServerRestarted: a wait goes on when another server takes over, and what happened meanwhile is seen.

@@ -38,6 +38,13 @@ const (
 	AuxFMRI = "auxiliary_fmri"
 )
 
+// Taken has the stamps of the requests that were taken last, takenMax at most: far more than are
+// made while one asker finds out what became of his.
+const (
+	Taken    = "taken"
+	takenMax = 16
+)
+
 // kinds are all requests, in the order in which those with one stamp are done.
 var kinds = []string{
 	Refresh, Restart, MaintOn, MaintOnImmediate, MaintOnTemporary, MaintOnImmTemp, MaintOff, Degraded, DegradeImmediate, Restore,
@@ -106,12 +113,16 @@ func Of(g *tree.Group) (a Asked) {
 // whether there is anything to delete.
 func Took(b *repo.Batch, on repo.Entity, g *tree.Group, generation uint64, taken []Request) bool {
 	var names []string
+	var done []int64
 	for _, r := range taken {
 		at, is := stamp(g, r.Name)
 		if !is || at != r.Stamp {
 			continue
 		}
 		names = append(names, r.Name)
+		if !slices.Contains(done, at) && len(done) < takenMax {
+			done = append(done, at)
+		}
 		if r.Dump && g.Prop(Dump) != nil {
 			names = append(names, Dump)
 		}
@@ -123,7 +134,40 @@ func Took(b *repo.Batch, on repo.Entity, g *tree.Group, generation uint64, taken
 	for _, name := range names {
 		b.DeleteProperty(on, Group, name)
 	}
+	before := stampsTaken(g)
+	values := make([]string, 0, takenMax)
+	for _, at := range before[max(len(before)+len(done)-takenMax, 0):] {
+		values = append(values, strconv.FormatInt(at, 10))
+	}
+	for _, at := range done {
+		values = append(values, strconv.FormatInt(at, 10))
+	}
+	b.SetProperty(on, Group, tree.Property{Name: Taken, Type: prop.Integer, Values: values})
 	return true
+}
+
+// stampsTaken are those of requests that are done, the last one last.
+func stampsTaken(g *tree.Group) (list []int64) {
+	p := g.Prop(Taken)
+	if p == nil || p.Type != prop.Integer {
+		return nil
+	}
+	for _, v := range p.Values[max(len(p.Values)-takenMax, 0):] {
+		if at, err := strconv.ParseInt(v, 10, 64); err == nil && at > 0 {
+			list = append(list, at)
+		}
+	}
+	return list
+}
+
+// Known says whether a request with that stamp is in a group, or was taken from it lately. So who
+// does not know whether his batch was done finds out.
+func Known(g *tree.Group, name string, at int64) bool {
+	if g == nil {
+		return false
+	}
+	now, is := stamp(g, name)
+	return is && now == at || slices.Contains(stampsTaken(g), at)
 }
 
 // Ask adds to a batch what makes requests of an instance. g is its group as it was read, nil when
@@ -154,10 +198,18 @@ func after(g *tree.Group, now int64) int64 {
 	if g == nil {
 		return now
 	}
-	for _, name := range append([]string{Dump}, kinds...) {
-		if at, is := stamp(g, name); is && at >= now && at < math.MaxInt64 {
+	later := func(at int64) {
+		if at >= now && at < math.MaxInt64 {
 			now = at + 1
 		}
+	}
+	for _, name := range append([]string{Dump}, kinds...) {
+		if at, is := stamp(g, name); is {
+			later(at)
+		}
+	}
+	for _, at := range stampsTaken(g) {
+		later(at)
 	}
 	return now
 }

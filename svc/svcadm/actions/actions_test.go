@@ -172,3 +172,49 @@ func TestFarStamp(t *testing.T) {
 		t.Errorf("%d", stamp)
 	}
 }
+
+// TestTaken: what was taken lately is known, by its stamp, and no more than takenMax are kept; nobody
+// gets a stamp that was one before.
+func TestTaken(t *testing.T) {
+	s := newStore(t)
+	var stamps []int64
+	for i := range takenMax + 5 {
+		var g *tree.Group
+		var generation uint64
+		if i > 0 {
+			g, generation = read(t, s)
+		}
+		var b repo.Batch
+		at := Ask(&b, on, g, generation, 100, Asked{}, Restart)
+		if Known(g, Restart, at) || len(stamps) > 0 && at <= stamps[len(stamps)-1] {
+			t.Errorf("%d after %v", at, stamps)
+		}
+		_, err := s.Apply(&b)
+		must(t, err)
+		g, generation = read(t, s)
+		if !Known(g, Restart, at) || Known(g, Refresh, at) {
+			t.Errorf("%d, which was asked", at)
+		}
+		b = repo.Batch{}
+		Took(&b, on, g, generation, Of(g).Requests)
+		_, err = s.Apply(&b)
+		must(t, err)
+		stamps = append(stamps, at)
+	}
+	g, _ := read(t, s)
+	for i, at := range stamps {
+		if want := i >= len(stamps)-takenMax; Known(g, Restart, at) != want {
+			t.Errorf("number %d of %d is known: %t", i, len(stamps), !want)
+		}
+	}
+	if n := len(g.Prop(Taken).Values); n != takenMax {
+		t.Errorf("%d stamps are kept", n)
+	}
+	for _, p := range []tree.Property{
+		{Name: Taken, Type: prop.AString, Values: []string{"5"}}, {Name: Taken, Type: prop.Integer}, at(Taken, -5), at(Taken, 0),
+	} {
+		if Known(group(p), Restart, 5) || Known(group(p), Restart, 0) || Known(nil, Restart, 5) {
+			t.Errorf("%v", p)
+		}
+	}
+}

@@ -6,7 +6,7 @@
 //
 // They are properties of the group restarter_actions of the instance itself, of type framework,
 // which ends with the boot. Each is one integer, its stamp: nanoseconds since 1970 by the asker's
-// clock, but always greater than every stamp that is in the group already. So stamps order the
+// clock, but always greater than every stamp that is in the group already, or was taken. So stamps order the
 // requests of an instance, also when the clock was set back.
 //
 //	refresh             integer   read the configuration again
@@ -25,6 +25,7 @@
 //	do_dump         integer   the restart dumps core: see below
 //	auxiliary_tty   boolean   who asked last sat at a terminal
 //	auxiliary_fmri  astring   who asked last is a process of this service; absent: of none
+//	taken           integer   the stamps of the last requests that svc.startd has taken
 //
 // Everything else in the group, what has another type or not exactly one value, and a stamp that is
 // not positive, is nothing.
@@ -35,17 +36,20 @@
 // expectation that the group is as he has read it; he reads again when it is not. A request that is
 // there already gets the newer stamp: two that were asked before one was taken are one.
 //
-// svc.startd takes: it reads the group, does or queues all requests that are in it, in the order of
-// stamps (Of), and then deletes from the group exactly those, in one batch that expects the group
-// to be as it was read (Took). When the group has changed meanwhile it reads again: a request with
-// the stamp that was done is deleted, one with a greater stamp is a new one and is done as well. So
-// two askers at once are both honoured, and a request that was asked while the one before was being
-// done is done after it.
+// Who does not get an answer, since svc.startd was killed, looks whether his stamp is there or was
+// taken (Known), and asks again only when it is neither.
 //
-// Only svc.startd deletes. What it finds when it starts was not taken by the svc.startd before it,
-// or was done and not yet deleted: it is done now, in its order. So each request is done at least
-// once, and a killed svc.startd can do the last ones twice: a restart may be repeated; of the others
-// twice is once. Nothing of it outlives the boot.
+// svc.startd takes: it reads the group, does all requests that are in it, in the order of stamps
+// (Of), and deletes from the group exactly those that are done, in the batch that has what they
+// have brought about, and that expects the group to be as it was read (Took). A request that waits
+// for the end of a method stays until then. When the group has changed meanwhile it reads again: a
+// request with the stamp that was done is deleted, one with a greater stamp is a new one and is
+// done as well. So two askers at once are both honoured, and a request that was asked while the one
+// before was being done is done after it.
+//
+// Only svc.startd deletes. What it finds when it starts was not done by the svc.startd before it:
+// it is done now, in its order. A request that changes no state, as a restart with a dump, can be
+// done and not yet deleted: it is done twice then. Nothing of it outlives the boot.
 //
 // Maintenance comes before everything: what was asked before a request for maintenance and was not
 // taken yet, but for refresh, is deleted with it and not done.
