@@ -78,6 +78,15 @@ func TestSSHRefresh(t *testing.T) {
 		}
 		// What a running sshd would end of is not given to it.
 		r.program("/usr/sbin/sshd", "exit 255")
-		r.want("a wrong configuration", r.run(sshd, "refresh", "12"), config, "sshd would not start")
+		r.write("/run/sshd.pid", strconv.Itoa(session.pid())+"\n")
+		r.want("a wrong configuration", r.run(sshd, "refresh", "12"), ok, "sshd would not start", "sshd goes on with what it has")
+		must(t, os.Remove(r.path("/etc/ssh/sshd_config")))
+		must(t, os.Mkdir(r.path("/etc/ssh/sshd_config"), 0o755))
+		r.want("none that can be read", r.run(sshd, "refresh", "12"), ok, "cannot be read", "sshd goes on")
+		must(t, os.Remove(r.path("/usr/sbin/sshd")))
+		r.want("no sshd any more", r.run(sshd, "refresh", "12"), ok, "no SSH server is installed", "sshd goes on")
+		if session.gone() {
+			t.Error("a process was signalled for nothing")
+		}
 	})
 }
