@@ -74,6 +74,9 @@ type Spec struct {
 	Missing string
 	// NoContract says that a stop was looked up, and the primary contract can not be opened.
 	NoContract bool
+	// Notify has a start wait until the service says that it is ready (Ready). Of a transient one
+	// it has no meaning.
+	Notify bool
 }
 
 // InputKind says what an Input is.
@@ -98,6 +101,8 @@ const (
 	Emptied   // answers WatchEmpty: Contract
 	Fired     // the timer Number
 	Monitored // a monitor method has ended: Status
+	Ready     // a member of Contract says that the service is ready
+	Extended  // a member of Contract asks for For from now on, to become ready
 )
 
 // Failure is why a method could not be run.
@@ -131,6 +136,7 @@ type Input struct {
 	Lost     bool
 	Events   contract.Events
 	Number   uint64
+	For      time.Duration
 	Ticket   uint64 // of an Order that somebody wants to know of whether it waits: see Waits
 }
 
@@ -162,6 +168,10 @@ type InFlight struct {
 	Gone     bool // the contract is not there, or not ours
 	Began    time.Time
 	Timeout  time.Duration
+	// Notify is a start whose service is to say that it is ready. Done: its process has ended well
+	// before that (NoteWait), and Pid is 0. Deadline is what an extension has made of the timeout.
+	Notify, Done bool
+	Deadline     time.Time
 }
 
 // ActionKind says what an Action is.
@@ -182,15 +192,21 @@ const (
 	Remember   // Contract is written to the repository, as Transient or as primary
 	Forget     // Contract is taken from it
 	WatchEmpty // Contract: Emptied
+	// IgnoreEmpty: nobody waits for Contract to become empty any more.
+	IgnoreEmpty
 	NoteMethod // Method runs as Pid since Time; a start's is start_pid, start_method_timestamp too
 	NoteStatus // start_method_waitstatus is Status
-	NoteEnd    // no method runs any more: method_pid goes
-	SetTimer   // Fired with Number at Time
-	ClearTimer // Number
-	Log        // Text to the instance's log
-	Warn       // Text to svc.startd's log
-	Say        // Notice to the console
-	Dropped    // the instance is gone, and so is this machine
+	// NoteWait: the process of the start method has ended well, and the start goes on until the
+	// service is ready: method_pid goes, method stays.
+	NoteWait
+	NoteDeadline // what NoteMethod told may last until Time
+	NoteEnd      // no method runs any more: method and method_pid go
+	SetTimer     // Fired with Number at Time
+	ClearTimer   // Number
+	Log          // Text to the instance's log
+	Warn         // Text to svc.startd's log
+	Say          // Notice to the console
+	Dropped      // the instance is gone, and so is this machine
 )
 
 // Terms are what a method's contract has besides inherit and regent, svc_fmri and svc_aux (the

@@ -28,6 +28,8 @@ type checker struct {
 	removed bool
 	dropped bool
 	attempt int
+	notify  bool        // the start that was found waits for Ready
+	born    contract.ID // of the last method
 }
 
 func newChecker(fail func(string, ...any)) *checker {
@@ -66,14 +68,23 @@ func (c *checker) before(in Input) {
 			c.let[h.ID] = !h.There
 		}
 		c.state, c.next = in.Before.State, in.Before.Next
-		if _, under := underWay(c.state, c.next); under && in.Before.Method != nil && !(c.child && c.state == graph.Offline) {
-			c.method = in.Before.Method.Pid
+		if _, under := underWay(c.state, c.next); under && in.Before.Method != nil && (!c.child || c.state != graph.Offline || in.Before.Method.Notify) {
+			c.method, c.born, c.begun = in.Before.Method.Pid, in.Before.Method.Contract, Refresh
+			if c.state == graph.Offline {
+				c.begun = Start
+			}
 		}
-	case Found, Signalled, NotRun:
+	case Found:
+		c.wanted, c.notify = 0, in.Spec.Notify && c.begun == Start
+	case Signalled, NotRun:
 		c.wanted = 0
+	case Ready:
+		if in.Contract == c.born && c.begun == Start {
+			c.method = 0
+		}
 	case Started:
-		c.wanted, c.method, c.ours[in.Contract] = 0, in.Pid, true
-		if c.child && c.begun == Start {
+		c.wanted, c.method, c.ours[in.Contract], c.born = 0, in.Pid, true, in.Contract
+		if c.child && c.begun == Start && !c.notify {
 			c.method = 0
 		}
 		if c.from != 0 && !in.Refused {
@@ -145,12 +156,15 @@ func (c *checker) contract(a Action) {
 			c.fail("contract %d is forgotten: held %v, let go %v", a.Contract, c.held[a.Contract], c.let[a.Contract])
 		}
 		delete(c.held, a.Contract)
-	case SendKill, Signal, WatchEmpty:
+	case SendKill, Signal, WatchEmpty, IgnoreEmpty:
 		if !c.held[a.Contract] && !c.ours[a.Contract] {
 			c.fail("%s of a contract that is not ours", render(a))
 		}
 		if a.Kind == WatchEmpty {
 			c.watched = a.Contract
+		}
+		if a.Kind == IgnoreEmpty {
+			c.watched = 0
 		}
 	}
 }
@@ -246,6 +260,12 @@ func render(a Action) string {
 		return fmt.Sprintf("method %s is %d", a.Method, a.Pid)
 	case NoteStatus:
 		return fmt.Sprintf("status %d", a.Status)
+	case IgnoreEmpty:
+		return fmt.Sprintf("ignore %d", a.Contract)
+	case NoteWait:
+		return fmt.Sprintf("method %s waits", a.Method)
+	case NoteDeadline:
+		return fmt.Sprintf("deadline %s", a.Time.Sub(epoch))
 	case NoteEnd:
 		return fmt.Sprintf("method %s ended", a.Method)
 	case SetTimer:

@@ -17,6 +17,14 @@
 //	WatchEmpty .......... Emptied    a stop waits for the processes of the service
 //	WriteStates next, none
 //
+// A start with Spec.Notify goes on until Ready, whether its process (NoteWait) has ended or not:
+//
+//	Run ................. Started    Remember, NoteMethod, SetTimer
+//	                      Extended   NoteDeadline, SetTimer
+//	                      Ended      NoteWait, WatchEmpty; a failure as ever
+//	                      Ready      ClearTimer; it is done
+//	                      Emptied    there is nobody who could say it: a failure
+//
 // A method that is ":kill" has Signal instead of Run, answered by Signalled or NotRun. The states of
 // a transition (state and next differ from what they are at rest) are written before its method
 // runs, so that a svc.startd that is killed leaves its intention to the next one: see Recovered.
@@ -38,7 +46,8 @@
 // other are one write: WriteStates, Remember, Forget, NoteMethod, NoteStatus, NoteEnd. Lookup, Run
 // and Signal are each answered by one input, and no other of them comes before. Started comes before
 // any event of its contract, and before the end of its process. WatchEmpty is answered by Emptied, at
-// once when the contract has no member any more, else when it has; it may come late, or twice.
+// once when the contract has no member any more, else when it has; it may come late, or twice. Ready
+// and Extended are told of any contract of the instance, whenever a member says so.
 // Contract events are told for the remembered primary contracts, Empty among them only if it was
 // critical. For every process that Started named, and every one that Recovered names, there is one
 // Ended. A timer that fires carries its Number; one that was cleared meanwhile may fire all the same.
@@ -83,6 +92,9 @@
 //
 // A request for maintenance that is temporary is as one that is not: states are of one boot anyway.
 //
-// Limits: queueMax, the starts of the rate limit, killLimit; method and service time out as they are
+//   - A service may say when it is ready (Spec.Notify, startd/notify). A child whose process ends
+//     before that has failed to start, however it ends.
+//
+// Limits: queueMax, the starts of the rate limit, killLimit, extendMax; method and service time out as they are
 // configured, and a back-off ends. No goroutines, no locks, nothing to close; one goroutine has a machine.
 package instance

@@ -72,11 +72,12 @@ func FuzzDo(f *testing.F) {
 func inputOf(b []byte) Input {
 	n := func(i, most int) int { return int(b[i]) % most }
 	in := Input{
-		Kind: InputKind(n(0, int(Monitored)+2)), Event: graph.Event(n(1, int(graph.Down)+2)),
+		Kind: InputKind(n(0, int(Extended)+2)), Event: graph.Event(n(1, int(graph.Down)+2)),
 		Pid: n(3, 6) - 1, Contract: contract.ID(n(4, 6)), Failure: Failure(n(2, 7)), Number: uint64(n(3, 16)),
 		Status: syscall.WaitStatus(n(5, 2))*exited(int(b[6])) + syscall.WaitStatus(n(5, 3)/2)*killed(syscall.Signal(b[6]&0x7f)),
 		Events: contract.Events(b[5] & 0x3f), Dump: b[7]&1 != 0, TTY: b[7]&2 != 0, Refused: b[7]&4 != 0, Lost: b[7]&8 != 0,
-		Spec: Spec{Kind: SpecKind(n(2, 8)), Signal: syscall.Signal(n(3, 20)), Timeout: time.Duration(n(6, 3)) * time.Second, NoContract: b[7]&16 != 0},
+		For:  time.Duration(int8(b[6])) * time.Minute,
+		Spec: Spec{Kind: SpecKind(n(2, 8)), Signal: syscall.Signal(n(3, 20)), Timeout: time.Duration(n(6, 3)) * time.Second, NoContract: b[7]&16 != 0, Notify: b[7]&64 != 0},
 	}
 	if b[7]&32 != 0 {
 		in.Config = &Config{Duration: Duration(n(4, 3)), CriticalCount: n(5, 12), Backoff: b[6]&1 != 0, NoTimeoutRetry: b[6]&2 != 0}
@@ -87,7 +88,7 @@ func inputOf(b []byte) Input {
 			in.Before.Contracts = append(in.Before.Contracts, Held{ID: contract.ID(n(6, 5) + i), There: b[7]&1 != 0, Transient: b[7]&2 != 0, Empty: b[7]&4 != 0})
 		}
 		if b[7]&8 != 0 {
-			in.Before.Method = &InFlight{Pid: n(6, 6), Contract: contract.ID(n(4, 6)), Gone: b[7]&16 != 0, Began: epoch, Timeout: time.Minute}
+			in.Before.Method = &InFlight{Pid: n(6, 6), Contract: contract.ID(n(4, 6)), Gone: b[7]&16 != 0, Began: epoch, Timeout: time.Minute, Notify: b[7]&64 != 0, Done: b[7]&128 != 0, Deadline: epoch.Add(time.Duration(b[8]) * time.Hour)}
 		}
 	}
 	return in

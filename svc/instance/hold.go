@@ -61,8 +61,12 @@ func (m *Machine) emptied(id contract.ID) {
 		return
 	}
 	m.empty = true
-	if t := m.going; t != nil && t.phase == emptying {
+	switch t := m.going; {
+	case t == nil:
+	case t.phase == emptying:
 		m.stopDone(t)
+	case t.phase == awaiting:
+		m.neverReady(t)
 	}
 }
 
@@ -92,6 +96,9 @@ func (m *Machine) ended(in Input) error {
 		return ErrInput
 	}
 	if t := m.going; t != nil && t.phase == running && t.pid == in.Pid {
+		if m.child == in.Pid {
+			m.child = 0
+		}
 		m.methodEnded(t, in)
 		return nil
 	}

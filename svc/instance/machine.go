@@ -73,6 +73,9 @@ type transition struct {
 	began    time.Time
 	timedOut bool // the method was killed for it
 	overdue  bool // the service was, after its stop method
+	noted    bool // NoteMethod was said of it, NoteEnd not yet
+	notify   bool // the service says when it is ready
+	deadline time.Time
 
 	config bool // throttled: the child exited with a configuration error
 }
@@ -87,6 +90,7 @@ const (
 	running                     // Ended
 	emptying                    // Emptied
 	throttled                   // Fired
+	awaiting                    // Ready, Emptied: the process of the start method has ended
 )
 
 // New has the machine of an instance that is not added yet: AddInstance or Recovered is the first
@@ -148,6 +152,10 @@ func (m *Machine) take(in Input) error {
 		m.fired(in.Number)
 	case Monitored:
 		return m.monitored(in.Status)
+	case Ready:
+		return m.ready(in)
+	case Extended:
+		return m.extended(in)
 	default:
 		return ErrInput
 	}
@@ -206,7 +214,7 @@ func (m *Machine) begin(config *Config) {
 func (m *Machine) remove() {
 	m.queue, m.event, m.childEnd, m.owed = nil, nil, nil, 0
 	m.leaving, m.reborn = true, false
-	if t := m.going; t != nil && (t.phase == emptying || t.phase == throttled) {
+	if t := m.going; t != nil && (t.phase == emptying || t.phase == throttled || t.phase == awaiting) {
 		m.contractOut(t, false)
 		m.going = nil // no method runs
 	}
@@ -235,7 +243,7 @@ func (m *Machine) leave() {
 func (m *Machine) act(a Action) {
 	if m.leaving {
 		switch a.Kind {
-		case WriteStates, Answer, Remember, Forget, NoteMethod, NoteStatus, NoteEnd:
+		case WriteStates, Answer, Remember, Forget, NoteMethod, NoteStatus, NoteWait, NoteDeadline, NoteEnd:
 			return
 		}
 	}

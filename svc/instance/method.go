@@ -59,6 +59,7 @@ func (m *Machine) attempt() {
 	t.attempt++
 	t.phase = looking
 	t.spec, t.pid, t.contract, t.began, t.timedOut, t.overdue = Spec{}, 0, 0, time.Time{}, false, false
+	t.notify, t.deadline = false, time.Time{}
 	if t.method == Start {
 		m.act(Action{Kind: Say, Notice: StartRequested})
 	}
@@ -189,7 +190,8 @@ func (m *Machine) started(in Input) error {
 	if t == nil || t.phase != launching || in.Pid <= 0 || in.Contract == 0 || in.Contract == m.primary {
 		return ErrInput
 	}
-	t.pid, t.contract, t.began, t.phase = in.Pid, in.Contract, m.now, running
+	t.pid, t.contract, t.began, t.phase, t.noted = in.Pid, in.Contract, m.now, running, true
+	t.notify = t.method == Start && t.spec.Notify && m.config.Duration != Transient
 	transient := m.transient(t.method)
 	if t.method == Start && m.primary != 0 {
 		switch {
@@ -206,12 +208,15 @@ func (m *Machine) started(in Input) error {
 	m.act(Action{Kind: NoteMethod, Method: t.method, Pid: in.Pid, Contract: in.Contract, Time: m.now})
 	if t.method == Start && m.config.Duration == Child {
 		m.child, m.childEnd = in.Pid, nil
-		t.contract = 0
-		m.act(Action{Kind: NoteStatus})
-		m.succeed()
-		return nil
+		if !t.notify {
+			t.contract = 0
+			m.act(Action{Kind: NoteStatus})
+			m.succeed()
+			return nil
+		}
 	}
 	if t.spec.Timeout > 0 {
+		t.deadline = m.now.Add(t.spec.Timeout)
 		m.setTimer(t.spec.Timeout)
 	}
 	return nil
@@ -249,6 +254,9 @@ func (m *Machine) signalled() error {
 // methodEnded judges a method by how its process has ended. An end that nobody knows any more
 // counts as a good one: nothing is run twice, and what is wrong with a service will show.
 func (m *Machine) methodEnded(t *transition, in Input) {
+	if t.notify && m.endedUnready(t, in) {
+		return
+	}
 	m.clearTimer()
 	status := in.Status
 	if in.Lost {
@@ -327,7 +335,18 @@ func (m *Machine) timeUp(t *transition) {
 	switch t.phase {
 	case running:
 		t.timedOut = true
+		m.late(t)
 		m.timedOut(t.contract)
+	case awaiting:
+		if t.timedOut {
+			m.log("Service contract %d is not empty, although it was killed.", m.primary)
+			m.neverReady(t)
+			return
+		}
+		t.timedOut = true
+		m.late(t)
+		m.timedOut(m.primary)
+		m.setTimer(killLimit)
 	case emptying:
 		if t.overdue {
 			m.log("Service contract %d is not empty, although it was killed.", m.primary)

@@ -22,7 +22,7 @@ func (m *Machine) recover(in Input) error {
 			return ErrInput
 		}
 	}
-	if f := b.Method; f != nil && f.Pid <= 0 {
+	if f := b.Method; f != nil && (f.Pid <= 0 && !f.Done || f.Done && (f.Pid != 0 || f.Contract == 0)) {
 		return ErrInput
 	}
 	m.begin(in.Config)
@@ -106,8 +106,8 @@ func (m *Machine) atRest() {
 func (m *Machine) adopt(held []Held, f *InFlight, method Method) (flight *InFlight, lost bool) {
 	var own contract.ID
 	if f != nil {
-		flight = &InFlight{Pid: f.Pid, Contract: f.Contract, Began: f.Began, Timeout: f.Timeout}
-		own = f.Contract
+		copied := *f
+		flight, own = &copied, f.Contract
 		if f.Gone {
 			flight.Contract = 0
 		}
@@ -131,7 +131,9 @@ func (m *Machine) adopt(held []Held, f *InFlight, method Method) (flight *InFlig
 			}
 		case h.ID == own:
 			m.act(Action{Kind: Remember, Contract: own, Transient: h.Transient})
-			m.act(Action{Kind: NoteMethod, Method: method, Pid: f.Pid, Contract: own, Time: f.Began})
+			if !f.Done {
+				m.act(Action{Kind: NoteMethod, Method: method, Pid: f.Pid, Contract: own, Time: f.Began})
+			}
 		case h.ID == primary.ID:
 		default:
 			m.act(Action{Kind: Abandon, Contract: h.ID})
@@ -147,17 +149,27 @@ func (m *Machine) adopt(held []Held, f *InFlight, method Method) (flight *InFlig
 
 // flyOn waits for a method that another has begun. Its time goes on from when that was.
 func (m *Machine) flyOn(f *InFlight, method Method, next graph.State) {
-	t := &transition{method: method, next: next, class: classFor(method, m.marks.aux), phase: running, attempt: 1}
+	t := &transition{method: method, next: next, class: classFor(method, m.marks.aux), phase: running, attempt: 1, noted: true}
 	t.pid, t.contract, t.began = f.Pid, f.Contract, f.Began
 	t.spec = Spec{Kind: Exec, Text: method.String(), Timeout: f.Timeout}
+	t.notify = method == Start && (f.Notify || f.Done) && m.config.Duration != Transient
 	m.going = t
 	m.change(m.state, next, graph.NoClass)
 	if m.now.Before(t.began) {
 		t.began = m.now // the clock was set back
 	}
+	child := method == Start && m.config.Duration == Child
+	if child {
+		m.child = f.Pid
+	}
 	switch {
-	case method == Start && m.config.Duration == Child:
-		m.child, t.contract = f.Pid, 0
+	case t.notify:
+		m.waitOn(t, f)
+	case f.Done: // nothing is waited for any more
+		m.contractOut(t, false)
+		m.succeed()
+	case child:
+		t.contract = 0
 		m.succeed()
 	case f.Timeout > 0:
 		m.setTimer(f.Timeout - m.now.Sub(t.began))

@@ -10,10 +10,10 @@ func (m *Machine) finish(t *transition) {
 }
 
 func (m *Machine) endOfMethod(t *transition) {
-	if t.pid != 0 {
+	if t.noted {
 		m.act(Action{Kind: NoteEnd, Method: t.method})
-		t.pid = 0
 	}
+	t.pid, t.noted = 0, false
 }
 
 // succeed: the instance is what the transition was for. The primary contract of a service that was

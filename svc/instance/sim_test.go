@@ -45,6 +45,9 @@ func (l *loop) turns() (list []func()) {
 				l.do(Input{Kind: Event, Contract: c.id, Events: e, Detail: "somebody"})
 			})
 		}
+		if c.spec.Notify && !c.mute && !c.said && !c.gone && len(c.members) > 0 {
+			list = append(list, func() { l.hear(c) })
+		}
 		if p := c.main; p.method && !p.ended {
 			list = append(list, func() { l.finish(p) })
 		}
@@ -74,6 +77,7 @@ func (l *loop) reply() {
 	switch a.Kind {
 	case Lookup:
 		s := Spec{Kind: Exec, Text: "/bin/" + a.Method.String(), Critical: contract.Empty | contract.Core | contract.Signal, Timeout: time.Minute}
+		s.Notify = a.Method == Start && w.notify[l.fmri]
 		switch {
 		case w.chance(20, "no group"):
 			s = Spec{Kind: NoGroup}
@@ -105,6 +109,22 @@ func (l *loop) reply() {
 			w.kill(c, a.Signal)
 		}
 		l.do(Input{Kind: Signalled})
+	}
+}
+
+// hear passes on what a member says: that the service is ready, or soon. What svc.startd was killed
+// over it hears again.
+func (l *loop) hear(c *cont) {
+	if l.w.chance(3, "extends") {
+		l.do(Input{Kind: Extended, Contract: c.id, For: time.Duration(rapid.IntRange(1, 200).Draw(l.w.t, "for")) * time.Second})
+		return
+	}
+	l.do(Input{Kind: Ready, Contract: c.id})
+	if l.w.killed {
+		return
+	}
+	if c.said = true; !c.main.ended {
+		c.main.method = false // a member as others are
 	}
 }
 
@@ -198,6 +218,7 @@ func (w *world) configure(t *rapid.T, i int) {
 			Duration: Duration(rapid.IntRange(0, 2).Draw(t, "duration")), CriticalCount: rapid.SampledFrom([]int{0, 3}).Draw(t, "count"),
 			Backoff: rapid.Bool().Draw(t, "backoff"), NoTimeoutRetry: rapid.Bool().Draw(t, "no retry"),
 		}
+		w.notify[name(i)] = w.startd[name(i)].Duration != Transient && rapid.Bool().Draw(t, "notify")
 	}
 	w.configs[name(i)] = c
 	w.apply(graph.Op{Kind: graph.Configure, FMRI: name(i), Config: c})

@@ -36,6 +36,8 @@ type cont struct {
 	began   time.Time
 	main    *proc
 	events  []contract.Events // not told yet
+	mute    bool              // nobody of it ever says that it is ready
+	said    bool              // somebody has
 }
 
 // record is what the repository says of an instance.
@@ -70,6 +72,7 @@ type world struct {
 	loops   map[string]*loop
 	configs map[string]graph.Config
 	startd  map[string]Config
+	notify  map[string]bool // they say when they are ready
 	records map[string]*record
 	procs   map[int]*proc
 	conts   map[contract.ID]*cont
@@ -83,7 +86,7 @@ type world struct {
 
 func newWorld(t *rapid.T) *world {
 	return &world{
-		t: t, g: graph.New(), now: epoch, loops: map[string]*loop{}, configs: map[string]graph.Config{}, startd: map[string]Config{},
+		t: t, g: graph.New(), now: epoch, loops: map[string]*loop{}, configs: map[string]graph.Config{}, startd: map[string]Config{}, notify: map[string]bool{},
 		records: map[string]*record{}, procs: map[int]*proc{}, conts: map[contract.ID]*cont{}, fuse: -1, faults: true,
 	}
 }
@@ -190,7 +193,7 @@ func (l *loop) recover(r *record, config Config) {
 		}
 		method, under := underWay(b.State, b.Next)
 		if b.Method == nil && under && c.method == method {
-			b.Method = &InFlight{Pid: c.main.pid, Contract: id, Began: c.began, Timeout: c.spec.Timeout}
+			b.Method = &InFlight{Pid: c.main.pid, Contract: id, Began: c.began, Timeout: c.spec.Timeout, Notify: c.spec.Notify}
 			continue
 		}
 		c.gone = true // of nobody
@@ -212,7 +215,8 @@ func (l *loop) recover(r *record, config Config) {
 	if p := w.procs[b.Child]; rest && p != nil && !p.ended && config.Duration == Child && (l.m.child != b.Child || l.m.state != b.State) {
 		w.fatal("%s: %+v, and its child is not kept", l.fmri, b)
 	}
-	if l.ran && b.Method != nil && !(config.Duration == Child && len(l.ends) > 0) {
+	over := b.Method != nil && b.Method.Done && (b.Method.Gone || len(w.conts[b.Method.Contract].members) == 0)
+	if l.ran && b.Method != nil && !over && !(config.Duration == Child && len(l.ends) > 0) {
 		w.fatal("%s: %+v runs, and another is run", l.fmri, b.Method)
 	}
 }
@@ -280,7 +284,7 @@ func told(in Input) string {
 // written says whether an action is a write to the repository. Those that follow each other are one.
 func written(a Action) bool {
 	switch a.Kind {
-	case WriteStates, Remember, Forget, NoteMethod, NoteStatus, NoteEnd:
+	case WriteStates, Remember, Forget, NoteMethod, NoteStatus, NoteWait, NoteDeadline, NoteEnd:
 		return true
 	}
 	return false
@@ -310,9 +314,19 @@ func (l *loop) perform(a Action) {
 		delete(r.contracts, a.Contract)
 	case WatchEmpty:
 		l.watch = a.Contract
+	case IgnoreEmpty:
+		l.watch = 0
+	case NoteWait:
+		f := *r.method
+		f.Pid, f.Done = 0, true
+		r.method = &f
+	case NoteDeadline:
+		f := *r.method
+		f.Deadline = a.Time
+		r.method = &f
 	case NoteMethod:
 		c := w.conts[a.Contract]
-		r.method = &InFlight{Pid: a.Pid, Contract: a.Contract, Began: a.Time, Timeout: c.spec.Timeout}
+		r.method = &InFlight{Pid: a.Pid, Contract: a.Contract, Began: a.Time, Timeout: c.spec.Timeout, Notify: c.spec.Notify}
 		if a.Method == Start {
 			r.start = a.Pid
 		}
@@ -340,6 +354,7 @@ func (l *loop) fork(a Action) (c *cont, refused bool) {
 	child := a.Method == Start && l.m.config.Duration == Child
 	c = &cont{id: contract.ID(w.pids), owner: l.fmri, method: a.Method, terms: a.Terms, members: map[int]*proc{}, spec: a.Spec, began: w.now}
 	w.conts[c.id] = c
+	c.mute = w.chance(6, "mute")
 	c.main = w.spawn(c)
 	c.main.method = !child
 	if from := w.conts[a.Terms.Transfer]; from != nil {
