@@ -25,6 +25,8 @@ type figure struct {
 	Limit string  `json:"limit,omitempty"`
 	Ratio float64 `json:"ratio,omitempty"`
 	Load1 string  `json:"load1"`
+	// Why there is none: a program of somebody else's is not installed.
+	Why string `json:"why,omitempty"`
 }
 
 // bench is a run of this program.
@@ -68,7 +70,7 @@ func (b *bench) main() (err error) {
 	}
 	defer os.RemoveAll(b.root)
 	defer b.clean()
-	for _, m := range []func() error{b.limits, b.life, b.login, b.memory, b.forks, b.clients, b.many, b.mnttab, b.smf} {
+	for _, m := range []func() error{b.limits, b.life, b.login, b.memory, b.forks, b.clients, b.many, b.mnttab, b.smf, b.restarts} {
 		if err := m(); err != nil {
 			return err
 		}
@@ -154,6 +156,11 @@ func (b *bench) print(name, unit, limit string, v []float64) {
 	if l := b.medians[limit]; l > 0 {
 		f.Ratio = f.Median / l
 	}
+	b.put(&f)
+}
+
+// put prints a figure with the load of its moment.
+func (b *bench) put(f *figure) {
 	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
 		f.Load1, _, _ = strings.Cut(string(load), " ")
 	}

@@ -27,6 +27,8 @@ var roles = map[string]func(args []string) error{
 	"echo":    playEcho,
 	"timed":   playTimed,
 	"smf":     playSMF,
+	"restart": playRestart,
+	"loop":    playLoop,
 }
 
 func playRole(role string) {
@@ -56,6 +58,9 @@ func tell(name, unit, limit string, values []float64) {
 
 const none = "-"
 
+// missing prints why there is no figure.
+func missing(name, unit, why string) { fmt.Printf("missing %s %s %s\n", name, unit, why) }
+
 // tellTail prints a figure and its 99th percentile.
 func tellTail(name, unit, limit string, values []float64) {
 	tell(name, unit, limit, values)
@@ -70,6 +75,10 @@ func (b *bench) take(r io.Reader, other func(line string)) error {
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
 		f := strings.Fields(in.Text())
+		if len(f) > 3 && f[0] == "missing" {
+			b.put(&figure{Bench: f[1], Unit: f[2], Why: strings.Join(f[3:], " ")})
+			continue
+		}
 		if len(f) < 5 || f[0] != "figure" {
 			if other != nil {
 				other(in.Text())
@@ -129,14 +138,16 @@ func (b *bench) measure(cmd *exec.Cmd) error {
 	return failed
 }
 
-// wants says whether figures of this group are asked for.
-func (b *bench) wants(group string) bool {
+// wants says whether figures of one of these groups are asked for.
+func (b *bench) wants(groups ...string) bool {
 	if b.only == nil {
 		return true
 	}
 	for name := range b.only {
-		if strings.HasPrefix(name, group) {
-			return true
+		for _, group := range groups {
+			if strings.HasPrefix(name, group) || strings.HasPrefix(group, name) {
+				return true
+			}
 		}
 	}
 	return false

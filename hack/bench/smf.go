@@ -25,7 +25,7 @@ import (
 // whole command. The limits are a fork and exec in the same zone, a round trip through pipes, and a
 // write that is flushed to the same disk.
 func (b *bench) smf() error {
-	if !b.wants("smf.") {
+	if !b.wants("smf.import", "smf.manifests", "smf.repository", "smf.server", "smf.svc", "smf.read", "smf.write") {
 		return nil
 	}
 	if err := b.zone("s"); err != nil {
