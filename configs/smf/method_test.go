@@ -189,6 +189,16 @@ func TestCron(t *testing.T) {
 			t.Error("the last one's pid file is there")
 		}
 		tables(t, r, "crontabs", os.ModeDir|os.ModeSticky|0o730)
+		if info, err := os.Stat(r.path("/etc/cron.d")); err != nil || info.Mode() != os.ModeDir|0o755 {
+			t.Errorf("/etc/cron.d: %v %v", info, err)
+		}
+		// A table that is there stays as it is.
+		r.write("/etc/crontab", "0 0 * * * root true\n")
+		r.want("with a table", r.run(method), ok, "RAN /usr/sbin/cron \n")
+		if got := text(t, r.path("/etc/crontab")); got != "0 0 * * * root true\n" {
+			t.Errorf("the table is %q", got)
+		}
+		must(t, os.RemoveAll(r.path("/var/spool/cron")))
 		// What cannot be made is no reason to try again.
 		must(t, os.MkdirAll(r.path("/var/spool"), 0o755))
 		r.write("/var/spool/cron", "a file")
