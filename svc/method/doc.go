@@ -30,7 +30,7 @@
 //	backoff            boolean   an instance that fails again and again is started again after a
 //	                             growing pause, and does not go to maintenance for that
 //	runtime_directory  astring   directories below /run, made before the start method, of its user
-//	notify             boolean   the service says by sd_notify(3) when it is ready
+//	notify             astring   ready: a start is done when the service says so by sd_notify(3)
 //	period, jitter     count     seconds: the start method is run again and again
 //
 // In privileges and limit_privileges names of capabilities stand beside the original's names, as in

@@ -264,8 +264,13 @@ func TestStartd(t *testing.T) {
 		{"count 0", []tree.Property{count("critical_failure_count", "0")}, usual, "from 1 to 10"},
 		{"count 11", []tree.Property{count("critical_failure_count", "11")}, usual, "from 1 to 10"},
 		{"period below 0", []tree.Property{typed(prop.Integer, "critical_failure_period", "-5")}, usual, "critical_failure_period is not"},
-		{"switches", []tree.Property{boolean("need_session", "true"), boolean("timeout_retry", "false"), boolean("backoff", "true"), boolean("notify", "true")},
-			with(func(s *Startd) { s.NeedSession, s.TimeoutRetry, s.Backoff, s.Notify = true, false, true, true }), ""},
+		{"switches", []tree.Property{boolean("need_session", "true"), boolean("timeout_retry", "false"), boolean("backoff", "true")},
+			with(func(s *Startd) { s.NeedSession, s.TimeoutRetry, s.Backoff = true, false, true }), ""},
+		{"notify", []tree.Property{str("notify", "ready")}, with(func(s *Startd) { s.Notify = true }), ""},
+		{"notify of a child", []tree.Property{str("notify", "ready"), str("duration", "child")}, with(func(s *Startd) { child(s); s.Notify = true }), ""},
+		{"no notify", []tree.Property{str("notify", "none")}, usual, ""},
+		{"notify of a transient", []tree.Property{str("notify", "ready"), str("duration", "transient")},
+			with(func(s *Startd) { s.Duration = Transient }), "startd/notify counts"},
 		{"switches of another type", []tree.Property{str("need_session", "true"), str("timeout_retry", "false"), typed(prop.Boolean, "backoff", "true", "true")}, usual, ""},
 		{"utmpx", []tree.Property{str("utmpx_prefix", "tt")}, with(func(s *Startd) { s.UtmpxPrefix = "tt" }), ""},
 		{"long utmpx", []tree.Property{str("utmpx_prefix", "ttttt")}, usual, "startd/utmpx_prefix"},
@@ -290,9 +295,11 @@ func TestStartd(t *testing.T) {
 		str("runtime_directory", ""), str("runtime_directory", "."), str("runtime_directory", "../etc"), str("runtime_directory", "a/../b"),
 		str("runtime_directory", "/etc"), str("runtime_directory", "/run/"), str("runtime_directory", "/run"), str("runtime_directory", "a//b"), str("runtime_directory", "a/"),
 		str("runtime_directory", strings.Repeat("x", 256)), str("runtime_directory", many...), count("runtime_directory", "1"),
+		str("notify", "READY"), str("notify", ""), str("notify", "ready\n"), str("notify", "ready", "ready"), str("notify"), boolean("notify", "true"),
 	} {
-		if _, err := instance(grp("startd", p)).Startd(); !errors.Is(err, ErrMethod) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q: %v", p.Values, err)
+		s, err := instance(grp("startd", p, str("duration", "child"))).Startd()
+		if !errors.Is(err, ErrMethod) || strings.Contains(err.Error(), "\n") || s.Notify || s.Duration != Child {
+			t.Errorf("%s %q: %+v, %v", p.Name, p.Values, s, err)
 		}
 	}
 	if _, err := (&Instance{Running: failing{"startd", repo.ErrCorrupt}}).Startd(); !errors.Is(err, repo.ErrCorrupt) {

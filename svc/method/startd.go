@@ -55,7 +55,7 @@ type Startd struct {
 
 	// Backoff: starts that are too many are delayed, and do not end in maintenance.
 	Backoff bool
-	// Notify: the service says by sd_notify(3) when it is ready.
+	// Notify: a start is done when the service says READY=1 by sd_notify(3).
 	Notify bool
 	// RuntimeDirectories are paths below /run, clean and absolute.
 	RuntimeDirectories []string
@@ -66,8 +66,9 @@ type Startd struct {
 }
 
 // Startd reads the group startd. Values that make no sense are as if they were not there, and are
-// told: so the original has it, whose defaults are safe. Runtime directories that are invalid are
-// an *Error (ErrMethod): the service would miss them.
+// told: so the original has it, whose defaults are safe. Runtime directories that are invalid, and a
+// word of notify that is unknown, are an *Error (ErrMethod), beside all that is valid: the service
+// would miss what it asks for.
 func (i *Instance) Startd() (Startd, error) {
 	s := Startd{TimeoutRetry: true, FailureCount: failuresMax, FailurePeriod: failurePeriod}
 	g, err := group(i.Running, startdGroup)
@@ -78,7 +79,6 @@ func (i *Instance) Startd() (Startd, error) {
 	s.NeedSession = truth(g.Prop("need_session"), false)
 	s.TimeoutRetry = truth(g.Prop("timeout_retry"), true)
 	s.Backoff = truth(g.Prop("backoff"), false)
-	s.Notify = truth(g.Prop("notify"), false)
 	s.prefix(g)
 	s.rate(g)
 	s.Period = s.seconds(g, "period")
@@ -86,7 +86,30 @@ func (i *Instance) Startd() (Startd, error) {
 		s.Jitter = 0
 		s.notice(name(startdGroup, "jitter") + " counts where there is a period alone.")
 	}
-	return s, s.directories(g.Prop("runtime_directory"))
+	if err := s.directories(g.Prop("runtime_directory")); err != nil {
+		return s, err
+	}
+	return s, s.notify(g.Prop("notify"))
+}
+
+// notify reads whether the service says when it is ready. Who leaves no process behind can not.
+func (s *Startd) notify(p *tree.Property) error {
+	if p == nil {
+		return nil
+	}
+	v, is := word(p)
+	switch {
+	case is && v == "none":
+	case is && v == "ready" && s.Duration == Transient:
+		s.notice(name(startdGroup, "notify") + " counts where the duration is contract or child alone.")
+	case is && v == "ready":
+		s.Notify = true
+	case is:
+		return &Error{Code: ExitConfig, kind: ErrMethod, Text: name(startdGroup, "notify") + " is " + quoted(v) + ": it is ready, or none."}
+	default:
+		return &Error{Code: ExitConfig, kind: ErrMethod, Text: name(startdGroup, "notify") + " is not one string: it is ready, or none."}
+	}
+	return nil
 }
 
 func (s *Startd) notice(text string) { s.Notices = append(s.Notices, text) }

@@ -10,10 +10,13 @@
 //	auxiliary_detail         astring   who killed it, in words (the original has none)
 //	contract                 count     the contracts of the service's processes
 //	transient_contract       count     that of the method that runs, if it is not the service's
-//	method, method_pid       astring, count   the method that runs, and its process
+//	method, method_pid       astring, count   the method that runs, and its process; a start
+//	                                   without one waits for its service to be ready
 //	start_pid                count     the process of the last start method
 //	start_method_timestamp   time
 //	start_method_waitstatus  integer   its wait status
+//	start_deadline           time      until when it may last, when its service has asked for more
+//	status_text              astring   what the service says of itself (the original has neither)
 //	logfile, alt_logfile     astring   the log, and the one of the time when /var could not be written
 //
 // What an instance does not have is not there; of several the values stand in their order. Times

@@ -24,6 +24,8 @@ const (
 	Aux      = "auxiliary_state"
 	Detail   = "auxiliary_detail"
 	Contract = "contract"
+	// StatusText is what the service says of itself.
+	StatusText = "status_text"
 )
 
 // Record is what is kept of one instance.
@@ -44,6 +46,10 @@ type Record struct {
 	StartAt     time.Time
 	StartStatus int
 	Started     bool // StartStatus is one
+	// StartDeadline is until when the start that is under way may last; zero: as long as its timeout.
+	StartDeadline time.Time
+
+	StatusText string // what the service says of itself
 
 	Log, EarlyLog string
 }
@@ -73,6 +79,8 @@ func (r *Record) Tree() tree.Group {
 	w.count("method_pid", uint64(max(r.MethodPid, 0)))
 	w.count("start_pid", uint64(max(r.StartPid, 0)))
 	w.time("start_method_timestamp", r.StartAt)
+	w.time("start_deadline", r.StartDeadline)
+	w.word(StatusText, r.StatusText)
 	if r.Started {
 		w.add("start_method_waitstatus", prop.Integer, strconv.Itoa(r.StartStatus))
 	}
@@ -140,6 +148,7 @@ func Of(g *tree.Group) Record {
 		n, err := strconv.ParseInt(v[0], 10, 32)
 		r.StartStatus, r.Started = int(n), err == nil
 	}
+	r.StartDeadline, r.StatusText = rd.time("start_deadline"), rd.word(StatusText)
 	r.Log, r.EarlyLog = rd.word("logfile"), rd.word("alt_logfile")
 	return r
 }

@@ -22,6 +22,7 @@ var full = record.Record{
 	AuxFMRI: "svc:/system/other:default", AuxTTY: true, Detail: "killed by SIGKILL from pid 812 (pkill)",
 	Primary: []contract.ID{7, 9}, Transient: 12, Method: "stop", MethodPid: 4711, StartPid: 4700,
 	StartAt: time.Unix(1796023270, 0), StartStatus: 95 << 8, Started: true,
+	StartDeadline: time.Unix(1796023300, 0), StatusText: "reading 12 files",
 	Log: "/var/svc/log/system-x:default.log", EarlyLog: "/etc/svc/volatile/system-x:default.log",
 }
 
@@ -42,11 +43,13 @@ func TestGroup(t *testing.T) {
 		{Name: "method", Type: prop.AString, Values: []string{"stop"}},
 		{Name: "method_pid", Type: prop.Count, Values: []string{"4711"}},
 		{Name: "next_state", Type: prop.AString, Values: []string{"offline"}},
+		{Name: "start_deadline", Type: prop.Time, Values: []string{"1796023300"}},
 		{Name: "start_method_timestamp", Type: prop.Time, Values: []string{"1796023270"}},
 		{Name: "start_method_waitstatus", Type: prop.Integer, Values: []string{"24320"}},
 		{Name: "start_pid", Type: prop.Count, Values: []string{"4700"}},
 		{Name: "state", Type: prop.AString, Values: []string{"online"}},
 		{Name: "state_timestamp", Type: prop.Time, Values: []string{"1796023276.000005000"}},
+		{Name: "status_text", Type: prop.AString, Values: []string{"reading 12 files"}},
 		{Name: "transient_contract", Type: prop.Count, Values: []string{"12"}},
 	}
 	if !reflect.DeepEqual(g.Props, want) {
@@ -100,7 +103,7 @@ func TestRoundTrip(t *testing.T) {
 			Stamp: when.Draw(t, "stamp"), Aux: word.Draw(t, "aux"), AuxFMRI: word.Draw(t, "fmri"), AuxTTY: rapid.Bool().Draw(t, "tty"),
 			Detail: word.Draw(t, "detail"), Transient: contract.ID(rapid.Uint32Range(0, 1<<31-1).Draw(t, "transient")),
 			Method: word.Draw(t, "method"), MethodPid: rapid.IntRange(0, 1<<22).Draw(t, "pid"), StartPid: rapid.IntRange(0, 1<<22).Draw(t, "start"),
-			StartAt: when.Draw(t, "at"), Log: word.Draw(t, "log"), EarlyLog: word.Draw(t, "early"),
+			StartAt: when.Draw(t, "at"), StartDeadline: when.Draw(t, "deadline"), StatusText: word.Draw(t, "text"), Log: word.Draw(t, "log"), EarlyLog: word.Draw(t, "early"),
 		}
 		for _, n := range rapid.SliceOfN(rapid.Uint32Range(1, 1<<31-1), 0, 3).Draw(t, "contracts") {
 			r.Primary = append(r.Primary, contract.ID(n))
