@@ -123,7 +123,7 @@ func doBoot(ctx context.Context, w *worker, _ *stepData) error {
 		return errors.New("the zone has no platform")
 	}
 	p := w.z.journal.hist.steps[l].Data
-	init := helper.Init{Path: p.InitPath, Args: append(append([]string{}, p.InitArgs...), w.bootArgs.args...), Env: append(append([]string{}, p.InitEnv...), "ZONENAME="+w.z.name)}
+	init := helper.Init{Path: p.InitPath, Args: append(append([]string{}, p.InitArgs...), w.bootArgs.args...), Env: append(append([]string{}, p.InitEnv...), w.z.initEnv()...)}
 	if w.bootArgs.altInit != "" {
 		init.Path = w.bootArgs.altInit
 		init.Args[0] = init.Path

@@ -28,10 +28,19 @@ const (
 // shutdownTime is how long this zone may take. A value that makes no sense is told, and the
 // zone gets what it would have without.
 func (z *Zone) shutdownTime(r *request) time.Duration {
+	limit, bad := z.shutdownAttr()
+	if bad != "" {
+		r.tell(message(api.LevelWarning, keyWarning, fmt.Sprintf("attr %s: %q is not a number of seconds from 1 to %d; %s it is",
+			attrShutdown, bad, shutdownMaxSeconds, shutdownLimit)))
+	}
+	return limit
+}
+
+func (z *Zone) shutdownAttr() (limit time.Duration, bad string) {
 	zone, err := z.store.LoadSnapshot(z.name)
 	if err != nil {
 		z.log.WithError(err).Warn("shutdown limit")
-		return shutdownLimit
+		return shutdownLimit, ""
 	}
 	for _, a := range zone.Attrs {
 		if a.Name != attrShutdown {
@@ -39,12 +48,22 @@ func (z *Zone) shutdownTime(r *request) time.Duration {
 		}
 		n, err := strconv.ParseUint(a.Value, 10, 32)
 		if err == nil && 1 <= n && n <= shutdownMaxSeconds {
-			return time.Duration(n) * time.Second
+			return time.Duration(n) * time.Second, ""
 		}
-		r.tell(message(api.LevelWarning, keyWarning, fmt.Sprintf("attr %s: %q is not a number of seconds from 1 to %d; %s it is",
-			attrShutdown, a.Value, shutdownMaxSeconds, shutdownLimit)))
+		bad = a.Value
 	}
-	return shutdownLimit
+	return shutdownLimit, bad
+}
+
+// initEnv is what init is told besides what the brand says: the zone's name, and how long services
+// may take to stop.
+func (z *Zone) initEnv() []string {
+	env := []string{"ZONENAME=" + z.name}
+	if z.brand.SMF {
+		limit, _ := z.shutdownAttr()
+		env = append(env, fmt.Sprintf("ZONE_SHUTDOWN_SECONDS=%d", int(limit/time.Second)))
+	}
+	return env
 }
 
 // beginShutdown asks the zone's init to go down, and waits beside the other transitions: a

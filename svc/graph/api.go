@@ -105,7 +105,8 @@ const (
 	Changed        // FMRI, State, Next, Class, Answers: the restarter's report
 	File           // FMRI, Present
 	// FMRI of one of Milestones, "all" or "none". Present says that svc.startd was started again
-	// at that milestone: nobody is brought down for it, and no override is touched.
+	// at that milestone: nobody is brought down for it, and no override is touched, until the
+	// same milestone is said again without: when it is known again what runs.
 	Milestone
 )
 

@@ -21,6 +21,7 @@ type Graph struct {
 
 	// See milestone.go.
 	milestone  string // "all", "none" or an FMRI
+	takenOver  bool   // nobody was brought down for it yet
 	stale      bool   // who is inside must be found out again
 	descending bool
 	outside    int // instances outside that are up

@@ -27,10 +27,10 @@ func (g *Graph) setMilestone(text string, recovered bool) error {
 			return ErrNotThere
 		}
 	}
-	if name == g.milestone {
+	if name == g.milestone && (recovered || !g.takenOver) {
 		return nil
 	}
-	g.milestone = name
+	g.milestone, g.takenOver = name, recovered
 	for _, v := range g.configs {
 		g.steps++
 		if v.leaving {

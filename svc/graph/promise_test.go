@@ -1,6 +1,9 @@
 package graph
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestStopWhileStarting: the dependency goes while the dependent's start method runs.
 func TestStopWhileStarting(t *testing.T) {
@@ -148,5 +151,54 @@ func TestInvalid(t *testing.T) {
 	apply(t, g, Op{Kind: Configure, FMRI: "svc:/d:i", Config: Config{Enabled: true, Restarter: "svc:/only/service"}})
 	if orders := g.Work(); len(orders) != 1 || orders[0].Event != InvalidRestarter {
 		t.Errorf("restarter: %+v", orders)
+	}
+}
+
+// TestMilestoneTakenOver: a graph that is begun anew on the way down to a milestone orders nothing
+// before all instances have said what they are, starts none of those outside, and then goes on.
+func TestMilestoneTakenOver(t *testing.T) {
+	for _, again := range []bool{false, true} { // said once more while nothing was to be done
+		g := New()
+		names := []string{"svc:/a:i", "svc:/b:i", "svc:/c:i"}
+		apply(t, g, Op{Kind: Configure, FMRI: names[0], Config: on()})
+		apply(t, g, Op{Kind: Configure, FMRI: names[1], Config: on(dep(RequireAll, NoClass, names[0]))})
+		apply(t, g, Op{Kind: Configure, FMRI: names[2], Config: on()})
+		apply(t, g, Op{Kind: Milestone, FMRI: none, Present: true})
+		if again {
+			apply(t, g, Op{Kind: Milestone, FMRI: none, Present: true})
+		}
+		for _, o := range g.Work() {
+			if o.Event != AddInstance && o.Event != EnableInstance {
+				t.Fatalf("%+v before it is known what runs", o)
+			}
+		}
+		report := func(name string, state State, answers bool) {
+			apply(t, g, Op{Kind: Changed, FMRI: name, State: state, Answers: answers})
+		}
+		report(names[0], Online, true)
+		report(names[1], Online, true)
+		report(names[2], Offline, true) // nothing keeps it from being started
+		if orders := g.Work(); len(orders) != 0 {
+			t.Fatalf("%+v before the milestone is said again", orders)
+		}
+		apply(t, g, Op{Kind: Milestone, FMRI: none})
+		var told []string
+		for rounds := 0; rounds < 10; rounds++ {
+			for _, o := range g.Work() {
+				switch o.Event {
+				case DisableInstance, AdminDisable:
+					told = append(told, o.FMRI)
+					report(o.FMRI, Disabled, true)
+				case Down:
+					told = append(told, "down")
+				case SetOverride:
+				default:
+					t.Errorf("%+v", o)
+				}
+			}
+		}
+		if got := strings.Join(told, " "); got != names[2]+" "+names[1]+" "+names[0]+" down" && got != names[1]+" "+names[2]+" "+names[0]+" down" {
+			t.Errorf("%s", got)
+		}
 	}
 }

@@ -16,7 +16,7 @@ func (g *Graph) Work() []Order {
 	}
 	g.dirty = recycle(g.dirty)
 	for _, v := range g.starts {
-		if v.startable() {
+		if v.startable() && !(g.takenOver && !v.inside) {
 			g.order(v, Start)
 		}
 	}

@@ -30,7 +30,9 @@ func (d *daemon) goDown(p proof, r request.Request) int {
 		k.again.Stop()
 	}
 	d.scribe.say("init: the zone is going down: " + r.String())
-	if !r.AtOnce() {
+	atOnce := r.AtOnce() || d.stopServices()
+	d.leaving = nil
+	if !atOnce {
 		p.KillAll(unix.SIGTERM)
 		p.KillAll(unix.SIGCONT)       // who is stopped does not see a SIGTERM
 		d.group.Go(p.HangUpTerminals) // it reads /proc: nobody waits for it

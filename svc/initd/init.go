@@ -24,6 +24,8 @@ type daemon struct {
 	group   sync.WaitGroup
 	shell   *kept
 	startd  *kept
+	limit   time.Duration // for services to stop when the zone goes down
+	leaving *leaving      // nil: the zone is up, or beyond that
 	list    *orphans.List // of the processes that were reaped
 	listFD  *os.File
 	child   chan os.Signal
@@ -49,6 +51,7 @@ func Main(args []string) int {
 	notify(d.other, request.Other()...)
 	reserveThreads(d.group.Go)
 	d.group.Go(d.scribe.run)
+	d.limit = takeLimit()
 	giveUpTerminal()
 	setUp(d.scribe.say)
 	d.makeList()
@@ -145,7 +148,14 @@ func (d *daemon) obey(r request.Request) {
 		}
 		return
 	}
-	d.scribe.say("init: " + r.String() + ": services are svcadm's, and init keeps svc.startd and the console's shell alone")
+	if !d.startd.wanted {
+		d.scribe.say("init: " + r.String() + ": there is no svc.startd that would bring services to it")
+		return
+	}
+	d.scribe.say("init: " + r.String())
+	if d.startd.pid != 0 {
+		d.tellStartd(r.Signal())
+	}
 }
 
 func (d *daemon) all() []*kept { return []*kept{d.startd, d.shell} }
@@ -156,6 +166,7 @@ func (d *daemon) start(k *kept) {
 		return
 	}
 	k.starting = true
+	k.asked = d.leaving != nil
 	k.since = time.Now()
 	if d.opts.verbose {
 		d.scribe.say("init: starting " + k.program.name)
@@ -167,7 +178,11 @@ func (d *daemon) startedAs(k *kept, s started) {
 	k.starting = false
 	if s.err != nil {
 		d.scribe.say("init: cannot start " + k.program.name + ": " + s.err.Error())
-		k.again.Reset(k.throttle.after(0))
+		if d.leaving == nil {
+			k.again.Reset(k.throttle.after(0))
+		} else if k == d.startd {
+			d.leaving.again(d, k)
+		}
 		return
 	}
 	k.pid = s.pid
@@ -181,6 +196,9 @@ func (d *daemon) startedAs(k *kept, s started) {
 		d.keptEnded(k, unknownStatus)
 	}
 	d.k.close(s.pidfd)
+	if d.leaving != nil && k == d.startd && k.pid != 0 && !k.asked {
+		d.tellStartd(request.StartdSignal)
+	}
 }
 
 // reapMax bounds a round, so that a stream of orphans does not keep the loop from requests.
@@ -212,6 +230,10 @@ const unknownStatus = unix.WaitStatus(0)
 // keptEnded plans the next start of a kept program.
 func (d *daemon) keptEnded(k *kept, status unix.WaitStatus) {
 	k.pid = 0
+	if d.leaving != nil {
+		d.leaving.ended(d, k, status)
+		return
+	}
 	delay := k.throttle.after(time.Since(k.since))
 	noShell := k.program.shell && status.Exited() && status.ExitStatus() == session.ExitNotFound
 	switch {
@@ -245,6 +267,7 @@ type kernel struct {
 	gone       func(pidfd int) bool
 	close      func(fd int)
 	executable func(path string) bool
+	signal     func(pid int, sig unix.Signal) error
 }
 
 // proof is what is dangerous: inside.Proof.
@@ -269,4 +292,5 @@ var realKernel = kernel{
 	gone:       gone,
 	close:      func(fd int) { unix.Close(fd) },
 	executable: func(path string) bool { return unix.Access(path, unix.X_OK) == nil },
+	signal:     signalChild,
 }

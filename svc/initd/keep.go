@@ -67,6 +67,7 @@ type kept struct {
 	since    time.Time
 	pid      int // 0: not running
 	toldGone bool
+	asked    bool // svc.startd, to stop the services and end
 }
 
 // newKept is for a program that nobody has asked to start yet.

@@ -13,7 +13,8 @@
 //	SIGRTMIN+14 (48)                   power off at once
 //	SIGRTMIN+15 (49)                   reboot at once
 //	SIGRTMIN+1 (35)                    single-user (run levels s, S and 1)
-//	SIGRTMIN+7 (41)                    multi-user (run levels 2 and 3)
+//	SIGRTMIN+7 (41)                    multi-user (run level 2)
+//	SIGRTMIN+8 (42)                    multi-user-server, and whatever else is enabled (run level 3)
 //	SIGHUP                             look again at what is to be kept running (q)
 //
 // Multi-user alone is not systemd's SIGRTMIN+0: a Go program cannot catch 34. busybox means

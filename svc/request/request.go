@@ -17,6 +17,7 @@ const (
 	PoweroffNow
 	RebootNow
 	Multi
+	Server
 	Single
 	Reexamine
 )
@@ -41,6 +42,7 @@ var table = map[Request]facts{
 	PoweroffNow: {[]unix.Signal{rtmin + 14}, "power off at once", inside.Poweroff, true},
 	RebootNow:   {[]unix.Signal{rtmin + 15}, "reboot at once", inside.Reboot, true},
 	Multi:       {[]unix.Signal{rtmin + 7}, "multi-user", 0, false},
+	Server:      {[]unix.Signal{rtmin + 8}, "multi-user-server", 0, false},
 	Single:      {[]unix.Signal{rtmin + 1}, "single-user", 0, false},
 	Reexamine:   {[]unix.Signal{unix.SIGHUP}, "re-examine", 0, false},
 }
@@ -96,8 +98,29 @@ func signals(ending bool) []unix.Signal {
 var levels = map[string]Request{
 	"0": Halt, "5": Poweroff, "6": Reboot,
 	"s": Single, "S": Single, "1": Single,
-	"2": Multi, "3": Multi,
+	"2": Multi, "3": Server,
 	"q": Reexamine, "Q": Reexamine,
+}
+
+// StartdDown is svc.startd's argument when the zone goes down; StartdSignal says it to one that runs.
+// It stops all services, and ends with 0.
+const (
+	StartdDown   = "--down"
+	StartdSignal = unix.SIGPWR
+)
+
+// Milestone is what svc.startd brings the zone to for r, which init passes on to it as it came; ""
+// is none.
+func (r Request) Milestone() string {
+	switch r {
+	case Single:
+		return "svc:/milestone/single-user:default"
+	case Multi:
+		return "svc:/milestone/multi-user:default"
+	case Server:
+		return "all"
+	}
+	return ""
 }
 
 // Level finds the request behind a run level's word.

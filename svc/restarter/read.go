@@ -222,8 +222,8 @@ func (r *Restarter) touch(touched map[repo.Entity]changed, e *repo.Event) {
 		switch e.Name {
 		case graphcfg.General, graphcfg.Override, graphcfg.Deathrow:
 			what.config = true
-		case "options", "options_ovr":
-			if e.On.String() == FMRI {
+		case "options", optionsOverride:
+			if e.On.String() == FMRI && r.down.since.IsZero() {
 				r.milestone(false)
 			}
 		case actions.Group:

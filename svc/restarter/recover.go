@@ -75,9 +75,22 @@ func (r *Restarter) recover() error {
 			_ = r.cfg.Contracts.Abandon(st.ID)
 		}
 	}
-	r.milestone(again)
+	select {
+	case <-r.cfg.Down:
+		r.apply(graph.Op{Kind: graph.Milestone, FMRI: "none", Present: true}) // nothing is started any more
+	default:
+		r.milestone(again)
+	}
 	for _, u := range r.units {
 		r.requests(u)
+	}
+	r.settle()
+	// What runs is known now: what a svc.startd was killed at, is gone on with.
+	select {
+	case <-r.cfg.Down:
+		r.beginDown()
+	default:
+		r.milestone(false)
 	}
 	return nil
 }
@@ -181,6 +194,9 @@ func (r *Restarter) timeoutOf(u *unit, name string) (limit time.Duration) {
 // milestones are the short names of those that a boot can end at.
 const milestonePrefix = "svc:/milestone/"
 
+// optionsOverride has the milestone of this boot.
+const optionsOverride = "options_ovr"
+
 // milestone brings the zone to the milestone that is set. again: it is there already, as far as it
 // was brought before.
 func (r *Restarter) milestone(again bool) {
@@ -197,7 +213,7 @@ func (r *Restarter) milestone(again bool) {
 			}
 			return ""
 		}
-		for _, w := range []string{word("options_ovr"), r.cfg.Milestone, word("options")} {
+		for _, w := range []string{word(optionsOverride), r.cfg.Milestone, word("options")} {
 			if value == "" {
 				value = w
 			}

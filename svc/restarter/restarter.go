@@ -80,8 +80,13 @@ type Config struct {
 	Zone      string   // its name, for methods
 	Init      []string // init's environment
 	Milestone string   // of the boot: "", or what -m milestone= says
-	Say       func(text string)
-	Console   func(n instance.Notice, text string)
+	// Milestones are those that init asks for meanwhile: full names, "all" or "none".
+	Milestones <-chan string
+	// Down is closed when the zone goes down. nil: it never does.
+	Down    <-chan struct{}
+	Say     func(text string)
+	Alert   func(text string) // what a person at the console must know
+	Console func(n instance.Notice, text string)
 }
 
 // Restarter runs services.
@@ -112,6 +117,7 @@ type Restarter struct {
 	again   *time.Timer // of what is looked at again
 	due     time.Time   // when it fires; zero: it does not run
 	failing bool        // the repository could not be written
+	down    down
 	ctx     context.Context
 	others  sync.WaitGroup // goroutines that must not outlive Run
 }
@@ -139,7 +145,8 @@ type emptying struct {
 	looks int
 }
 
-// Run runs the services until the context ends, and leaves them running.
+// Run runs the services until the context ends, and leaves them running; or until they are all down,
+// when Config.Down says so.
 func Run(ctx context.Context, cfg Config) error {
 	e, err := ends.New(cfg.Orphans)
 	if err != nil {
@@ -159,7 +166,7 @@ func Run(ctx context.Context, cfg Config) error {
 		cfg: cfg, g: graph.New(), units: map[string]*unit{}, ends: e, files: f, watch: w,
 		paths: map[string]string{}, byCT: map[contract.ID]*unit{}, byPid: map[int]*unit{}, emptied: map[contract.ID]*emptying{},
 		events: make(chan contract.Event), begun: make(chan begun), fired: make(chan fired),
-		again: time.NewTimer(time.Hour), ctx: ctx,
+		again: time.NewTimer(time.Hour), ctx: ctx, down: down{asked: cfg.Down},
 	}
 	r.again.Stop()
 	defer r.again.Stop()
@@ -188,6 +195,9 @@ func (r *Restarter) loop(told <-chan error) error {
 			return nil // what happens from now on is the next one's
 		}
 		r.settle()
+		if r.down.done {
+			return nil
+		}
 		select {
 		case <-r.ctx.Done():
 			return nil
@@ -216,6 +226,10 @@ func (r *Restarter) loop(told <-chan error) error {
 			}
 		case <-r.again.C:
 			r.lookAgain()
+		case name := <-r.cfg.Milestones:
+			r.bringTo(name)
+		case <-r.down.asked:
+			r.beginDown()
 		}
 	}
 }

@@ -53,6 +53,7 @@ type world struct {
 	unread []contract.Event // not acknowledged
 	fail   error            // of the next starts
 	said   []string
+	down   chan struct{} // closed: the zone goes down
 
 	stop context.CancelFunc
 	done chan error
@@ -72,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	dir := t.TempDir()
 	r, err := repo.Open(repo.Config{Path: dir + "/repository.db", VolatilePath: dir + "/volatile.db"})
 	must(t, err)
-	w := &world{t: t, dir: dir, repo: r, cts: map[contract.ID]*session{}}
+	w := &world{t: t, dir: dir, repo: r, cts: map[contract.ID]*session{}, down: make(chan struct{})}
 	t.Cleanup(func() {
 		w.die()
 		for id := range w.cts {
@@ -128,10 +129,11 @@ func (w *world) run() {
 	w.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop, w.done = stop, make(chan error, 1)
+	say := func(text string) { w.mu.Lock(); w.said = append(w.said, text); w.mu.Unlock() }
 	go func() {
 		w.done <- Run(ctx, Config{
 			Repo: w.repo, Contracts: w, Launcher: w, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z",
-			Say:     func(text string) { w.mu.Lock(); w.said = append(w.said, text); w.mu.Unlock() },
+			Down: w.down, Say: say, Alert: say,
 			Console: func(instance.Notice, string) {},
 		})
 	}()

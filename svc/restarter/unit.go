@@ -287,7 +287,7 @@ func (r *Restarter) order(o graph.Order) {
 		r.setOverride(o)
 		return
 	case graph.Down:
-		r.cfg.Say("what does not belong to " + o.FMRI + " is down")
+		r.reached(o.FMRI)
 		return
 	}
 	u := r.units[o.FMRI]

@@ -13,6 +13,7 @@ import (
 	"github.com/linuxzones/zones/svc/launch"
 	"github.com/linuxzones/zones/svc/method"
 	"github.com/linuxzones/zones/svc/orphans"
+	"github.com/linuxzones/zones/svc/request"
 	"github.com/linuxzones/zones/svc/restarter"
 	"github.com/linuxzones/zones/svc/svclog"
 	"github.com/linuxzones/zones/svc/zonename"
@@ -22,6 +23,7 @@ import (
 type bootOptions struct {
 	milestone string
 	verbose   bool
+	down      bool // the zone is going down
 }
 
 // parseOptions reads what init passes on: -s, and -m with a value. init has refused the rest.
@@ -30,6 +32,8 @@ func parseOptions(args []string) (o bootOptions) {
 		switch {
 		case args[i] == "-s":
 			o.milestone = "single-user"
+		case args[i] == request.StartdDown:
+			o.down = true
 		case args[i] == "-m" && i+1 < len(args):
 			i++
 			if name, ok := strings.CutPrefix(args[i], "milestone="); ok {
@@ -53,7 +57,10 @@ func services(args []string) func(context.Context, *Served) error {
 		fs, err := contract.OpenAt(contract.ZonePath)
 		if errors.Is(err, contract.ErrNoFS) {
 			s.Say("there are no contracts here: no service is run")
-			<-ctx.Done()
+			select {
+			case <-ctx.Done():
+			case <-s.Down:
+			}
 			return nil
 		}
 		if err != nil {
@@ -76,7 +83,8 @@ func services(args []string) func(context.Context, *Served) error {
 		logs := svclog.Zone()
 		return restarter.Run(ctx, restarter.Config{
 			Repo: s.Repo, Contracts: contracts, Launcher: restarter.Methods(l, logs), Orphans: list, Logs: logs,
-			Host: method.Zone, Zone: name, Init: os.Environ(), Milestone: o.milestone, Say: s.Say,
+			Host: method.Zone, Zone: name, Init: os.Environ(), Milestone: o.milestone, Milestones: s.Milestones, Down: s.Down,
+			Say: s.Say, Alert: s.Alert,
 			Console: func(n instance.Notice, text string) {
 				if n == instance.StartRequested && !o.verbose {
 					return

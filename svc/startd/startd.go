@@ -17,6 +17,7 @@ import (
 	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/repo/door"
 	"github.com/linuxzones/zones/svc/repo/door/server"
+	"github.com/linuxzones/zones/svc/request"
 )
 
 // Limits. Tests have less.
@@ -44,6 +45,10 @@ type Config struct {
 	Console string
 	// Import is the program that imports, called with -e first and then without.
 	Import []string
+	// Down is closed when the zone goes down: Services stops them all then, and Run ends. Milestones
+	// are those that init asks for.
+	Down       <-chan struct{}
+	Milestones <-chan string
 	// Services runs the services until the context ends; nil: none are run.
 	Services func(ctx context.Context, s *Served) error
 	// Authorizations gives those of a user.
@@ -65,6 +70,8 @@ func Zone() Config {
 // Served is what services are run with.
 type Served struct {
 	Repo       *repo.Repo
+	Down       <-chan struct{}
+	Milestones <-chan string
 	Say, Alert func(text string)
 }
 
@@ -75,10 +82,22 @@ type daemon struct {
 	r   *repo.Repo
 }
 
-// Run is the process, until the context ends: nil then. An error is said already.
+// Run is the process, until the context ends, or the services are down when that is asked for: nil
+// then. An error is said already.
 func Run(ctx context.Context, cfg Config) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	up, away := context.WithCancel(ctx) // until the zone goes down
+	defer away()
+	go func() {
+		select {
+		case <-cfg.Down:
+			away()
+		case <-ctx.Done():
+		}
+	}()
 	d := &daemon{cfg: cfg, log: newLog(&cfg)}
-	if err := d.open(ctx); err != nil {
+	if err := d.open(up); err != nil {
 		return err
 	}
 	if d.r == nil {
@@ -96,10 +115,13 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer s.Close()
 	d.log.say("the repository is served")
-	d.boot(ctx)
+	d.boot(up)
 	var services sync.WaitGroup
-	services.Go(func() { d.run(ctx) })
-	d.late(ctx)
+	services.Go(func() {
+		defer stop()
+		d.run(ctx)
+	})
+	d.late(up)
 	d.idle(ctx)
 	services.Wait()
 	return nil
@@ -108,11 +130,16 @@ func Run(ctx context.Context, cfg Config) error {
 // run runs the services. What runs them and ends is started again: it goes on with what is there.
 func (d *daemon) run(ctx context.Context) {
 	if d.cfg.Services == nil {
+		select {
+		case <-ctx.Done():
+		case <-d.cfg.Down:
+		}
 		return
 	}
+	served := &Served{Repo: d.r, Down: d.cfg.Down, Milestones: d.cfg.Milestones, Say: d.log.say, Alert: d.log.alert}
 	for pause := servicesAgain; ; pause = min(2*pause, retryMax) {
-		err := d.cfg.Services(ctx, &Served{Repo: d.r, Say: d.log.say, Alert: d.log.alert})
-		if ctx.Err() != nil {
+		err := d.cfg.Services(ctx, served)
+		if ctx.Err() != nil || err == nil && closed(d.cfg.Down) {
 			return
 		}
 		if err != nil {
@@ -123,6 +150,15 @@ func (d *daemon) run(ctx context.Context) {
 			return
 		case <-time.After(pause):
 		}
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -237,6 +273,33 @@ func (d *daemon) close() {
 	d.log.say("ended")
 }
 
+// asked is what init says by signals: that the zone goes down, and what milestone is wanted. now says
+// that it goes down already.
+func asked(now bool) (down <-chan struct{}, milestones <-chan string) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, request.StartdSignal, request.Single.Signal(), request.Multi.Signal(), request.Server.Signal())
+	ending, names := make(chan struct{}), make(chan string, 4)
+	if now {
+		close(ending)
+	}
+	go func() {
+		for s := range signals {
+			name := request.Of(s.(unix.Signal)).Milestone()
+			switch {
+			case name == "" && !now:
+				now = true
+				close(ending)
+			case name != "":
+				select {
+				case names <- name:
+				default: // nobody takes them: services are not run yet, or no more
+				}
+			}
+		}
+	}()
+	return ending, names
+}
+
 // Main is the program. args are without its name: what the boot arguments have for it. The result
 // is the exit code.
 func Main(args []string) int {
@@ -251,6 +314,7 @@ func Main(args []string) int {
 	_ = sys.Retry(func() error { return unix.Chdir("/") })
 	cfg := Zone()
 	cfg.Services = services(args)
+	cfg.Down, cfg.Milestones = asked(parseOptions(args).down)
 	if Run(ctx, cfg) != nil {
 		return 1
 	}

@@ -18,7 +18,8 @@ func TestParse(t *testing.T) {
 		"init 6":    {request: request.Reboot},
 		"telinit q": {request: request.Reexamine},
 		"telinit S": {request: request.Single},
-		"init 3":    {request: request.Multi},
+		"init 2":    {request: request.Multi},
+		"init 3":    {request: request.Server},
 
 		"halt":                     {request: request.Halt},
 		"halt --":                  {request: request.Halt},

@@ -140,7 +140,7 @@ func (s *shutdownArgs) asSolaris() (order, error) {
 		level = "s" // as shutdown(8) says
 	}
 	r, ok := request.Level(level)
-	if !ok || r == request.Reexamine || r == request.Multi {
+	if !ok || r == request.Reexamine || r == request.Multi || r == request.Server {
 		return order{}, usageShutdown
 	}
 	o.request = r
