@@ -171,3 +171,27 @@ func TestTerms(t *testing.T) {
 		}
 	}
 }
+
+// TestNotices are the lines of the console, as they were always read there.
+//
+//shows:3.3/notices 3.3/notice-start
+func TestNotices(t *testing.T) {
+	const see = " (see 'svcs -xv' for details) ]"
+	for _, c := range []struct {
+		notice           Notice
+		fmri, name, want string
+	}{
+		{StartRequested, "svc:/system/foo:default", "", "[ system/foo:default starting ]"},
+		{StartRequested, "svc:/system/foo:default", "Foo server", "[ system/foo:default starting (Foo server) ]"},
+		{FailedRepeatedly, "svc:/a:b", "Foo", "[ a:b failed repeatedly: transitioned to maintenance" + see},
+		{FailedConfiguration, "svc:/a:b", "", "[ a:b misconfigured: transitioned to maintenance" + see},
+		{FailedFatally, "svc:/a:b", "", "[ a:b failed fatally: transitioned to maintenance" + see},
+		{FailedTimeout, "svc:/a:b", "", "[ a:b timed out: transitioned to maintenance" + see},
+		{FailedOther, "svc:/a:b", "", "[ a:b failed: transitioned to maintenance" + see},
+		{MaintenanceRequested, "svc:/a:b", "", "[ a:b transitioned to maintenance by request" + see},
+	} {
+		if got := c.notice.Text(c.fmri, c.name); got != c.want {
+			t.Errorf("%q, not %q", got, c.want)
+		}
+	}
+}
