@@ -21,7 +21,7 @@ var matrixOfEvents = []struct {
 	{"any other", [7]string{"ecsh", "esh", "ech", "eh", "eh", "ecsh", "ecsh"}},
 }
 
-var ignored = [7]string{"", "core", "signal", "core,signal", "signal,core", "signal, core", "any other"}
+var ignores = [7]string{"", "core", "signal", "core,signal", "signal,core", "signal, core", "any other"}
 
 // TestEventMatrix is every restart_on by every ignore_error, in every method: only a start's count.
 //
@@ -30,7 +30,7 @@ func TestEventMatrix(t *testing.T) {
 	letters := map[rune]contract.Events{'e': contract.Empty, 'c': contract.Core, 's': contract.Signal, 'h': contract.Hwerr}
 	for _, row := range matrixOfEvents {
 		for column, word := range row.want {
-			ignore := ignored[column]
+			ignore := ignores[column]
 			name := fmt.Sprintf("%s, %s", cmp.Or(row.on, "none"), cmp.Or(ignore, "none"))
 			t.Run(name, func(t *testing.T) {
 				start := grp("start", str("exec", "x"))
