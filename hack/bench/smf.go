@@ -115,7 +115,7 @@ func playSMF(args []string) error {
 // smfReady waits for the imports of the boot.
 func smfReady() error {
 	for range 600 {
-		if _, err := os.Stat("/etc/svc/volatile/.startd-late-import"); err == nil {
+		if out, err := exec.Command("svcs", "-H", "-o", "state", "manifest-import").Output(); err == nil && string(out) == "online\n" {
 			return nil
 		}
 		time.Sleep(100 * time.Millisecond)

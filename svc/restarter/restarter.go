@@ -209,6 +209,7 @@ func (r *Restarter) loop(told <-chan error) error {
 		case <-r.watch.Ready():
 			r.changes()
 		case <-r.ends.Ready():
+			r.changes() // what a method has written before it ended comes before its end
 			for e, ok := r.ends.Next(); ok; e, ok = r.ends.Next() {
 				r.ended(e)
 			}

@@ -31,10 +31,10 @@ var outputMax = consoleLimit + time.Second
 const (
 	doneBackup = ".startd-backup"
 	doneEarly  = ".startd-early-import"
-	doneLate   = ".startd-late-import"
 )
 
-// boot does the first steps of a boot, those that are not done: what comes before any service.
+// boot does the first steps of a boot, those that are not done: what comes before any service. What
+// else is to be imported, and the profiles, are for the service system/manifest-import.
 func (d *daemon) boot(ctx context.Context) {
 	d.step(doneBackup, func() bool {
 		path, made, err := d.r.Backup(repo.BootBackup)
@@ -45,11 +45,8 @@ func (d *daemon) boot(ctx context.Context) {
 		}
 		return err == nil
 	})
-	d.step(doneEarly, func() bool { return d.runImport(ctx, "-e") })
+	d.step(doneEarly, func() bool { return d.runImport(ctx) })
 }
-
-// late does what services need not wait for.
-func (d *daemon) late(ctx context.Context) { d.step(doneLate, func() bool { return d.runImport(ctx) }) }
 
 // step does what is not done yet. A step that failed is tried again by the next svc.startd.
 func (d *daemon) step(mark string, do func() bool) {
@@ -67,13 +64,13 @@ func (d *daemon) step(mark string, do func() bool) {
 
 // runImport has the program import, and logs what it says. What is wrong with a manifest is told
 // in the log and on the console, and is no failure of the import.
-func (d *daemon) runImport(ctx context.Context, args ...string) bool {
+func (d *daemon) runImport(ctx context.Context) bool {
 	if len(d.cfg.Import) == 0 {
 		return true
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, importMax, errors.New("it took longer than "+importMax.String()))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, d.cfg.Import[0], append(d.cfg.Import[1:], args...)...)
+	cmd := exec.CommandContext(ctx, d.cfg.Import[0], d.cfg.Import[1:]...)
 	cmd.WaitDelay = outputMax
 	cmd.Dir = "/"
 	// One that outlives this process would import beside the next one's. The kernel sends the
@@ -99,7 +96,7 @@ func (d *daemon) runImport(ctx context.Context, args ...string) bool {
 	if errors.As(err, &status) && status.ExitCode() == importFaults {
 		return true
 	}
-	d.log.alert(strings.Join(append([]string{filepath.Base(d.cfg.Import[0])}, args...), " ") + ": " + err.Error())
+	d.log.alert(strings.Join(append([]string{filepath.Base(d.cfg.Import[0])}, d.cfg.Import[1:]...), " ") + ": " + err.Error())
 	return false
 }
 

@@ -11,13 +11,12 @@ import (
 	"github.com/linuxzones/zones/svc/repo"
 )
 
-// TestBoot: the first boot makes a repository, serves it, keeps a backup, and imports early and
-// late. What was written is there at the next start, and no step is done twice in a boot.
+// TestBoot: the first boot makes a repository, serves it, keeps a backup, and imports. What was written is there at the next start, and no step is done twice in a boot.
 func TestBoot(t *testing.T) {
 	z := newZone(t)
 	r := z.start()
 	z.booted()
-	if got := z.calls(); got != "import -e;import ;" {
+	if got := z.calls(); got != "import -e;" {
 		t.Errorf("imports: %s", got)
 	}
 	put(t, z.client(), "1")
@@ -36,13 +35,13 @@ func TestBoot(t *testing.T) {
 		t.Errorf("number %s", got)
 	}
 	must(t, r.end())
-	if got := z.calls(); got != "import -e;import ;" || z.backups(repo.BootBackup) != 1 {
+	if got := z.calls(); got != "import -e;" || z.backups(repo.BootBackup) != 1 {
 		t.Errorf("again: imports %s, %d backups", got, z.backups(repo.BootBackup))
 	}
 	must(t, os.RemoveAll(z.cfg.Volatile))
 	must(t, os.Mkdir(z.cfg.Volatile, 0o755))
 	z.boot()
-	if got := z.calls(); got != "import -e;import ;import -e;import ;" || z.backups(repo.BootBackup) != 2 {
+	if got := z.calls(); got != "import -e;import -e;" || z.backups(repo.BootBackup) != 2 {
 		t.Errorf("the next boot: imports %s, %d backups", got, z.backups(repo.BootBackup))
 	}
 }
@@ -77,9 +76,9 @@ func TestImportResults(t *testing.T) {
 		"well":               {"exit 0", true, ""},
 		"faults":             {"echo x.xml: bad >&2; exit 95", true, "x.xml: bad"},
 		"failed":             {"exit 1", false, "import -e: exit status 1"},
-		"usage":              {"exit 2", false, "import: exit status 2"},
-		"killed":             {"kill -9 $$", false, "import: signal: killed"},
-		"killed otherwise":   {"kill -TERM $$", false, "import: signal: terminated"},
+		"usage":              {"exit 2", false, "import -e: exit status 2"},
+		"killed":             {"kill -9 $$", false, "import -e: signal: killed"},
+		"killed otherwise":   {"kill -TERM $$", false, "import -e: signal: terminated"},
 		"leaves its output":  {"(while [ -d volatile ] && [ ! -e go ]; do sleep 0.01; done) & exit 0", true, ""},
 		"leaves, and faults": {"(while [ -d volatile ] && [ ! -e go ]; do sleep 0.01; done) & exit 95", true, ""},
 		"closes its output":  {"exec >&- 2>&-; exit 0", true, ""},
@@ -88,11 +87,11 @@ func TestImportResults(t *testing.T) {
 			z := newZone(t)
 			z.imports(c.script)
 			r := z.start()
-			testenv.Eventually(t, func() bool { return z.calls() == "import -e;import ;" }, "the late import")
+			testenv.Eventually(t, func() bool { return z.calls() == "import -e;" }, "the import")
 			if c.done {
 				z.booted()
 			} else {
-				z.logged("import: ")
+				z.logged("import -e: ")
 				if z.marks() != doneBackup {
 					t.Errorf("marks %s", z.marks())
 				}
@@ -104,7 +103,7 @@ func TestImportResults(t *testing.T) {
 			}
 			z.imports("exit 0")
 			z.boot()
-			want := "import -e;import ;"
+			want := "import -e;"
 			if !c.done {
 				want += want
 			}
@@ -112,20 +111,6 @@ func TestImportResults(t *testing.T) {
 				t.Errorf("imports %s", got)
 			}
 		})
-	}
-}
-
-// TestOneStepFailed: only that one is done again.
-func TestOneStepFailed(t *testing.T) {
-	z := newZone(t)
-	z.imports(`[ "$1" = -e ] || exit 1`)
-	r := z.start()
-	z.logged("import: exit status 1")
-	must(t, r.end())
-	z.imports("")
-	z.boot()
-	if got := z.calls(); got != "import -e;import ;import ;" {
-		t.Errorf("imports %s", got)
 	}
 }
 
@@ -147,7 +132,6 @@ func TestNoImport(t *testing.T) {
 			}
 			r := z.start()
 			z.logged("import -e: ")
-			z.logged("import: ")
 			put(t, z.client(), "1")
 			if z.marks() != doneBackup {
 				t.Errorf("marks %s", z.marks())
@@ -165,8 +149,8 @@ func TestImportHangs(t *testing.T) {
 	z := newZone(t)
 	z.imports("trap '' TERM INT HUP; exec >&- 2>&-; exec sleep 1000")
 	r := z.start()
-	z.logged("import: it took longer than 300ms")
-	if z.marks() != doneBackup || !strings.Contains(z.log(), "import -e: it took longer than 300ms") {
+	z.logged("import -e: it took longer than 300ms")
+	if z.marks() != doneBackup {
 		t.Errorf("marks %s, log:\n%s", z.marks(), z.log())
 	}
 	put(t, z.client(), "1")
@@ -200,7 +184,7 @@ func TestEndedWhileImported(t *testing.T) {
 func TestMarks(t *testing.T) {
 	z := newZone(t)
 	must(t, os.Symlink("nowhere", z.path("volatile/"+doneEarly)))
-	must(t, os.Mkdir(z.path("volatile/"+doneLate), 0o755))
+	must(t, os.Mkdir(z.path("volatile/"+doneBackup), 0o755))
 	z.boot()
 	if z.calls() != "" {
 		t.Errorf("imports %s", z.calls())
@@ -219,7 +203,7 @@ func TestBackupFails(t *testing.T) {
 	must(t, os.Mkdir(taken, 0o755))
 	r := z.start()
 	z.logged("keep a backup of the repository: ")
-	testenv.Eventually(t, func() bool { return z.marks() == doneEarly+" "+doneLate }, "the imports")
+	testenv.Eventually(t, func() bool { return z.marks() == doneEarly }, "the import")
 	must(t, r.end())
 	if !strings.Contains(z.read("console"), "svc.startd: keep a backup of the repository: "+taken) {
 		t.Errorf("console: %s", z.read("console"))

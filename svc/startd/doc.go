@@ -2,9 +2,10 @@
 // serves it to all others, and runs the services (svc/restarter). init starts it, and again when it
 // ends.
 //
-// It opens the repository, keeps a backup of it once in a boot, serves the door, and has what
-// manifests and profiles say imported, by another program (what it takes is not kept by a
-// process that stays).
+// It opens the repository, keeps a backup of it once in a boot, serves the door, and has the
+// manifests of /lib/svc/manifest imported before it runs anything, by another program (what it takes
+// is not kept by a process that stays). Those of /var/svc/manifest and the profiles are imported by
+// a service, system/manifest-import, which others wait for.
 //
 // It promises:
 //   - Killed at any instant, nothing of the repository is lost, and the next one goes on with the
@@ -19,9 +20,9 @@
 // What it says goes to /var/svc/log/svc.startd.log, as long as /var cannot be written to the
 // volatile file system, and to the console what a person must do something about.
 //
-// Services are run as soon as the early import is done; the late one goes on beside them. Where there
-// are no contracts (no zone's supervisor) the repository is served, and nothing is run. What runs
-// services and fails is begun again, and goes on with what is there.
+// Services are run as soon as the early import is done. Where there are no contracts (no zone's
+// supervisor) the repository is served, and nothing is run. What runs services and fails is begun
+// again, and goes on with what is there.
 //
 // Goroutines: the main one; those of the door's server and of the restarter; one that waits for
 // signals. Services go on when it ends. Close of the restarter, then of the server, then of the repository: SIGTERM ends it so, within seconds. Who may call: cmd/startd.

@@ -23,13 +23,10 @@ import (
 const importSteps = 30
 
 // importMain is an import: it counts in an instance of its own, and says so.
-func importMain(dir string, args []string) error {
+func importMain(dir string) error {
 	c := client.New(client.Config{Path: configOf(dir).Door, Patience: testenv.Deadline(20 * time.Second)})
 	defer c.Close()
-	e := repo.Entity{Service: "import", Instance: "late"}
-	if len(args) > 0 {
-		e.Instance = "early"
-	}
+	e := repo.Entity{Service: "import", Instance: "early"}
 	for i := range importSteps + 1 {
 		if _, err := c.Apply(setting(e, i)); err != nil && !errors.Is(err, door.ErrUnknown) {
 			return err
@@ -106,10 +103,8 @@ func TestKilledAtAnyTime(t *testing.T) {
 			t.Errorf("%v: %d is there, of %d acknowledged and %d sent", w.e, at, w.done, w.tried)
 		}
 	}
-	for _, name := range []string{"early", "late"} {
-		if at := numberOf(t, c, repo.Entity{Service: "import", Instance: name}); at != importSteps {
-			t.Errorf("the %s import is at %d", name, at)
-		}
+	if at := numberOf(t, c, repo.Entity{Service: "import", Instance: "early"}); at != importSteps {
+		t.Errorf("the import is at %d", at)
 	}
 	must(t, c.Verify())
 	must(t, cmd.Process.Signal(os.Interrupt)) // not for it to take
@@ -174,7 +169,7 @@ func TestSecond(t *testing.T) {
 	put(t, c, "2")
 	put(t, z.client(), "3")
 	must(t, r.end())
-	if z.calls() != "import -e;import ;" {
+	if z.calls() != "import -e;" {
 		t.Errorf("imports %s", z.calls())
 	}
 }

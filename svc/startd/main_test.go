@@ -47,7 +47,7 @@ func child(as string) error {
 		}
 		return Run(ctx, cfg)
 	case "import":
-		return importMain(dir, os.Args[1:])
+		return importMain(dir)
 	}
 	return errors.New("no such role: " + as)
 }

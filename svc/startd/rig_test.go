@@ -40,7 +40,7 @@ func configOf(dir string) Config {
 		Repository: repo.Config{Path: at("etc/repository.db"), VolatilePath: at("volatile/svc_nonpersist.db"), BootID: "this boot"},
 		Door:       at("volatile/repository_door"), Volatile: at("volatile"),
 		Log: at("log/svc.startd.log"), EarlyLog: at("volatile/svc.startd.log"),
-		Console: at("console"), Import: []string{at("import")},
+		Console: at("console"), Import: []string{at("import"), "-e"},
 	}
 }
 
@@ -121,13 +121,13 @@ func (r *running) wait() {
 // booted awaits the end of the boot's steps: the marks of all.
 func (z *zone) booted() {
 	z.t.Helper()
-	testenv.Eventually(z.t, func() bool { return z.marks() == doneBackup+" "+doneEarly+" "+doneLate }, "the steps of the boot")
+	testenv.Eventually(z.t, func() bool { return z.marks() == doneBackup+" "+doneEarly }, "the steps of the boot")
 }
 
 // marks are the steps that are done.
 func (z *zone) marks() string {
 	var there []string
-	for _, mark := range []string{doneBackup, doneEarly, doneLate} {
+	for _, mark := range []string{doneBackup, doneEarly} {
 		if _, err := os.Lstat(filepath.Join(z.cfg.Volatile, mark)); err == nil {
 			there = append(there, mark)
 		}

@@ -43,7 +43,7 @@ type Config struct {
 	Log, EarlyLog string
 	// Console is the terminal of who administers; "" is none.
 	Console string
-	// Import is the program that imports, called with -e first and then without.
+	// Import is the program that imports what must be there before any service runs.
 	Import []string
 	// Down is closed when the zone goes down: Services stops them all then, and Run ends. Milestones
 	// are those that init asks for.
@@ -62,7 +62,7 @@ func Zone() Config {
 		Repository: repo.Config{Path: repo.DefaultPath, VolatilePath: repo.DefaultVolatilePath},
 		Door:       door.DefaultPath, Volatile: volatile,
 		Log: "/var/svc/log/svc.startd.log", EarlyLog: volatile + "/svc.startd.log",
-		Console: "/dev/console", Import: []string{"/lib/svc/bin/manifest-import"},
+		Console: "/dev/console", Import: []string{"/lib/svc/bin/manifest-import", "-e"},
 		Authorizations: auth.Zone.OfUID,
 	}
 }
@@ -121,7 +121,6 @@ func Run(ctx context.Context, cfg Config) error {
 		defer stop()
 		d.run(ctx)
 	})
-	d.late(up)
 	d.idle(ctx)
 	services.Wait()
 	return nil

@@ -63,7 +63,7 @@ func (z *zone) boot() {
 // imported waits for the imports of the boot.
 func (z *zone) imported() {
 	z.t.Helper()
-	testenv.Eventually(z.t, func() bool { return z.try("test -e /etc/svc/volatile/.startd-late-import").exit == 0 }, "the imports of the boot")
+	testenv.Eventually(z.t, func() bool { return z.try("svcs -H -o state manifest-import").out == "online\n" }, "the imports of the boot")
 }
 
 func (z *zone) try(command string) said {
