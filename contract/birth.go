@@ -95,7 +95,7 @@ func (t *Template) expect(direct bool) (*Birth, error) {
 	}
 	b := &Birth{ID: w.id, t: t}
 	if direct && !w.move {
-		if b.dir, err = openCgroup(w.path); err == nil {
+		if b.dir, err = t.fs.cgroups.open(w.path); err == nil {
 			return b, nil
 		}
 	}

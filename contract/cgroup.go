@@ -3,6 +3,7 @@ package contract
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -62,30 +63,57 @@ func (m cgroupMount) below(path string) (string, bool) {
 	return m.at + rest, true
 }
 
-// openCgroup opens a directory of the unified hierarchy by its path in this process's cgroup
-// namespace, through whichever mount shows it.
-func openCgroup(path string) (*sys.FD, error) {
+// cgroupPlace is where directories of the unified hierarchy were found last. A list of mounts is
+// long, and the kernel makes it anew for each reader, with the names of all that is mounted.
+type cgroupPlace struct {
+	mu    sync.Mutex
+	mount *cgroupMount // nil: not known
+}
+
+// open opens a directory of the unified hierarchy by its path in this process's cgroup namespace,
+// through whichever mount shows it. Where it is not found any more is looked for again.
+func (p *cgroupPlace) open(path string) (*sys.FD, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mount != nil {
+		if fd, ok, err := p.mount.open(path); ok && err == nil {
+			return fd, nil
+		}
+		p.mount = nil
+	}
 	text, err := sys.ReadFile("/proc/self/mountinfo", mountinfoBytesMax)
 	if err != nil {
 		return nil, err
 	}
 	failure := error(&sys.Error{Op: "open cgroup", What: path, Errno: ErrNoCgroup})
 	for _, m := range cgroupMounts(string(text)) {
-		name, ok := m.below(path)
-		if !ok {
-			continue
+		fd, ok, err := m.open(path)
+		if ok && err == nil {
+			p.mount = &m
+			return fd, nil
 		}
-		n, err := unix.Open(name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			failure = &sys.Error{Op: "open cgroup", What: name, Errno: err}
-			continue
+			failure = err
 		}
-		// A mount may be hidden beneath another one.
-		var st unix.Statfs_t
-		if unix.Fstatfs(n, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
-			return sys.Own(n), nil
-		}
-		unix.Close(n)
 	}
 	return nil, failure
+}
+
+// open opens a directory through the mount. false: it is not to be seen there.
+func (m cgroupMount) open(path string) (fd *sys.FD, ok bool, err error) {
+	name, ok := m.below(path)
+	if !ok {
+		return nil, false, nil
+	}
+	n, err := unix.Open(name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, false, &sys.Error{Op: "open cgroup", What: name, Errno: err}
+	}
+	// A mount may be hidden beneath another one.
+	var st unix.Statfs_t
+	if unix.Fstatfs(n, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
+		return sys.Own(n), true, nil
+	}
+	unix.Close(n)
+	return nil, false, nil
 }

@@ -3,6 +3,7 @@ package contract
 import (
 	"errors"
 	"reflect"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -44,16 +45,64 @@ func TestOpenCgroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd, err := openCgroup(own)
+	var p cgroupPlace
+	good := func(what string) {
+		t.Helper()
+		fd, err := p.open(own)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		defer fd.Close()
+		var st unix.Statfs_t
+		if err := unix.Fstatfs(fd.Int(), &st); err != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
+			t.Errorf("%s: %x, %v", what, st.Type, err)
+		}
+	}
+	good("at first")
+	if p.mount == nil {
+		t.Error("the place is not remembered")
+	}
+	good("again")
+	if _, err := p.open("/no/such/directory"); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("a directory that is not there: %v", err)
+	}
+	good("after one that is not there")
+	// What was right once and is not any more: nothing is there, or something else is.
+	for _, m := range []cgroupMount{{"/no/such/mount", "/"}, {"/proc", own}, {"/no/such/mount", "/not/ours"}} {
+		p.mount = &m
+		good("remembered wrongly as " + m.at)
+		if p.mount == nil || *p.mount == m {
+			t.Errorf("%v is still remembered", m)
+		}
+	}
+}
+
+// TestOpenCgroupAtOnce: several births look for their directories at once.
+func TestOpenCgroupAtOnce(t *testing.T) {
+	testenv.Need(t, testenv.Cgroup2)
+	own, err := cgroup2.Own()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer fd.Close()
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(fd.Int(), &st); err != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
-		t.Errorf("%x, %v", st.Type, err)
+	var p cgroupPlace
+	var group sync.WaitGroup
+	for n := range 8 {
+		group.Go(func() {
+			for i := range 50 {
+				path := own
+				if wrong := (n+i)%3 == 0; wrong {
+					path = "/no/such/directory"
+				}
+				switch fd, err := p.open(path); {
+				case path == own && err != nil:
+					t.Error(err)
+				case path != own && !errors.Is(err, unix.ENOENT):
+					t.Errorf("a directory that is not there: %v", err)
+				case err == nil:
+					fd.Close()
+				}
+			}
+		})
 	}
-	if _, err := openCgroup("/no/such/directory"); !errors.Is(err, unix.ENOENT) {
-		t.Errorf("a directory that is not there: %v", err)
-	}
+	group.Wait()
 }

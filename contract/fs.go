@@ -28,6 +28,8 @@ func CollectorPath(l layout.Layout) string { return l.Run + "/bpf" }
 type FS struct {
 	dir  string
 	root *os.File
+	// cgroups is where the directories are that processes are born in.
+	cgroups cgroupPlace
 }
 
 // Open finds the file system of contracts: the zone's, or on the host that of the instance,

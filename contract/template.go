@@ -116,7 +116,8 @@ func (t *Terms) take(k TermKey, v TermValue) {
 const templateBytesMax = 16 << 10
 
 // text reads all of the template, whatever the file's offset is: it is one open file for
-// reading and writing.
+// reading and writing. A read that had room for more, and ends with a line, was the last: the
+// system gives all that there is room for.
 func (t *Template) text() (string, error) {
 	b := make([]byte, templateBytesMax)
 	have := 0
@@ -127,7 +128,7 @@ func (t *Template) text() (string, error) {
 			return "", &sys.Error{Op: "read", What: t.name(), Errno: err}
 		}
 		have += n
-		if n == 0 || have == len(b) {
+		if n == 0 || have == len(b) || b[have-1] == '\n' {
 			return string(b[:have]), nil
 		}
 	}
