@@ -2,7 +2,8 @@
 //
 // It keeps two programs running: /lib/svc/bin/svc.startd, where there is one, and a login shell
 // of root on the console. It reaps every orphan of the zone. It takes requests as signals
-// (svc/request) and ends the zone in order: everybody gets SIGTERM, login shells SIGHUP; when
+// (svc/request) and ends the zone in order: svc.startd stops the services, users before what they
+// use, within the zone's limit; everybody else gets SIGTERM, login shells SIGHUP; when
 // nobody is left, or after graceLimit, SIGKILL; then reboot(2), which the zone's parent sees
 // as a wait status: SIGHUP to boot again, SIGINT to halt. Where reboot(2) is refused (no
 // CAP_SYS_BOOT in the zone's user namespace) it exits instead, with 0 to halt and exitReboot
@@ -20,6 +21,8 @@
 //   - A console that nobody reads, or that root has replaced by something that blocks: only
 //     the scribe writes to it, from a bounded queue, and going down waits for it for
 //     flushLimit at most.
+//   - A svc.startd that dies while it stops services: the next one goes on. One that cannot, and
+//     services that do not stop, hold nothing up beyond the limit.
 //   - Files that block: pid 1 opens none after start-up. The shell's user, terminal and
 //     directory are looked up in the shell's own process before its exec (Console).
 //   - A program whose exec blocks, or a zone's supervisor that is just being started again and

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// graceLimit is what processes have between SIGTERM and SIGKILL. The host's own limit
+	// graceLimit is what processes have between SIGTERM and SIGKILL, at most. The host's own limit
 	// for a shutdown (60 s) is far above it.
 	graceLimit = 5 * time.Second
 	// killLimit is for SIGKILL to do its work: a fork bomb may outrun one round. Who is left
@@ -31,12 +31,11 @@ func (d *daemon) goDown(p proof, r request.Request) int {
 	}
 	d.scribe.say("init: the zone is going down: " + r.String())
 	atOnce := r.AtOnce() || d.stopServices()
-	d.leaving = nil
 	if !atOnce {
 		p.KillAll(unix.SIGTERM)
 		p.KillAll(unix.SIGCONT)       // who is stopped does not see a SIGTERM
 		d.group.Go(p.HangUpTerminals) // it reads /proc: nobody waits for it
-		d.awaitNobody(p, graceLimit, 0)
+		d.awaitNobody(p, d.grace, 0)
 	}
 	d.awaitNobody(p, killLimit, unix.SIGKILL)
 	d.scribe.flush()

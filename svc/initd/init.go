@@ -25,6 +25,7 @@ type daemon struct {
 	shell   *kept
 	startd  *kept
 	limit   time.Duration // for services to stop when the zone goes down
+	grace   time.Duration // for others, after SIGTERM
 	leaving *leaving      // nil: the zone is up, or beyond that
 	list    *orphans.List // of the processes that were reaped
 	listFD  *os.File
@@ -51,7 +52,7 @@ func Main(args []string) int {
 	notify(d.other, request.Other()...)
 	reserveThreads(d.group.Go)
 	d.group.Go(d.scribe.run)
-	d.limit = takeLimit()
+	d.limit, d.grace = takeLimit()
 	giveUpTerminal()
 	setUp(d.scribe.say)
 	d.makeList()
@@ -243,10 +244,26 @@ func (d *daemon) keptEnded(k *kept, status unix.WaitStatus) {
 		}
 		delay = delayMax
 	case !k.program.shell:
-		d.scribe.say("init: " + k.program.name + " ended (" + describe(status) + "), it is started again")
+		d.tellFailure(k, describe(status))
 	}
 	k.toldGone = noShell
 	k.again.Reset(delay)
+}
+
+// tellFailure says that svc.startd has ended: each time at first, then that it fails again and again,
+// and then seldom, for the console is where somebody mends it.
+func (d *daemon) tellFailure(k *kept, how string) {
+	if k.throttle.delay == 0 {
+		k.failures = 0
+	}
+	k.failures++
+	if k.failures <= tellFailures || k.failures%tellEvery == 0 {
+		d.scribe.say("init: " + k.program.name + " ended (" + how + "), it is started again")
+	}
+	if k.failures == tellFailures {
+		d.scribe.say("init: " + k.program.name + " has failed " + strconv.Itoa(tellFailures) +
+			" times in a row, and services are not looked after: what it says is in /var/svc/log/svc.startd.log, or in /etc/svc/volatile")
+	}
 }
 
 func describe(status unix.WaitStatus) string {

@@ -139,6 +139,7 @@ func inZone(t *testing.T, change func(*fakeZone), test func(z *fakeZone, status 
 	synctest.Test(t, func(t *testing.T) {
 		z := &fakeZone{procs: map[int]string{}, statuses: map[int]unix.WaitStatus{}, nextPID: 1, bootErr: unix.EPERM, console: &screen{}}
 		z.d = &daemon{
+			grace:  graceLimit,
 			scribe: newScribe(z.console.write),
 			child:  make(chan os.Signal, 1), ending: make(chan os.Signal, 1), other: make(chan os.Signal, 4),
 			reapCut: make(chan struct{}, 1),
@@ -293,6 +294,34 @@ func TestStartdIsKept(t *testing.T) {
 		synctest.Wait()
 		if n := z.starts(); n != 4 || z.d.startd.pid == 0 || z.d.shell.pid == 0 {
 			t.Errorf("%q", z.started)
+		}
+	})
+}
+
+// TestStartdFails: init says what to do when svc.startd fails in a row, and does not fill the console.
+func TestStartdFails(t *testing.T) {
+	inZone(t, func(z *fakeZone) { z.startd = true }, func(z *fakeZone, _ chan int) {
+		for range 2*tellEvery + 1 {
+			time.Sleep(startdMax)
+			synctest.Wait()
+			z.end(z.d.startd.pid, exited(1))
+			synctest.Wait()
+		}
+		said := z.said()
+		if n := strings.Count(said, "svc.startd ended (status 1)"); n != tellFailures+2 {
+			t.Errorf("said %d times: %q", n, said)
+		}
+		if strings.Count(said, "has failed 3 times in a row") != 1 {
+			t.Errorf("%q", said)
+		}
+		time.Sleep(2 * livedLong) // this one works
+		synctest.Wait()
+		z.end(z.d.startd.pid, exited(1))
+		time.Sleep(startdMax)
+		synctest.Wait()
+		z.end(z.d.startd.pid, exited(1))
+		if n := strings.Count(z.said(), "svc.startd ended (status 1)"); n != tellFailures+4 {
+			t.Errorf("then said %d times: %q", n, said)
 		}
 	})
 }

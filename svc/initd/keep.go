@@ -24,6 +24,13 @@ const (
 	delayMax = 30 * time.Second
 )
 
+const (
+	// tellFailures is after how many failures in a row it is said what to do.
+	tellFailures = 3
+	// tellEvery is how seldom it is said from then on: about each minute.
+	tellEvery = 60
+)
+
 // throttle says how long to wait before the next start: least, and twice as long each time, up to
 // most.
 type throttle struct{ least, most, delay time.Duration }
@@ -67,6 +74,7 @@ type kept struct {
 	since    time.Time
 	pid      int // 0: not running
 	toldGone bool
+	failures int  // in a row, of svc.startd
 	asked    bool // svc.startd, to stop the services and end
 }
 

@@ -30,27 +30,49 @@ type leaving struct {
 	failures int
 }
 
-// takeLimit reads how long the services have to stop, and takes it from the environment, which is
-// handed on to them.
-func takeLimit() time.Duration {
+// takeLimit reads how long services have to stop, and others after SIGTERM then. It takes it from the
+// environment, which is handed on to services.
+func takeLimit() (services, grace time.Duration) {
 	limit := limitUsual
 	if n, err := strconv.ParseUint(os.Getenv(limitName), 10, 31); err == nil && n > 0 {
 		limit = time.Duration(n) * time.Second
 	}
 	os.Unsetenv(limitName)
-	return max(limit-downRest, limit/2)
+	return max(limit-downRest, limit/2), min(graceLimit, limit/4)
 }
 
 // stopServices has svc.startd stop the services, those first that others do not need. It ends when
 // they are down, when svc.startd fails again and again, at the limit, or when somebody does not want
-// to wait: true then.
+// to wait: true then. Of the last two svc.startd does not see what becomes of its services: it would
+// take it for a failure of theirs.
 func (d *daemon) stopServices() (atOnce bool) {
-	k := d.startd
-	if !k.wanted {
+	if !d.startd.wanted {
 		return false
 	}
-	l := &leaving{}
-	d.leaving = l
+	d.leaving = &leaving{}
+	atOnce = d.awaitServices(d.leaving)
+	if !d.leaving.done && d.startd.pid != 0 {
+		d.tellStartd(unix.SIGKILL)
+		end := time.NewTimer(killLimit)
+		defer end.Stop()
+		d.leaving.done = true // it is not started again
+		for late := false; d.startd.pid != 0 && !late; {
+			select {
+			case <-d.child:
+				d.reap()
+			case <-d.reapCut:
+				d.reap()
+			case <-end.C:
+				late = true
+			}
+		}
+	}
+	d.leaving = nil
+	return atOnce
+}
+
+func (d *daemon) awaitServices(l *leaving) (atOnce bool) {
+	k := d.startd
 	k.program.argv = append(k.program.argv[:len(k.program.argv):len(k.program.argv)], request.StartdDown)
 	k.throttle.reset()
 	switch {
@@ -91,7 +113,7 @@ func (d *daemon) stopServices() (atOnce bool) {
 // ended takes the end of a kept program. svc.startd is started again as long as it has not said,
 // with its exit status, that all services are down.
 func (l *leaving) ended(d *daemon, k *kept, status unix.WaitStatus) {
-	if k != d.startd {
+	if k != d.startd || l.done {
 		return
 	}
 	if status.Exited() && status.ExitStatus() == 0 && k.asked {

@@ -20,6 +20,7 @@ func exited(code int) unix.WaitStatus { return unix.WaitStatus(code << 8) }
 
 // withStartd is a zone that has svc.startd. told gives each signal that init sends it; the argument
 // down is how it was started last.
+// SIGKILL it obeys.
 func withStartd(t *testing.T, test func(z *fakeZone, told chan unix.Signal, status chan int)) {
 	t.Helper()
 	told := make(chan unix.Signal, 16)
@@ -29,6 +30,9 @@ func withStartd(t *testing.T, test func(z *fakeZone, told chan unix.Signal, stat
 		z.d.k.signal = func(pid int, sig unix.Signal) error {
 			if pid != z.d.startd.pid {
 				t.Errorf("%v to %d", sig, pid)
+			}
+			if sig == unix.SIGKILL {
+				z.end(pid, unix.WaitStatus(sig))
 			}
 			told <- sig
 			return nil
@@ -200,13 +204,14 @@ func TestRunLevels(t *testing.T) {
 }
 
 func TestLimit(t *testing.T) {
-	for value, want := range map[string]time.Duration{
-		"": 50 * time.Second, "60": 50 * time.Second, "300": 290 * time.Second, "8": 4 * time.Second, "0": 50 * time.Second,
-		"-1": 50 * time.Second, "much": 50 * time.Second, "99999999999": 50 * time.Second,
+	usual := [2]time.Duration{50 * time.Second, graceLimit}
+	for value, want := range map[string][2]time.Duration{
+		"": usual, "60": usual, "300": {290 * time.Second, graceLimit}, "8": {4 * time.Second, 2 * time.Second},
+		"0": usual, "-1": usual, "much": usual, "99999999999": usual,
 	} {
 		t.Setenv(limitName, value)
-		if got := takeLimit(); got != want {
-			t.Errorf("%q: %v, want %v", value, got, want)
+		if services, grace := takeLimit(); services != want[0] || grace != want[1] {
+			t.Errorf("%q: %v and %v, want %v", value, services, grace, want)
 		}
 		if _, there := os.LookupEnv(limitName); there {
 			t.Error("services would see it")

@@ -21,6 +21,8 @@
 //     anything is done for it; a method that was started and not yet noted is found by its contract,
 //     which names the instance, the method and its first process.
 //   - An event of a contract is acknowledged when what follows from it is written.
+//   - On the way to a milestone, or down, the next one goes on too: it starts nothing before all
+//     instances have said what they are.
 //   - A repository that cannot be written stops no service: it is tried again, and told once.
 //
 // Limits: startsMax methods are started at once; others wait. Goroutines: Run; one that reads

@@ -20,11 +20,14 @@
 // What it says goes to /var/svc/log/svc.startd.log, as long as /var cannot be written to the
 // volatile file system, and to the console what a person must do something about.
 //
+// When the zone goes down (init says so, by a signal or with --down), nothing is started or imported
+// any more, all services are stopped, and it ends with 0.
+//
 // Services are run as soon as the early import is done. Where there are no contracts (no zone's
 // supervisor) the repository is served, and nothing is run. What runs services and fails is begun
 // again, and goes on with what is there.
 //
-// Goroutines: the main one; those of the door's server and of the restarter; one that waits for
+// Goroutines: the main one; one that waits for the zone to go down; those of the door's server and of the restarter; one that waits for
 // signals. Services go on when it ends. Close of the restarter, then of the server, then of the repository: SIGTERM ends it so, within seconds. Who may call: cmd/startd.
 //
 // Source of behaviour: svc.startd(8), svc.configd(8), smf_bootstrap(7).
