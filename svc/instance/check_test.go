@@ -254,14 +254,12 @@ func render(a Action) string {
 		return fmt.Sprintf("remember %d transient %v", a.Contract, a.Transient)
 	case Forget:
 		return fmt.Sprintf("forget %d transient %v", a.Contract, a.Transient)
-	case WatchEmpty:
-		return fmt.Sprintf("watch %d", a.Contract)
+	case WatchEmpty, IgnoreEmpty:
+		return fmt.Sprintf("%s %d", map[ActionKind]string{WatchEmpty: "watch", IgnoreEmpty: "ignore"}[a.Kind], a.Contract)
 	case NoteMethod:
 		return fmt.Sprintf("method %s is %d", a.Method, a.Pid)
 	case NoteStatus:
 		return fmt.Sprintf("status %d", a.Status)
-	case IgnoreEmpty:
-		return fmt.Sprintf("ignore %d", a.Contract)
 	case NoteWait:
 		return fmt.Sprintf("method %s waits", a.Method)
 	case NoteDeadline:
