@@ -2,6 +2,9 @@
 // users, and administrators of the host meet it. There is nothing in it but tests.
 //
 //	repository_test.go  what a zone boots with; its tools; who may change what; what stays
+//	services_test.go    services come up, live and fail
+//	random_test.go      svc.startd killed while services are; exact counts
+//	down_test.go        the zone goes down
 //	broken_test.go      svc.startd killed, and a repository that is damaged
 //	host_test.go        -z from the host, real manifests of others among what it imports
 package smf

@@ -2,7 +2,6 @@ package smf
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -251,53 +250,4 @@ func TestDependents(t *testing.T) {
 	if log := z.in("cat /var/svc/log/svc.startd.log"); !strings.Contains(log, "svc:/site/two:default > svc:/site/one:default > svc:/site/two:default") {
 		t.Errorf("%s", log)
 	}
-}
-
-// TestStartdKilledAtWork: svc.startd is killed again and again, while services of each duration run,
-// start, fail and are restarted: nothing restarts that had no cause, nothing is run twice, and at
-// the end repository, contracts and processes agree.
-func TestStartdKilledAtWork(t *testing.T) {
-	t.Parallel()
-	testenv.Need(t, testenv.Cgroup2, testenv.UserNS)
-	z := sparse(t)
-	const each = 6
-	want := map[string]int{}
-	for i := range each {
-		d := daemon(fmt.Sprintf("site/d%d", i))
-		c := service{name: fmt.Sprintf("site/c%d", i), duration: "child", timeout: 60, stop: ":kill",
-			start: fmt.Sprintf("/bin/sh -c &quot;echo start &gt;&gt;/var/tmp/site-c%d; exec sleep 100000&quot;", i)}
-		s := service{name: fmt.Sprintf("site/s%d", i), timeout: 60, stop: ":kill",
-			start: fmt.Sprintf("/bin/sh -c &quot;echo start &gt;&gt;/var/tmp/site-s%d; sleep 0.3; sleep 100000 &amp;&quot;", i)}
-		z.add(d, c, s)
-		want[d.name], want[c.name], want[s.name] = 1, 1, 1
-	}
-	for name := range want {
-		z.state(name+":default", "online")
-	}
-	random := rand.New(rand.NewPCG(7, 8))
-	rounds := testenv.Rounds(25, 10)
-	for range rounds {
-		name := fmt.Sprintf("site/%c%d", "dcs"[random.IntN(3)], random.IntN(each))
-		cause := "svcadm restart " + name
-		if random.IntN(2) == 0 {
-			cause = "kill -9 " + z.member(name+":default")
-		}
-		z.in(fmt.Sprintf("%s; sleep 0.0%d; kill -9 $(pgrep -o svc.startd)", cause, random.IntN(10)))
-		want[name]++
-		testenv.Eventually(t, func() bool { return z.starts(name) >= want[name] }, "a start of "+name)
-		z.state(name+":default", "online")
-	}
-	time.Sleep(300 * time.Millisecond)
-	for name, n := range want {
-		if got := z.starts(name); got != n {
-			t.Errorf("%s was started %d times, of which %d had a cause\n%s", name, got, n, z.in("tail -20 $(svcs -L "+name+")"))
-		}
-		z.member(name + ":default")
-	}
-	// One contract for each service that runs, all of svc.startd's.
-	if n := z.contracts("site/"); n != 3*each {
-		t.Errorf("%d contracts", n)
-	}
-	z.says("for f in $(grep -l '^svc_fmri svc:/site/' /system/contract/process/*/status); do grep -q '^state dead' $f || grep '^holder' $f; done | sort -u", 0, "holder "+z.startd()+"\n", "")
-	z.says("pgrep -c sleep", 0, strconv.Itoa(3*each)+"\n", "")
 }
