@@ -12,7 +12,8 @@
 // svc.startd is born in a process contract of init's (inherit, regent): what it owns when it dies
 // is inherited by that contract, and handed on to the next one's, so that the contracts of services
 // outlive it. init remembers how the processes ended that it reaped (svc/orphans): the methods that
-// a dead svc.startd had started are among them, and the next one asks.
+// a dead svc.startd had started are among them, and the next one asks. It holds the socket at which
+// services say that they are ready (svc/notify), so that nothing that is said meanwhile is lost.
 //
 // # What can go wrong, and does not
 //

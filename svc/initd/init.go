@@ -11,6 +11,7 @@ import (
 
 	"github.com/linuxzones/zones/svc/account"
 	"github.com/linuxzones/zones/svc/inside"
+	"github.com/linuxzones/zones/svc/notify"
 	"github.com/linuxzones/zones/svc/orphans"
 	"github.com/linuxzones/zones/svc/request"
 	"github.com/linuxzones/zones/svc/session"
@@ -29,6 +30,7 @@ type daemon struct {
 	leaving *leaving      // nil: the zone is up, or beyond that
 	list    *orphans.List // of the processes that were reaped
 	listFD  *os.File
+	socket  *os.File // of services that say that they are ready
 	child   chan os.Signal
 	ending  chan os.Signal
 	other   chan os.Signal
@@ -47,15 +49,16 @@ func Main(args []string) int {
 		other:   make(chan os.Signal, 4),
 		reapCut: make(chan struct{}, 1),
 	}
-	notify(d.child, unix.SIGCHLD)
-	notify(d.ending, request.Ending()...)
-	notify(d.other, request.Other()...)
+	tell(d.child, unix.SIGCHLD)
+	tell(d.ending, request.Ending()...)
+	tell(d.other, request.Other()...)
 	reserveThreads(d.group.Go)
 	d.group.Go(d.scribe.run)
 	d.limit, d.grace = takeLimit()
 	giveUpTerminal()
 	setUp(d.scribe.say)
 	d.makeList()
+	d.makeSocket()
 	d.greet()
 	return d.run()
 }
@@ -71,7 +74,18 @@ func (d *daemon) makeList() {
 	d.list, d.listFD = list, listFile(fd)
 }
 
-func notify(c chan os.Signal, sigs ...unix.Signal) {
+// makeSocket makes the socket at which services say that they are ready, which outlives each
+// svc.startd. Without it those that are to say so do not start.
+func (d *daemon) makeSocket() {
+	fd, err := notify.Make(notify.Path, notify.QueueFile)
+	if err != nil {
+		d.scribe.say("WARNING: init: " + err.Error())
+		return
+	}
+	d.socket = os.NewFile(uintptr(fd), notify.Path)
+}
+
+func tell(c chan os.Signal, sigs ...unix.Signal) {
 	for _, s := range sigs {
 		signal.Notify(c, s)
 	}
@@ -130,7 +144,7 @@ func (d *daemon) run() int {
 // begin has the programs started that are kept running. svc.startd goes first: what it serves
 // takes longer to be there than a shell.
 func (d *daemon) begin() {
-	d.startd, d.shell = newKept(startdProgram(d.opts, d.listFD)), newKept(consoleShell)
+	d.startd, d.shell = newKept(startdProgram(d.opts, d.listFD, d.socket)), newKept(consoleShell)
 	if d.startd.wanted = d.k.executable(startdPath); d.startd.wanted {
 		d.startd.again.Reset(0)
 	}

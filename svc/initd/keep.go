@@ -59,8 +59,9 @@ type program struct {
 	fmri string
 	// before is the contract that the last one of it had, whose inherited contracts go to the next.
 	before contract.ID
-	// orphans is the list of ended processes, which it has as descriptor orphans.FD; nil: none.
-	orphans *os.File
+	// files are what svc.startd has as descriptors: orphans.FD, the list of ended processes, and
+	// notify.FD, the socket of services that say that they are ready. nil: there is none.
+	files []*os.File
 }
 
 // kept is a program that is kept running.
@@ -94,9 +95,9 @@ const (
 var consoleShell = program{name: "the console's shell", least: delayMin, most: delayMax, argv: []string{ConsoleName}, shell: true}
 
 // startdProgram is svc.startd, with what the boot arguments have for it.
-func startdProgram(o options, orphans *os.File) program {
+func startdProgram(o options, files ...*os.File) program {
 	return program{
 		name: "svc.startd", least: startdMin, most: startdMax, argv: append([]string{StartdName}, o.forStartd...),
-		fmri: startdFMRI, orphans: orphans,
+		fmri: startdFMRI, files: files,
 	}
 }

@@ -51,8 +51,11 @@ func start(p program) started {
 // attributes are those of a kept program.
 func attributes(p program, pidfd *int) *os.ProcAttr {
 	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
-	if p.orphans != nil {
-		files = append(files, p.orphans)
+	for _, f := range p.files {
+		if f == nil { // the others keep their numbers; this one is not taken for what it is not
+			f = os.Stdin
+		}
+		files = append(files, f)
 	}
 	return &os.ProcAttr{Dir: "/", Env: os.Environ(), Files: files, Sys: &syscall.SysProcAttr{Setsid: true, PidFD: pidfd}}
 }

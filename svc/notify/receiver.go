@@ -58,6 +58,10 @@ func Listen(fd int, say func(text string)) (*Receiver, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
+	if err := unix.SetNonblock(own, true); err != nil { // of init's as well, who does not read
+		unix.Close(own)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
 	r := &Receiver{
 		file: os.NewFile(uintptr(own), "notify"), say: say, messages: make(chan *Message), done: make(chan int, 1),
 		stop: make(chan struct{}), closers: make(chan struct{}, closersMax), text: make([]byte, BytesMax+1), control: make([]byte, controlBytes),

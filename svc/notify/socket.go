@@ -49,7 +49,7 @@ func open(queueFile string) (fd int, err error) {
 	if err == nil && os.WriteFile(queueFile, []byte(queueMax), 0) == nil {
 		defer os.WriteFile(queueFile, before, 0)
 	}
-	fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
