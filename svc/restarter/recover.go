@@ -98,9 +98,9 @@ func (r *Restarter) recover() error {
 // recoverOne takes up one instance. It says whether a svc.startd had it before.
 func (r *Restarter) recoverOne(k *known, there map[contract.ID]*contract.Status, owned []*contract.Status) bool {
 	rec := &k.rec
-	if rec.State == graph.None && len(owned) == 0 {
+	if (rec.State == graph.None || refused(rec)) && len(owned) == 0 {
 		r.add(k.on, k.cfg, nil)
-		return false
+		return rec.State != graph.None
 	}
 	before := &instance.Before{
 		State: rec.State, Next: rec.Next, Aux: rec.Aux, AuxFMRI: rec.AuxFMRI, AuxTTY: rec.AuxTTY, Detail: rec.Detail,

@@ -52,6 +52,7 @@ type world struct {
 	cts    map[contract.ID]*session
 	unread []contract.Event // not acknowledged
 	fail   error            // of the next starts
+	look   func(*Start)     // at each method, before it is started
 	said   []string
 	down   chan struct{} // closed: the zone goes down
 
@@ -223,6 +224,9 @@ func (w *world) Start(s *Start) (Begun, instance.Failure, error) {
 	w.mu.Unlock()
 	if fail != nil {
 		return Begun{}, instance.NotNow, fail
+	}
+	if w.look != nil {
+		w.look(s)
 	}
 	pidfd := -1
 	env, err := s.Context.Env(s.Run)

@@ -300,6 +300,11 @@ func (r *Restarter) order(o graph.Order) {
 		}
 		return
 	}
+	if o.Event == graph.InvalidRestarter {
+		r.cfg.Say(o.FMRI + ": its restarter is no instance: general/restarter is " + strconv.Quote(o.Detail))
+		r.refuse(u)
+		return
+	}
 	in := u.extra[o.Event]
 	delete(u.extra, o.Event)
 	in.Kind, in.Event = instance.Order, o.Event
