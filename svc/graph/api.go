@@ -91,6 +91,9 @@ type Config struct {
 	// Deathrow is an instance whose package is about to go: it is not run, and who depends on
 	// it is satisfied.
 	Deathrow bool
+	// Single is general/single_instance: of the service's instances one runs at a time. Others that
+	// are enabled wait for its end.
+	Single bool
 }
 
 // Kind says what an Op is.

@@ -201,6 +201,7 @@ func (g *Graph) remove(v *vertex) {
 	g.setState(v, None)
 	g.unfall(v)
 	g.unlist(v)
+	g.noRival(v)
 	v.configured, v.config, v.broken, v.given = false, Config{}, Order{}, false
 	v.forgetOrders()
 	v.missed, v.toggled, v.inside = NoClass, false, false

@@ -18,6 +18,9 @@ const (
 	Misconfigured     // a dependency or restarter of it cannot be read: Broken tells which
 )
 
+// SingleInstance stands for a dependency where another instance of the same service runs.
+const SingleInstance = "single_instance"
+
 // Cause is a member of a dependency that is not satisfied.
 type Cause struct {
 	FMRI       string
@@ -61,6 +64,9 @@ func (g *Graph) Explain(text string) (Explanation, error) {
 
 // waits are the members that keep a group from being satisfied.
 func (v *vertex) waits() (causes []Cause) {
+	if r := v.rival(); r != nil && v.state == Offline {
+		causes = append(causes, Cause{FMRI: r.name, Dependency: SingleInstance, Grouping: ExcludeAll, Verdict: Never, State: r.state, Why: InTheWay})
+	}
 	if v.hold != nil && v.hold.value != Satisfied {
 		causes = append(causes, v.hold.cause())
 	}
@@ -113,7 +119,7 @@ func (v *vertex) whyInstance() Why {
 		return GoingDown
 	case v.state == Uninitialized:
 		return NotReported
-	case v.ready() == Satisfied:
+	case v.ready() == Satisfied && v.rival() == nil:
 		return ComingUp
 	}
 	return Waiting

@@ -202,3 +202,69 @@ func TestMilestoneTakenOver(t *testing.T) {
 		}
 	}
 }
+
+// TestSingleInstance: of a service that says so one instance runs at a time; others wait for its end,
+// whatever that is, and are told of it. One that restarts is not overtaken.
+func TestSingleInstance(t *testing.T) {
+	a, b := "svc:/s:a", "svc:/s:b"
+	for name, c := range map[string]struct {
+		single bool
+		end    func(g *Graph)
+		want   string // starts and stops after a came online
+	}{
+		"as many as there are": {false, func(*Graph) {}, ""},
+		"it stays":             {true, func(*Graph) {}, ""},
+		"it restarts": {true, func(g *Graph) {
+			apply(t, g, Op{Kind: Changed, FMRI: a, State: Offline, Class: Fault})
+		}, "start " + a},
+		"it is disabled": {true, func(g *Graph) {
+			apply(t, g, Op{Kind: Enable, FMRI: a, Config: Config{}})
+		}, "admin_disable " + a + " start " + b},
+		"it goes to maintenance": {true, func(g *Graph) {
+			apply(t, g, Op{Kind: Changed, FMRI: a, State: Maintenance, Class: Fault})
+		}, "start " + b},
+		"it is deleted": {true, func(g *Graph) { apply(t, g, Op{Kind: Remove, FMRI: a}) }, "remove_instance " + a + " start " + b},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := New()
+			var told []string
+			run := func() {
+				for {
+					orders := g.Work()
+					for _, o := range orders {
+						state := map[Event]State{AddInstance: Uninitialized, EnableInstance: Offline, Start: Online, AdminDisable: Disabled}[o.Event]
+						if o.Event == Start || o.Event == AdminDisable || o.Event == RemoveInstance {
+							told = append(told, o.Event.String()+" "+o.FMRI)
+						}
+						if state != None {
+							apply(t, g, Op{Kind: Changed, FMRI: o.FMRI, State: state, Answers: true})
+						}
+					}
+					if len(orders) == 0 {
+						return
+					}
+				}
+			}
+			for _, name := range []string{a, b} {
+				apply(t, g, Op{Kind: Configure, FMRI: name, Config: Config{Enabled: true, Single: c.single}})
+			}
+			run()
+			if got := strings.Join(told, " "); c.single && got != "start "+a || !c.single && got != "start "+a+" start "+b {
+				t.Fatalf("at first: %s", got)
+			}
+			e, err := g.Explain(b)
+			if err != nil || c.single != (len(e.Waits) == 1) {
+				t.Fatalf("%+v, %v", e, err)
+			}
+			if c.single && (e.Waits[0].FMRI != a || e.Waits[0].Why != InTheWay || e.Waits[0].Dependency != SingleInstance) {
+				t.Errorf("%+v", e.Waits)
+			}
+			told = nil
+			c.end(g)
+			run()
+			if got := strings.Join(told, " "); got != c.want {
+				t.Errorf("then: %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -25,11 +25,15 @@ func (g *Graph) report(v *vertex, op Op) {
 		g.build(v) // what was wrong with it may have been mended
 		g.outdate()
 	}
-	if !op.State.running() && !v.starting() {
+	down := !op.State.running() && !v.starting()
+	if down {
 		v.missed = NoClass
 		g.land(v)
 	}
 	g.changed(v)
+	if down {
+		g.noRival(v) // who ran goes before others when it is to run again
+	}
 }
 
 // setState keeps count of who must come down before the milestone is reached.

@@ -120,7 +120,33 @@ func (g *Graph) decideRunning(v *vertex) {
 
 func (v *vertex) startable() bool {
 	return v.configured && v.state == Offline && v.next == None && v.asked == 0 && v.enabled() &&
-		!v.falling && !v.leaving && v.ready() == Satisfied
+		!v.falling && !v.leaving && v.ready() == Satisfied && v.rival() == nil
+}
+
+// rival is the instance that keeps one from being started of whose service one runs at a time.
+func (v *vertex) rival() *vertex {
+	if !v.config.Single {
+		return nil
+	}
+	for _, i := range v.service.instances {
+		if i != v && i.configured && (i.state.running() || i.starting() || i.mayStart) {
+			return i
+		}
+	}
+	return nil
+}
+
+// noRival has the others of a service looked at when one does not run any more.
+func (g *Graph) noRival(v *vertex) {
+	if !v.config.Single {
+		return
+	}
+	for _, i := range v.service.instances {
+		g.steps++
+		if i != v {
+			g.touch(i)
+		}
+	}
 }
 
 // order tells v's restarter, unless an order that it has not answered says as much.

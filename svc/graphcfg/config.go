@@ -73,6 +73,7 @@ func Config(now, running []tree.Group) (graph.Config, error) {
 		case General:
 			enabled, is = boolean(g, "enabled")
 			c.Restarter, _ = word(g, "restarter")
+			c.Single, _ = boolean(g, "single_instance")
 		case Override:
 			if v, is := boolean(g, "enabled"); is {
 				c.Override = graph.OverrideDisabled
