@@ -102,9 +102,11 @@ func (g *Graph) sortOut() {
 	}
 }
 
-// leave has an instance outside come down after who depends on it.
+// leave has an instance outside come down after who depends on it. One that nobody has said a word of
+// yet is overridden also when it is not enabled: what enables it later, as a profile does when a zone
+// boots to a milestone, does not start it before the milestone is left.
 func (g *Graph) leave(v *vertex) {
-	v.leaving = v.state.up() || v.enabled()
+	v.leaving = v.state.up() || v.enabled() || v.state == Uninitialized
 	g.changed(v)
 	if !v.leaving || !v.state.up() {
 		return
