@@ -131,7 +131,9 @@ func TestTakeoverRunning(t *testing.T) {
 // TestStatusWhileAway: statuses of processes that ended while no supervisor was there are not lost.
 func TestStatusWhileAway(t *testing.T) {
 	z := testenv.Instance(t)
-	z.Sparse("a")
+	// Services that nobody can stop, since contracts are served by a supervisor that is stopped too,
+	// have a second.
+	z.Sparse("a", "add attr; set name=shutdown-timeout; set type=uint; set value=2; end")
 	silent(t, z, "a", "boot")
 	// The supervisor is stopped, so that it can not be what took the status, then killed.
 	flag := inside(z, "a", "/var/tmp/go")
