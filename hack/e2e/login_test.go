@@ -292,7 +292,7 @@ func TestManyLogins(t *testing.T) {
 	zlogin(t, z, "a", "true")
 	before := settled()
 	began := time.Now()
-	n := count(300)
+	n := count(120)
 	for i := range n {
 		if s := zlogin(t, z, "a", "exit "+strconv.Itoa(i%200)); s.exit != i%200 {
 			t.Fatalf("login %d: %v", i, s)

@@ -32,7 +32,7 @@ func TestTwoCallers(t *testing.T) {
 		}
 		return s.err == "" || slices.ContainsFunc(notes, func(n string) bool { return s.err == "zoneadm: zone 'a': "+n+"\n" })
 	}
-	for i := range count(20) {
+	for i := range count(8) {
 		a, b := race(t, z, "a", "boot", "boot")
 		if !fine(a, "zone is already booted") || !fine(b, "zone is already booted") || a.err != "" && b.err != "" {
 			t.Errorf("round %d: boot, boot:\n%v\n%v", i, a, b)
@@ -97,7 +97,7 @@ func TestManyCallers(t *testing.T) {
 func TestTwentyAtOnce(t *testing.T) {
 	z := testenv.Instance(t)
 	var zones []string
-	for i := range count(20) {
+	for i := range count(8) {
 		zone := fmt.Sprintf("z%d", i)
 		zones = append(zones, zone)
 		z.Sparse(zone)
@@ -176,8 +176,8 @@ func measure(t *testing.T, z *testenv.Zones, zone string) footprint {
 	return f
 }
 
-// TestHundredLives: a hundred boots and halts under one supervisor leave everything as before.
-func TestHundredLives(t *testing.T) {
+// TestManyLives: dozens of boots and halts under one supervisor leave everything as before.
+func TestManyLives(t *testing.T) {
 	z := testenv.Instance(t)
 	z.Sparse("a")
 	console := z.Pty("zlogin", "-C", "a") // keeps the supervisor
@@ -195,10 +195,10 @@ func TestHundredLives(t *testing.T) {
 	}
 	before, supervisor := settled(), z.PID("a", "zoned")
 	began := time.Now()
-	for range count(100) {
+	for range count(40) {
 		life()
 	}
-	t.Logf("a boot and a halt: %v", time.Since(began)/time.Duration(count(100)))
+	t.Logf("a boot and a halt: %v", time.Since(began)/time.Duration(count(40)))
 	if after := settled(); after != before {
 		t.Errorf("%+v before, %+v after", before, after)
 	}
