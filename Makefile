@@ -30,7 +30,7 @@ else
 HOSTBUILD := CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)'
 endif
 
-.PHONY: build install deps deps-build bpf check test test-short test-vm vm-tests bench demo demo-clean fuzz clean
+.PHONY: build install deps deps-build bpf check conformance test test-short test-vm vm-tests bench demo demo-clean fuzz clean
 
 build:
 	@mkdir -p $(BIN)/inzone/svc/bin
@@ -78,6 +78,10 @@ bpf:
 # What needs no running. The formatting and the house rules are tests of hack/lint.
 check: deps
 	@go vet -tags $(TAGS) ./...
+
+# docs/CONFORMANCE.md, from the tests. ALL=1 runs also those that take root and zones.
+conformance: $(if $(filter 1,$(ALL)),build)
+	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/conformance $(if $(filter 1,$(ALL)),-all)
 
 # Two packages at a time: the machine's cores are the tests' clock. -count=1: a test of the
 # kernel is not cached. The guest is last and alone, since emulation eats a core.

@@ -143,7 +143,8 @@ func judgeDeath(r *rig, word string) {
 
 // TestTerms is what a method's contract tells svc.startd of, and what kills it.
 //
-//shows:3.2/terms 3.2/contract-kept 3.2/transient-let-go 3.2/child-kept
+//shows:3.2/terms
+//shows:3.2/child-kept by start/child
 func TestTerms(t *testing.T) {
 	const asked = contract.Empty | contract.Core | contract.Signal | contract.Hwerr
 	for _, row := range []struct {

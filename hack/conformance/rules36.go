@@ -1,0 +1,76 @@
+package main
+
+// rules36: dependencies.
+var rules36 = []rule{
+	{"3.6/members", "Whether a member is satisfied, not yet, or never without an administrator, by its situation and the grouping.", met},
+	{"3.6/groups", "What the verdicts of two members make of a group.", met},
+	{"3.6/all-groups", "An instance is ready when all of its groups are satisfied.", met},
+	{"3.6/empty", "A group without members is satisfied.", met},
+	{"3.6/require-all", "require_all: all members; one that never will be makes it never.", met},
+	{"3.6/require-any", "require_any: one is enough; never is when none ever will be.", met},
+	{"3.6/optional-all", "optional_all: who is not configured, disabled, in maintenance, or cannot come up by itself counts; who is on the way is waited for.", met},
+	{"3.6/exclude-all", "exclude_all: all members are disabled, in maintenance or not there; one that is enabled and runs makes it never.", met},
+	{"3.6/exclude-worst", "Of several members of exclude_all the first decides whether it is never or not yet.", differs(ofGraph, `A group of exclude_all with several members in the way is "never" if one of them is`)},
+	{"3.6/missing", "An instance that is not there never satisfies.", met},
+	{"3.6/deathrow", "One whose package is about to go does.", met},
+	{"3.6/going-down-counts-not", "One that runs and is marked to go down does not.", met},
+	{"3.6/service-any", "A service is satisfied by any of its instances.", met},
+	{"3.6/service-empty", "One without instances is as an instance that is not there.", met},
+	{"3.6/file", "A file satisfies when it is there.", met},
+	{"3.6/file-looked-at", "Files are looked at only when something else has them looked at; a refresh does.", differs(ofGraph, "Files are told, not looked at by chance")},
+	{"3.6/files-stop-nobody", "The coming and going of a file stops nobody.", met},
+	{"3.6/start-when-satisfied", "Who is enabled, offline and ready is started, and nobody else.", met},
+
+	{"3.6/changes", "What a dependent is told by what happens to a member.", met},
+	{"3.6/restart-on", "restart_on none, error, restart, refresh: each passes on what the one before does, and one class more.", met},
+	{"3.6/class-order", "Faults are passed on to error, restart and refresh; other stops to restart and refresh; a refresh to refresh.", met},
+	{"3.6/stop-or-reset", "For a fault the dependent is told to stop; for all else to stop and forget the times of its starts.", met},
+	{"3.6/coming-restarts", "A member that comes online restarts dependents that run, with restart_on restart or refresh.", met},
+	{"3.6/excluded-start", "A member of exclude_all that starts stops its dependent, whatever restart_on says.", met},
+	{"3.6/degraded-no-effect", "To become degraded, and well again, has no effect on dependents.", met},
+	{"3.6/disable-leaves-first", "Who is disabled takes down before it, leaves first, who depends on it with restart_on restart or refresh.", met},
+	{"3.6/disable-leaves-others", "Dependents with restart_on none or error stay up.", met},
+	{"3.6/maintenance-spreads", "A service that runs and goes to maintenance stops its dependents by the class of the stop.", met},
+	{"3.6/maintenance-optional", "Who waited for it in optional_all starts then.", met},
+	{"3.6/stop-while-starting", "A dependent that is just starting hears nothing of a stop.", differs(ofGraph, "stopped as soon as it is up. The original forgets it.")},
+	{"3.6/deleted", "To delete a member is a stop that is no fault.", met},
+	{"3.6/restarter", "An instance depends on its restarter.", met},
+
+	{"3.6/cycle", "The instance whose dependency closes a cycle goes to maintenance; the others of it stay offline.", met},
+	{"3.6/cycle-path", "The path of the cycle is logged.", met},
+	{"3.6/exclusion-no-cycle", "Two that exclude each other are no cycle.", met},
+	{"3.6/invalid", "A dependency whose grouping, restart_on, type or entities are missing or make no sense is invalid_dependency.", met},
+	{"3.6/invalid-restarter", "A restarter that is no instance is invalid_restarter, and maintenance.", met},
+	{"3.6/override", "general_ovr/enabled counts before general/enabled while it is there.", met},
+	{"3.6/temporary", "A temporary enable writes the override only; one for good removes it.", met},
+	{"3.6/not-configured", "An instance without general/enabled is none of svc.startd's.", met},
+
+	{"3.6/milestone-inside", "A milestone keeps all that it depends on, through any number of others.", met},
+	{"3.6/milestone-outside", "The rest is disabled by override, which leaves general/enabled as it is.", met},
+	{"3.6/milestone-order", "It goes down in reverse order of dependencies.", met},
+	{"3.6/milestone-all", "`all` takes the overrides away.", met},
+	{"3.6/milestone-none", "`none` leaves nothing but the restarter.", met},
+	{"3.6/milestone-rc", "A milestone that is reached runs the scripts of its run level.", notThere("on purpose: those of a distribution would start its daemons a second time", "Scripts in `/etc/rcS.d`, `rc2.d` and `rc3.d` are not run by milestones.")},
+	{"3.6/shutdown", "When the system goes down, services stop in reverse order.", met},
+	{"3.6/snapshot-refresh", "A refresh takes the running snapshot.", met},
+	{"3.6/snapshot-first", "It is taken also when an instance without one is first seen.", notThere("svc.startd takes none by itself", "Until its first refresh or import an instance runs with the values of the moment.")},
+	{"3.6/snapshot-start", "The start snapshot is taken when an instance comes online.", notThere("it would be a write to the disk with every start", "Snapshots that the original's restarter takes by itself")},
+	{"3.6/explain", "svcs -x finds the causes of what does not run, through all dependencies.", met},
+}
+
+var grids36 = []grid{
+	{"3.6/members", "A member's verdict, by its situation", [][2]string{
+		{"yes", "satisfied: the dependent is started"},
+		{"wait", "not yet"},
+		{"never", "not without an administrator"},
+	}},
+	{"3.6/groups", "Two members, by their verdicts", [][2]string{
+		{"yes", "satisfied"}, {"wait", "not yet"}, {"never", "not without an administrator"},
+	}},
+	{"3.6/changes", "What a dependent that runs is told, by grouping and restart_on, when its member", [][2]string{
+		{"-", "nothing"},
+		{"stop", "to stop, because of a fault"},
+		{"reset", "to stop, and to forget the times of its starts"},
+		{"first", "the same; and the member is not stopped before it is down"},
+	}},
+}
