@@ -10,6 +10,7 @@ import (
 	"github.com/linuxzones/zones/svc/fmri"
 	"github.com/linuxzones/zones/svc/graphcfg"
 	"github.com/linuxzones/zones/svc/prop"
+	"github.com/linuxzones/zones/svc/record"
 	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/repo/door"
 	"github.com/linuxzones/zones/svc/tree"
@@ -99,6 +100,7 @@ func (r *run) long(l *listing, x *row, members func(*row) []int) error {
 	if at, is := x.since(); is {
 		r.item("state_time", r.fullTime(at))
 	}
+	r.some(record.StatusText, x.of(record.StatusText))
 	r.some("alt_logfile", x.of("alt_logfile"))
 	r.some("logfile", x.of("logfile"))
 	r.item("restarter", x.restarter())

@@ -18,7 +18,7 @@ func whole(t testing.TB) *rig {
 	r := newRig(t)
 	const name = "svc:/site/x:y"
 	r.is(name, "offline/online", yes("enabled"), yes("over"), str("comment", "not\nnow"), of(prop.FMRI, "restarter", "svc:/inetd:default"),
-		str("alt_logfile", "/etc/svc/volatile/x.log"), str("logfile", "/var/svc/log/x.log"), of(prop.Count, "contract", "44", "45"), of(prop.Count, "transient_contract", "46"))
+		str("status_text", "reading\x1b[2J files"), str("alt_logfile", "/etc/svc/volatile/x.log"), str("logfile", "/var/svc/log/x.log"), of(prop.Count, "contract", "44", "45"), of(prop.Count, "transient_contract", "46"))
 	r.called(name, "an example")
 	r.is("svc:/a:a", online)
 	r.is("svc:/b:one", online)
@@ -51,6 +51,7 @@ comment      not?now
 state        offline
 next_state   online
 state_time   Fri Mar 15 11:00:00 2024
+status_text  reading?[2J files
 alt_logfile  /etc/svc/volatile/x.log
 logfile      /var/svc/log/x.log
 restarter    svc:/inetd:default
