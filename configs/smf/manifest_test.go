@@ -76,6 +76,9 @@ func TestManifests(t *testing.T) {
 				t.Errorf("%s and %s have one service", name, other)
 			}
 			seen[b.Services[i].Config.Name] = name
+			if doc := text(t, filepath.Join("manifest", name)); strings.Contains(doc, "<single_instance") && strings.Count(doc, "<instance ") > 1 {
+				t.Errorf("%s: of its instances one runs at a time", name)
+			}
 		}
 		faults, err := svccfg.CheckTemplates(store, b)
 		must(t, err)

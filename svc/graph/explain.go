@@ -57,6 +57,9 @@ func (g *Graph) Explain(text string) (Explanation, error) {
 		FMRI: v.name, State: v.state, Next: v.next, Enabled: v.enabled(), Config: v.config,
 		Ready: v.ready(), Broken: v.broken, Inside: v.inside,
 	}
+	if v.state == Offline && v.rival() != nil {
+		e.Ready = Never
+	}
 	e.Waits = v.waits()
 	e.Chains = g.chains(v)
 	return e, nil

@@ -256,6 +256,9 @@ func TestSingleInstance(t *testing.T) {
 			if err != nil || c.single != (len(e.Waits) == 1) {
 				t.Fatalf("%+v, %v", e, err)
 			}
+			if c.single && e.Ready != Never {
+				t.Errorf("b is %s", e.Ready)
+			}
 			if c.single && (e.Waits[0].FMRI != a || e.Waits[0].Why != InTheWay || e.Waits[0].Dependency != SingleInstance) {
 				t.Errorf("%+v", e.Waits)
 			}
