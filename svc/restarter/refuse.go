@@ -23,6 +23,7 @@ func (r *Restarter) refuse(u *unit) {
 		u.before = nil
 	}
 	u.rec = record.Record{Log: u.rec.Log, EarlyLog: u.rec.EarlyLog}
+	r.noteLog(u)
 	r.note(u, &instance.Action{
 		Kind: instance.WriteStates, States: instance.States{State: graph.Maintenance, Aux: invalidRestarter}, Class: graph.Restarted,
 	})

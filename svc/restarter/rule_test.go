@@ -49,7 +49,7 @@ func TestInvalidRestarter(t *testing.T) {
 	refused := func(name string) {
 		t.Helper()
 		w.state(name, graph.Maintenance)
-		if rec := w.record(name); rec.Aux != "invalid_restarter" || len(rec.Primary) != 0 || rec.Method != "" {
+		if rec := w.record(name); rec.Aux != "invalid_restarter" || len(rec.Primary) != 0 || rec.Method != "" || rec.Log == "" {
 			t.Errorf("%s: %+v", name, rec)
 		}
 	}
