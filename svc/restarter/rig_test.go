@@ -250,14 +250,22 @@ func (w *world) Start(s *Start) (Begun, instance.Failure, error) {
 	return Begun{Pid: pid, Pidfd: pidfd, Contract: w.last}, 0, nil
 }
 
-// members are the processes of a session that have not ended.
-func (w *world) members(id contract.ID) (list []int32) {
+// members are the processes of a session that have not ended. One that was just born by one that has
+// just ended is missing from a list that was begun before: no list is believed that has nobody.
+func (w *world) members(id contract.ID) []int32 {
 	w.mu.Lock()
 	s := w.cts[id]
 	w.mu.Unlock()
 	if s == nil {
 		return nil
 	}
+	if list := s.members(); len(list) > 0 {
+		return list
+	}
+	return s.members()
+}
+
+func (s *session) members() (list []int32) {
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
