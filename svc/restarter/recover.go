@@ -25,6 +25,8 @@ type known struct {
 	on  repo.Entity
 	cfg graph.Config
 	rec record.Record
+	// outside is that a milestone has overridden it.
+	outside bool
 }
 
 // recover takes up all that is there: contracts, instances, methods that run.
@@ -58,6 +60,9 @@ func (r *Restarter) recover() error {
 				if g, _, err := v.Group(k.on, record.Group); err == nil {
 					k.rec = record.Of(&g)
 				}
+				if g, _, err := v.Group(k.on, graphcfg.Override); err == nil {
+					k.outside = k.cfg.Override != graph.NoOverride && g.Prop(overrideOf) != nil
+				}
 				list = append(list, k)
 			}
 		}
@@ -66,6 +71,7 @@ func (r *Restarter) recover() error {
 	if err != nil {
 		return err
 	}
+	r.leftMilestone(list)
 	again := false
 	for i := range list {
 		again = r.recoverOne(&list[i], there, of[list[i].on.String()]) || again
@@ -93,6 +99,27 @@ func (r *Restarter) recover() error {
 		r.milestone(false)
 	}
 	return nil
+}
+
+// leftMilestone takes away what is left of the overrides of a milestone that was left: a svc.startd was
+// killed while it did so.
+func (r *Restarter) leftMilestone(list []known) {
+	if r.wanted() != "all" {
+		return
+	}
+	var b repo.Batch
+	for i := range list {
+		if k := &list[i]; k.outside {
+			b.DeleteGroup(k.on, graphcfg.Override)
+			k.cfg.Override = graph.NoOverride
+		}
+	}
+	if len(b.Ops) == 0 {
+		return
+	}
+	if _, err := r.cfg.Repo.Apply(&b); err != nil {
+		r.cfg.Say("leave the milestone: " + err.Error())
+	}
 }
 
 // recoverOne takes up one instance. It says whether a svc.startd had it before.
@@ -200,6 +227,11 @@ const optionsOverride = "options_ovr"
 // milestone brings the zone to the milestone that is set. again: it is there already, as far as it
 // was brought before.
 func (r *Restarter) milestone(again bool) {
+	r.apply(graph.Op{Kind: graph.Milestone, FMRI: r.wanted(), Present: again})
+}
+
+// wanted is the milestone that is set.
+func (r *Restarter) wanted() string {
 	on := entityOf(FMRI)
 	value := ""
 	_ = r.cfg.Repo.View(func(v *repo.Reader) error {
@@ -222,9 +254,9 @@ func (r *Restarter) milestone(again bool) {
 	})
 	switch {
 	case value == "":
-		value = "all"
+		return "all"
 	case value != "all" && value != "none" && !strings.HasPrefix(value, "svc:"):
-		value = milestonePrefix + value + ":default"
+		return milestonePrefix + value + ":default"
 	}
-	r.apply(graph.Op{Kind: graph.Milestone, FMRI: value, Present: again})
+	return value
 }

@@ -335,7 +335,10 @@ func cycle(path []string) string {
 	return text
 }
 
-// setOverride writes or deletes a temporary enable.
+// overrideOf, in an override, names the milestone that it is for: an administrator's has none.
+const overrideOf = "milestone"
+
+// setOverride writes or deletes a temporary enable for the milestone.
 func (r *Restarter) setOverride(o graph.Order) {
 	u := r.units[o.FMRI]
 	if u == nil || u.gone {
@@ -345,9 +348,13 @@ func (r *Restarter) setOverride(o graph.Order) {
 	if o.Override == graph.NoOverride {
 		b.DeleteGroup(u.on, graphcfg.Override)
 	} else {
-		b.PutGroup(u.on, &tree.Group{Name: graphcfg.Override, Type: record.Type, Flags: tree.NonPersistent, Props: []tree.Property{
+		g := tree.Group{Name: graphcfg.Override, Type: record.Type, Flags: tree.NonPersistent, Props: []tree.Property{
 			{Name: "enabled", Type: prop.Boolean, Values: []string{strconv.FormatBool(o.Override == graph.OverrideEnabled)}},
-		}})
+		}}
+		if r.down.since.IsZero() { // else nothing takes it away in this boot
+			g.Props = append(g.Props, tree.Property{Name: overrideOf, Type: prop.AString, Values: []string{r.wanted()}})
+		}
+		b.PutGroup(u.on, &g)
 	}
 	if _, err := r.cfg.Repo.Apply(&b); err != nil && !errors.Is(err, repo.ErrNotFound) {
 		r.cfg.Say(u.fmri + ": " + err.Error())
