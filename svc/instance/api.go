@@ -103,6 +103,7 @@ const (
 	Monitored // a monitor method has ended: Status
 	Ready     // a member of Contract says that the service is ready
 	Extended  // a member of Contract asks for For from now on, to become ready
+	Lapsed    // a later run of a periodic service's start method has failed
 )
 
 // Failure is why a method could not be run.
@@ -199,6 +200,7 @@ const (
 	// NoteWait: the process of the start method has ended well, and the start goes on until the
 	// service is ready: method_pid goes, method stays.
 	NoteWait
+	NoteText     // status_text is Text; of who carries the actions out, not of the machine
 	NoteDeadline // what NoteMethod told may last until Time
 	NoteEnd      // no method runs any more: method and method_pid go
 	SetTimer     // Fired with Number at Time

@@ -37,6 +37,7 @@ var (
 	causeDependency = cause{graph.Restarted, "dependency_activity", "dependency activity requires stop"}
 	causeDisable    = cause{graph.Restarted, auxDisabled, "service disabled"}
 	causeRestart    = cause{graph.Restarted, "restart_request", "service restarting"}
+	causePeriod     = cause{graph.Fault, auxFailed, "a periodic run of its start method failed"}
 	causeMonitor    = cause{graph.Fault, auxService, "its monitor reports that it does not work"}
 )
 

@@ -72,7 +72,7 @@ func FuzzDo(f *testing.F) {
 func inputOf(b []byte) Input {
 	n := func(i, most int) int { return int(b[i]) % most }
 	in := Input{
-		Kind: InputKind(n(0, int(Extended)+2)), Event: graph.Event(n(1, int(graph.Down)+2)),
+		Kind: InputKind(n(0, int(Lapsed)+2)), Event: graph.Event(n(1, int(graph.Down)+2)),
 		Pid: n(3, 6) - 1, Contract: contract.ID(n(4, 6)), Failure: Failure(n(2, 7)), Number: uint64(n(3, 16)),
 		Status: syscall.WaitStatus(n(5, 2))*exited(int(b[6])) + syscall.WaitStatus(n(5, 3)/2)*killed(syscall.Signal(b[6]&0x7f)),
 		Events: contract.Events(b[5] & 0x3f), Dump: b[7]&1 != 0, TTY: b[7]&2 != 0, Refused: b[7]&4 != 0, Lost: b[7]&8 != 0,

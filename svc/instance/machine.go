@@ -152,6 +152,8 @@ func (m *Machine) take(in Input) error {
 		m.fired(in.Number)
 	case Monitored:
 		return m.monitored(in.Status)
+	case Lapsed:
+		m.lapsed()
 	case Ready:
 		return m.ready(in)
 	case Extended:

@@ -267,6 +267,14 @@ func (m *Machine) degradeNow(in Input) error {
 	return m.enqueue(in)
 }
 
+// lapsed: what a periodic service is to do each time was not done. It is started anew, which tries
+// again, as often as a start is tried.
+func (m *Machine) lapsed() {
+	if !m.leaving && m.going == nil && runs(m.state) {
+		m.stop(causePeriod, "")
+	}
+}
+
 // monitored: a monitor has looked at the service. What it saw before a transition is of no use
 // after it.
 func (m *Machine) monitored(status syscall.WaitStatus) error {

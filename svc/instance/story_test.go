@@ -256,3 +256,20 @@ func TestMonitor(t *testing.T) {
 	r.has("write offline service_request class error")
 	r.check.rest()
 }
+
+// TestLapsed: a periodic service whose start method fails at a later time is stopped as one that has
+// failed, and is the graph's to start again.
+func TestLapsed(t *testing.T) {
+	r := newRig(t, Config{Duration: Transient})
+	r.do(Input{Kind: Lapsed}) // it does not run
+	r.says("")
+	r.online()
+	r.do(Input{Kind: Lapsed})
+	r.has("log Stopping because a periodic run of its start method failed.")
+	r.has("write online->offline method_failed")
+	r.do(Input{Kind: Lapsed}) // it is being stopped
+	r.says("")
+	r.found(Spec{Kind: Null})
+	r.has("write offline method_failed class error")
+	r.check.rest()
+}

@@ -326,7 +326,7 @@ func TestBackoffEnds(t *testing.T) {
 // TestRefused: what makes no sense changes nothing.
 func TestRefused(t *testing.T) {
 	r := bareRig(t)
-	for kind := range Monitored + 2 {
+	for kind := range Lapsed + 2 {
 		if kind != Recovered {
 			r.refused(Input{Kind: kind, Event: graph.Start, Pid: 1, Contract: 1, Number: 1}, ErrUnknown)
 		}
@@ -340,7 +340,7 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	idle := []Input{
-		{}, {Kind: Monitored + 1}, {Kind: Found, Spec: Spec{Kind: Null}}, {Kind: Started, Pid: 1, Contract: 1},
+		{}, {Kind: Monitored + 1}, {Kind: Lapsed + 1}, {Kind: Found, Spec: Spec{Kind: Null}}, {Kind: Started, Pid: 1, Contract: 1},
 		{Kind: NotRun, Failure: Invalid}, {Kind: Signalled}, {Kind: Ended}, {Kind: Ended, Pid: -4}, {Kind: Ended, Pid: 5, Status: 0x7f},
 		{Kind: Event, Contract: 1}, {Kind: Event, Contract: 1, Events: 3}, {Kind: Event, Contract: 1, Events: contract.Fork},
 	}
