@@ -20,6 +20,7 @@ type Ring struct {
 	// writes its own to, followed by the data, mapped twice in a row: no record is cut.
 	consumer, producer []byte
 	at                 uint64 // where Next reads
+	held               bool   // Next has stopped at a record that is being written
 
 	// watch is an epoll of the ring and of timer. Records that can wait do not wake a reader
 	// that was woken a short while ago: it is let go on reading, and the timer has it look
@@ -165,9 +166,14 @@ func (r *Ring) Next() (rec Record, at uint64, ok bool, err error) {
 	return rec, r.at, err == nil, err
 }
 
+// Held says that Next gave nothing because the record there is still being written. Others may
+// be whole behind it: what happened before now is not all told yet. FD stays readable.
+func (r *Ring) Held() bool { return r.held }
+
 // next is the next record's bytes.
 func (r *Ring) next() (rec []byte, ok bool, err error) {
 	data := r.producer[unix.Getpagesize():]
+	r.held = false
 	for {
 		left := r.written() - r.at
 		if left == 0 {
@@ -176,7 +182,7 @@ func (r *Ring) next() (rec []byte, ok bool, err error) {
 		offset := r.at & (r.size - 1)
 		head := atomic.LoadUint32((*uint32)(unsafe.Pointer(&data[offset])))
 		if head&busyBit != 0 { // being written
-			r.again = true
+			r.again, r.held = true, true
 			return nil, false, nil
 		}
 		length := uint64(head &^ discardBit)

@@ -24,8 +24,8 @@ type Config struct {
 	Later bool
 	// Kept is the position up to which the caller has kept what it was told (a resume).
 	Kept Position
-	// Lost is how many events of a contract were told as lost and kept (a resume): the
-	// collector counts for as long as the contract is there. nil: all that it has counted.
+	// Lost is the last Report.Counted of a contract that was kept, 0 without one (a resume): the
+	// collector counts for as long as the contract is there. nil: all that it has counted by now.
 	Lost func(contract.ID) uint64
 }
 
@@ -98,7 +98,10 @@ type Report struct {
 	Fact table.Fact
 	Time int64    // wall clock, nanoseconds since 1970
 	At   Position // Happened: keep it with what follows of it
-	Proc table.Proc
-	Kill table.Kill
-	Err  error
+	// Counted, of Lost: how many the collector has counted, this loss and all before; to be kept
+	// with what follows of it. 0: it is not the collector's.
+	Counted uint64
+	Proc    table.Proc
+	Kill    table.Kill
+	Err     error
 }

@@ -27,8 +27,10 @@ type Collector interface {
 	Adopt() error
 	// Forget ends a registration.
 	Forget(d Dir) error
-	// Read gives one record; ok is false when there is none now.
+	// Read gives one record; ok is false when there is none now. Held: that was because it is
+	// still being written, and others may be behind it.
 	Read() (r Record, ok bool, err error)
+	Held() bool
 	// Keep says that all up to p is kept.
 	Keep(p Position)
 	// Lost counts the zone's records that had no place, and LostOf those of one contract.
@@ -112,6 +114,7 @@ func (b *bpf) Register(d Dir, want, critical contract.Events) error {
 func (b *bpf) Adopt() error       { return b.c.Adopt() }
 func (b *bpf) Forget(d Dir) error { return b.c.RemoveContract(d.Cgroup) }
 func (b *bpf) Keep(p Position)    { b.ring.Advance(uint64(p)) }
+func (b *bpf) Held() bool         { return b.ring.Held() }
 
 func (b *bpf) Lost() (uint64, error) {
 	bulk, critical, err := b.c.Lost(b.zone)
@@ -208,6 +211,9 @@ func (z *Zone) readCollector() (bool, error) {
 	case f.Event&contract.AllFatal != 0:
 		f.Cred, f.HasCred = credOf(f.Member, z.c.RootUID)
 	}
+	if p != nil && f.Event == contract.Empty {
+		z.countLostOf(p) // whoever reads that it is empty may have it forgotten at once
+	}
 	z.told = r.At
 	z.tell(Report{What: Happened, CT: r.CT, Fact: f, Time: r.Time, At: r.At})
 	return true, nil
@@ -283,20 +289,33 @@ func credOf(p table.Proc, zoneRoot uint32) (table.Cred, bool) {
 // countLost tells of records that had no place in the ring.
 func (z *Zone) countLost() {
 	n, err := z.c.Collector.Lost()
-	if err != nil || n == z.ringLost {
+	if err != nil || n == z.ringLost && !z.untold {
 		return
 	}
-	z.ringLost = n
+	z.ringLost, z.untold = n, false
 	for _, p := range z.tree.places {
-		if n, err := z.c.Collector.LostOf(p.Dir); err == nil && n > p.lost {
-			z.lose(p, n-p.lost, time.Now().UnixNano())
-			p.lost = n
-		}
+		z.countLostOf(p)
 	}
 }
 
+// countLostOf does so for one contract.
+func (z *Zone) countLostOf(p *place) {
+	if !p.counted {
+		return // nobody watches it
+	}
+	n, err := z.c.Collector.LostOf(p.Dir)
+	if err != nil || n <= p.lost {
+		return
+	}
+	count := n - p.lost
+	p.lost = n
+	z.lost += count
+	z.tell(Report{What: Happened, CT: p.CT, Time: time.Now().UnixNano(), Fact: table.Fact{Event: contract.Lost, Count: count}, Counted: n})
+}
+
 // lostBefore takes over what was counted of a contract before this Zone: as far as it was told
-// and kept it is not told again. Without Config.Lost all of it counts as told.
+// and kept it is not told again, the rest is told when the ring was read. Without Config.Lost
+// all of it counts as told.
 func (z *Zone) lostBefore(p *place) {
 	n, err := z.c.Collector.LostOf(p.Dir)
 	if err != nil {
@@ -307,6 +326,7 @@ func (z *Zone) lostBefore(p *place) {
 		p.lost = min(n, z.c.Lost(p.CT))
 	}
 	if p.lost < n {
-		z.ringLost = 0
+		z.untold = true
+		z.jobs.poke() // it is Next that tells
 	}
 }

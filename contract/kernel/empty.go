@@ -171,6 +171,9 @@ func (z *Zone) settle() {
 			held = append(held, c)
 		default:
 			z.giveUp(p)
+			if z.c.Collector != nil {
+				z.countLostOf(p)
+			}
 			z.empty(p, p.watch.last, now.UnixNano())
 		}
 	}

@@ -39,6 +39,7 @@ type Zone struct {
 	told, kept, skipped Position
 	corrupt             int
 	adopt, gap          bool
+	untold              bool // losses from before this Zone
 
 	telling bool // in Next
 }
@@ -212,7 +213,7 @@ func (z *Zone) Next(into []Report) (n int, err error) {
 		z.placeAll()
 	}
 	if dry {
-		if z.c.Collector != nil && z.read > 0 {
+		if z.c.Collector != nil && (z.read > 0 || z.untold) {
 			z.read = 0
 			z.countLost()
 		}
@@ -255,7 +256,8 @@ func (z *Zone) events() error {
 	return nil
 }
 
-// drain reads the best source; dry says that it has nothing more.
+// drain reads the best source; dry says that it has nothing more. It may have, and not give it:
+// then a contract that was found empty is not told so yet, since its last exits may be behind.
 func (z *Zone) drain() (dry bool, err error) {
 	for len(z.queue) < queueMax {
 		more := false
@@ -266,7 +268,7 @@ func (z *Zone) drain() (dry bool, err error) {
 			more = z.readConnector()
 		}
 		if err != nil || !more {
-			return err == nil, err
+			return err == nil && (z.c.Collector == nil || !z.c.Collector.Held()), err
 		}
 	}
 	return false, nil

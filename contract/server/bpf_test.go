@@ -22,7 +22,12 @@ type bpfRig struct {
 }
 
 // withBPF gives the zone the best source of events.
-func withBPF(r *rig) {
+func withBPF(r *rig) { withRing(collector.RingBytes)(r) }
+
+// withRing is withBPF with a ring of this size.
+func withRing(bytes int) setup { return func(r *rig) { r.collect(bytes) } }
+
+func (r *rig) collect(bytes int) {
 	t := r.t
 	testenv.Need(t, testenv.BTF)
 	var st unix.Stat_t
@@ -32,7 +37,7 @@ func withBPF(r *rig) {
 	check(t, err)
 	defer c.Close()
 	t.Cleanup(func() { check(t, collector.Leave(b.dir, b.zone)) })
-	b.ring, err = collector.NewRing(collector.RingBytes)
+	b.ring, err = collector.NewRing(bytes)
 	check(t, err)
 	t.Cleanup(func() { b.ring.Close() })
 	check(t, c.AddZone(b.zone, b.ring))

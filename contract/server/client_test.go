@@ -32,6 +32,7 @@ var clients = map[string]func(args []string) error{
 	"hoard":       hoardClient,
 	"flood":       floodClient,
 	"visit":       visitClient,
+	"forks":       forksClient,
 }
 
 // birthClient makes contracts, one after the other, until a file is there: STOP SEED. Of each it

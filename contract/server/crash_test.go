@@ -326,7 +326,8 @@ func (c *crowd) finish() {
 }
 
 // crashPoints are the names of all crash points that a crowd makes a server pass. That of an
-// owner that dies with its contract is in TestOwnersEndWithTheirContract.
+// owner that dies with its contract is in TestOwnersEndWithTheirContract, that of losses in
+// TestLostWhileDead.
 var crashPoints = []string{"journal", "applied", "answered", "parked", "made", "window", "removed"}
 
 // The server is killed at each crash point in turn, the points counted from its start, and at

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,6 +123,18 @@ func TestJournalReplay(t *testing.T) {
 	same(t, j)
 	check(t, j.note(&record{kind: recConfirmed, unique: 9, fh: 1}))
 	same(t, j)
+	ev, err = j.takeEV(d)
+	check(t, err)
+	check(t, j.lose(12, &table.Op{Kind: table.Happened, CT: id, EV: ev, Fact: table.Fact{Event: contract.Lost, Count: 5}}))
+	if j.kept.counted[id] != 12 {
+		t.Errorf("counted are %v", j.kept.counted)
+	}
+	same(t, j)
+	check(t, j.lose(3, &table.Op{Kind: table.Happened, CT: 999, EV: ev + 1, Fact: table.Fact{Event: contract.Lost, Count: 3}}))
+	if len(j.kept.counted) != 1 {
+		t.Errorf("of a contract that is none there is kept: %v", j.kept.counted)
+	}
+	same(t, j)
 	check(t, j.note(&record{kind: recTaken, ct: 5, path: "/x/admin/l1"}))
 	step(0, &table.Op{Kind: table.Make, CT: 5, Cred: cred, Terms: contract.DefaultTerms()})
 	if !j.kept.unborn[5] || j.kept.taken[5] == "" {
@@ -146,6 +160,40 @@ func same(t *testing.T, j *journal) {
 	}
 }
 
+// What a supervisor of the form before kept is understood: its table's losses are those that were
+// counted. A form that is not known is refused.
+func TestKeptOfBefore(t *testing.T) {
+	j, err := newJournal(table.Config{Zone: "web", UIDBase: zoneUID, UIDCount: zoneCount})
+	check(t, err)
+	defer j.log.Close()
+	who, cred := table.Proc{Pid: 100, Start: 5, ZPid: 10}, table.Cred{UID: zoneUID, Privileged: true}
+	for i, op := range []*table.Op{
+		{Kind: table.Make, CT: 5, Cred: cred, Terms: contract.DefaultTerms()},
+		{Kind: table.Happened, CT: 5, EV: 1, Fact: table.Fact{Event: contract.Fork, Member: who}},
+		{Kind: table.Happened, CT: 5, EV: 2, Fact: table.Fact{Event: contract.Lost, Count: 7}},
+	} {
+		if res, err := j.do(uint64(i), 0, op); err != nil || res.Errno != 0 {
+			t.Fatalf("step %d: %v %v", i, res.Errno, err)
+		}
+	}
+	if len(j.kept.counted) != 0 || len(j.kept.taken)+len(j.kept.unborn)+len(j.kept.handles)+len(j.kept.births) != 0 {
+		t.Fatalf("kept is %+v", j.kept)
+	}
+	// The form before lacked the one count, of the four zeros before the table.
+	now, tab := j.kept.encode(j.table), j.table.Encode()
+	head := now[:len(now)-len(tab)]
+	before := append([]byte{1}, append(slices.Clone(head[1:len(head)-1]), tab...)...)
+	k, _, err := decodeKept(before)
+	if err != nil || k.counted[5] != 7 || len(k.counted) != 1 {
+		t.Errorf("%v, counted %v", err, k.counted)
+	}
+	for _, version := range []byte{0, keptVersion + 1} {
+		if _, _, err := decodeKept(append([]byte{version}, now[1:]...)); !errors.Is(err, ErrState) {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
+}
+
 // Nonsense in a journal is an error with a name, and no panic.
 func FuzzDecode(f *testing.F) {
 	j, err := newJournal(table.Config{Zone: "web"})
@@ -156,7 +204,8 @@ func FuzzDecode(f *testing.F) {
 	_, _ = j.do(1, 0, &table.Op{Kind: table.OpenTemplate, FH: 1, Proc: table.Proc{Pid: 5}})
 	_, _ = j.do(2, 0, &table.Op{Kind: table.Activate, FH: 1, CT: 5, Proc: table.Proc{Pid: 5}})
 	f.Add(j.kept.encode(j.table))
-	for _, r := range []record{{kind: recEpoch}, {kind: recBlock, block: 7}, {kind: recPlaced, fh: 4, birth: birth{path: "/x"}}, {kind: recTaken, ct: 4, path: "/y"}, {kind: recConfirmed, unique: 4}} {
+	for _, r := range []record{{kind: recEpoch}, {kind: recBlock, block: 7}, {kind: recPlaced, fh: 4, birth: birth{path: "/x"}}, {kind: recTaken, ct: 4, path: "/y"}, {kind: recConfirmed, unique: 4},
+		{kind: recLost, count: 9, op: &table.Op{Kind: table.Happened, CT: 5, EV: 3, Fact: table.Fact{Event: contract.Lost, Count: 2}}}} {
 		f.Add(r.encode(nil))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -166,7 +215,7 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("%v", err)
 			}
 		}
-		if r, err := decodeRecord(b); err == nil && r.kind != recOp {
+		if r, err := decodeRecord(b); err == nil && r.op == nil {
 			if _, err := decodeRecord(r.encode(nil)); err != nil {
 				t.Errorf("%v", err)
 			}

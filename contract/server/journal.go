@@ -73,7 +73,7 @@ func (j *journal) replay(b []byte) error {
 		return err
 	}
 	var res table.Result
-	if r.kind == recOp {
+	if r.op != nil {
 		res = j.table.Apply(r.op)
 	}
 	j.kept.apply(r, res)
@@ -110,15 +110,27 @@ func (j *journal) note(r *record) error {
 
 // do writes an Op down and lets it happen. unique is its request's, at its fact's position.
 func (j *journal) do(unique uint64, at kernel.Position, op *table.Op) (table.Result, error) {
-	if op.Now == 0 {
-		op.Now = time.Now().UnixNano()
+	return j.act(&record{kind: recOp, unique: unique, at: at, op: op})
+}
+
+// lose is do of a loss; the collector has counted so many up to it.
+func (j *journal) lose(counted uint64, op *table.Op) error {
+	crash("lost")
+	_, err := j.act(&record{kind: recLost, count: counted, op: op})
+	crash("lost")
+	return err
+}
+
+// act writes a record of an Op down and lets it happen.
+func (j *journal) act(r *record) (table.Result, error) {
+	if r.op.Now == 0 {
+		r.op.Now = time.Now().UnixNano()
 	}
-	r := record{kind: recOp, unique: unique, at: at, op: op}
-	if err := j.write(&r); err != nil {
+	if err := j.write(r); err != nil {
 		return table.Result{Errno: unix.ENOSPC}, err
 	}
-	res := j.table.Apply(op)
-	j.kept.apply(&r, res)
+	res := j.table.Apply(r.op)
+	j.kept.apply(r, res)
 	crash("applied")
 	return res, nil
 }

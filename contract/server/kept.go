@@ -24,6 +24,7 @@ type kept struct {
 	at      kernel.Position        // facts up to here are in the table
 	taken   map[contract.ID]string // directories outside of ct/ that are contracts'
 	unborn  map[contract.ID]bool   // the supervisor's contracts that nobody was born into yet
+	counted map[contract.ID]uint64 // losses that the collector has counted, as far as they are in the table
 	handles map[uint64]handle      // open handles of the table
 	perUser map[uint32]int         // how many of them each user has, the supervisor\'s own left out
 	births  map[uint64]*birth      // by template
@@ -53,7 +54,7 @@ type birth struct {
 
 func newKept() *kept {
 	return &kept{
-		held: map[uint32]bool{}, taken: map[contract.ID]string{}, unborn: map[contract.ID]bool{},
+		held: map[uint32]bool{}, taken: map[contract.ID]string{}, unborn: map[contract.ID]bool{}, counted: map[contract.ID]uint64{},
 		handles: map[uint64]handle{}, perUser: map[uint32]int{}, births: map[uint64]*birth{},
 	}
 }
@@ -68,6 +69,7 @@ const (
 	recPlaced               // a birth was placed
 	recTaken                // a contract has a directory outside of ct/
 	recConfirmed            // a birth that the kernel had told was confirmed
+	recLost                 // recOp of a loss that the collector has counted
 )
 
 // record is one entry of the journal.
@@ -75,7 +77,8 @@ type record struct {
 	kind   byte
 	unique uint64          // recOp, recConfirmed: of the request, 0 for none
 	at     kernel.Position // recOp: of the fact, 0 for none
-	op     *table.Op       // recOp
+	op     *table.Op       // recOp, recLost
+	count  uint64          // recLost: how many the collector has counted, up to this loss
 	event  uint64          // recEvents: the first
 	block  uint32          // recBlock, recFreed
 	fh     uint64          // recPlaced, recConfirmed
@@ -90,6 +93,9 @@ func (r *record) encode(b []byte) []byte {
 	case recOp:
 		b = binary.AppendUvarint(b, r.unique)
 		b = binary.AppendUvarint(b, uint64(r.at))
+		b = append(b, r.op.Encode()...)
+	case recLost:
+		b = binary.AppendUvarint(b, r.count)
 		b = append(b, r.op.Encode()...)
 	case recEvents:
 		b = binary.AppendUvarint(b, r.event)
@@ -118,14 +124,14 @@ func decodeRecord(b []byte) (*record, error) {
 	case recOp:
 		r.unique = d.uint()
 		r.at = kernel.Position(d.uint())
-		if d.bad {
-			break
+		if err := r.decodeOp(d); err != nil {
+			return nil, err
 		}
-		op, err := table.DecodeOp(d.b)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrState, err)
+	case recLost:
+		r.count = d.uint()
+		if err := r.decodeOp(d); err != nil {
+			return nil, err
 		}
-		r.op, d.b = op, nil
 	case recEvents:
 		r.event = d.uint()
 	case recBlock, recFreed:
@@ -147,11 +153,29 @@ func decodeRecord(b []byte) (*record, error) {
 	return r, nil
 }
 
+// decodeOp takes the Op that ends a record.
+func (r *record) decodeOp(d *decoder) error {
+	if d.bad {
+		return nil
+	}
+	op, err := table.DecodeOp(d.b)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	r.op, d.b = op, nil
+	return nil
+}
+
 // apply lets a record happen to what is kept; of an Op res is what the table made of it.
 func (k *kept) apply(r *record, res table.Result) {
 	switch r.kind {
 	case recOp:
 		k.followed(r, res)
+	case recLost:
+		k.followed(r, res)
+		if res.Errno == 0 {
+			k.counted[r.op.CT] = r.count
+		}
 	case recEvents:
 		k.nextEV, k.endEV = contract.EventID(r.event), contract.EventID(r.event+eventsTaken)
 	case recBlock:
@@ -215,6 +239,7 @@ func (k *kept) followed(r *record, res table.Result) {
 	case table.Removed:
 		delete(k.taken, op.CT)
 		delete(k.unborn, op.CT)
+		delete(k.counted, op.CT)
 	}
 }
 
@@ -258,8 +283,9 @@ func (k *kept) birthOf(ct contract.ID) (fh uint64, b *birth) {
 	return 0, nil
 }
 
-// keptVersion is of the snapshot's form. Another one is refused.
-const keptVersion = 1
+// keptVersion is of the snapshot's form: 2, since it is known which losses are in the table; 1 is
+// understood. Another one is refused.
+const keptVersion = 2
 
 // encode is the snapshot: what is kept, then the table.
 func (k *kept) encode(t *table.Table) []byte {
@@ -279,6 +305,10 @@ func (k *kept) encode(t *table.Table) []byte {
 	for _, ct := range sortedKeys(k.unborn) {
 		b = binary.AppendUvarint(b, uint64(ct))
 	}
+	b = binary.AppendUvarint(b, uint64(len(k.counted)))
+	for _, ct := range sortedKeys(k.counted) {
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(ct)), k.counted[ct])
+	}
 	b = binary.AppendUvarint(b, uint64(len(k.handles)))
 	for _, fh := range sortedKeys(k.handles) {
 		h := k.handles[fh]
@@ -294,10 +324,10 @@ func (k *kept) encode(t *table.Table) []byte {
 }
 
 func decodeKept(b []byte) (*kept, *table.Table, error) {
-	if len(b) == 0 || b[0] != keptVersion {
+	if len(b) == 0 || b[0] == 0 || b[0] > keptVersion {
 		return nil, nil, fmt.Errorf("%w: unknown version", ErrState)
 	}
-	k, d := newKept(), &decoder{b: b[1:]}
+	version, k, d := b[0], newKept(), &decoder{b: b[1:]}
 	k.epoch, k.fh = d.uint32(), d.uint()
 	k.nextCT, k.endCT = contract.ID(d.uint32()), contract.ID(d.uint32())
 	k.nextEV, k.endEV = contract.EventID(d.uint()), contract.EventID(d.uint())
@@ -311,6 +341,12 @@ func decodeKept(b []byte) (*kept, *table.Table, error) {
 	}
 	for range d.count() {
 		k.unborn[contract.ID(d.uint32())] = true
+	}
+	if version > 1 {
+		for range d.count() {
+			ct := contract.ID(d.uint32())
+			k.counted[ct] = d.uint()
+		}
 	}
 	for range d.count() {
 		fh := d.uint()
@@ -329,7 +365,19 @@ func decodeKept(b []byte) (*kept, *table.Table, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrState, err)
 	}
+	if version == 1 {
+		k.countedBy(t)
+	}
 	return k, t, nil
+}
+
+// countedBy takes what a table knows to be lost for what the collector has counted.
+func (k *kept) countedBy(t *table.Table) {
+	for _, id := range t.IDs() {
+		if st, _, _, _, ok := t.Status(id); ok && st.LostEvents > 0 {
+			k.counted[id] = st.LostEvents
+		}
+	}
 }
 
 func sortedKeys[K contract.ID | uint32 | uint64, V any](m map[K]V) []K {

@@ -74,6 +74,9 @@ func (s *Server) happened(r *kernel.Report) error {
 			return err
 		}
 	}
+	if r.Counted > 0 {
+		return s.lose(r.Counted, &table.Op{Kind: table.Happened, Now: r.Time, CT: r.CT, EV: ev, Fact: r.Fact})
+	}
 	first := s.kept.unborn[r.CT]
 	_, err = s.do(0, r.At, &table.Op{Kind: table.Happened, Now: r.Time, CT: r.CT, EV: ev, Fact: s.shorten(r.Fact)})
 	if err == nil && r.Fact.Event != contract.Empty && r.Fact.Event != contract.Lost {

@@ -1,0 +1,138 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/internal/testenv"
+)
+
+// forksScript forks as often as each line that it reads says.
+const forksScript = `while read n; do i=0; while [ $i -lt $n ]; do (exit 3); i=$((i + 1)); done; echo did $n; done`
+
+// forksClient has a shell in a new contract fork, and ends with it: "in CTID" comes first. What
+// the shell says is the client's.
+func forksClient(args []string) error {
+	fs, err := contract.OpenAt(args[0])
+	if err != nil {
+		return err
+	}
+	t, err := fs.Template()
+	if err != nil {
+		return err
+	}
+	terms := contract.DefaultTerms()
+	terms.Informative, terms.Critical = contract.Fork|contract.Exit, contract.Empty
+	if err := t.Set(terms); err != nil {
+		return err
+	}
+	in, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	ct, p, err := t.Start("/bin/sh", []string{"sh", "-c", forksScript}, &os.ProcAttr{
+		Env: os.Environ(), Files: []*os.File{in, os.Stdout, os.Stderr},
+	})
+	in.Close()
+	if err != nil {
+		return err
+	}
+	fmt.Println("in", ct.ID)
+	_, err = io.Copy(w, os.Stdin)
+	w.Close()
+	if err != nil {
+		return err
+	}
+	_, err = p.Wait()
+	return err
+}
+
+// tally is what a reader was told of one contract, up to its emptiness.
+type tally struct {
+	forks, exits, losses int
+	lost                 uint64
+}
+
+// tally reads what is told of a contract.
+func (f *follower) tally(ct string) (n tally) {
+	f.t.Helper()
+	for {
+		lines := f.until("")
+		e, err := contract.ParseEvent(lines[0])
+		check(f.t, err)
+		if fmt.Sprint(e.CT) != ct {
+			continue
+		}
+		switch e.Kind {
+		case contract.Fork:
+			n.forks++
+		case contract.Exit:
+			n.exits++
+		case contract.Lost:
+			n.losses++
+			n.lost += e.Count
+		case contract.Empty:
+			return n
+		}
+	}
+}
+
+// What had no place in the ring while no server lived is counted, and told once, whichever of
+// its successors dies where while it tells: all that happened is told, or told to be lost. That
+// holds for a contract too whose members, and whose owner, have ended by then.
+func TestLostWhileDead(t *testing.T) {
+	const storm = 400 // births and ends of so many are several times as much as the ring holds
+	for _, gone := range []bool{false, true} {
+		t.Run(map[bool]string{false: "lives", true: "gone"}[gone], func(t *testing.T) {
+			r, c := startChild(t, withRing(16<<10))
+			reader := r.following(r.client(0, "read", "bundle"))
+			reader.until("ready")
+			client := r.following(r.client(0, "forks"))
+			ct := strings.TrimPrefix(client.until("in ")[0], "in ")
+			born := 1
+			forks := func(n int) {
+				born += n
+				_, err := fmt.Fprintln(client.in, n)
+				check(t, err)
+				client.until(fmt.Sprint("did ", n))
+			}
+			c.kill()
+			forks(storm)
+			if gone {
+				check(t, client.in.(io.Closer).Close())
+				for range client.lines {
+				}
+			}
+			// Killed before the loss is written down, then right after.
+			for _, nth := range []int{1, 2} {
+				c = r.spawnFor("lost", nth)
+				select {
+				case <-c.ended:
+				case <-time.After(testenv.Deadline(20 * time.Second)):
+					t.Fatal("the server tells of no loss")
+				}
+				if at := c.died(); at != "lost" {
+					t.Fatalf("the server died at %q", at)
+				}
+			}
+			c = r.spawn(0)
+			if !gone {
+				forks(5)
+				c.kill()
+				c = r.spawn(0)
+				forks(5)
+				check(t, client.in.(io.Closer).Close())
+			}
+			n := reader.tally(ct)
+			if n.lost == 0 || uint64(n.forks+n.exits)+n.lost != uint64(2*born) {
+				t.Errorf("%d processes: %+v", born, n)
+			}
+			t.Logf("%d processes: %+v", born, n)
+		})
+	}
+}
