@@ -68,6 +68,8 @@ func (r *Restarter) actOne(u *unit, a *instance.Action) {
 	case instance.WatchEmpty:
 		r.emptied[a.Contract] = &emptying{u: u}
 		r.lookEmpty()
+	case instance.IgnoreEmpty:
+		delete(r.emptied, a.Contract)
 	case instance.SetTimer:
 		r.setTimer(u, a.Number, a.Time)
 	case instance.ClearTimer:
@@ -141,8 +143,9 @@ func (r *Restarter) run(u *unit) {
 			Cookie: cookie, Critical: a.Terms.Critical, Fatal: a.Terms.Fatal, Params: params, Transfer: a.Terms.Transfer,
 			FMRI: u.fmri, Aux: a.Method.String(),
 		},
-		Run: method.Run{Init: r.cfg.Init, FMRI: u.fmri, Method: a.Method.String(), Restarter: FMRI, Zone: r.cfg.Zone},
+		Run: method.Run{Init: r.cfg.Init, FMRI: u.fmri, Method: a.Method.String(), Restarter: FMRI, Zone: r.cfg.Zone, More: r.environment(u)},
 	}
+	u.voice.starting = true
 	r.starts++
 	r.others.Go(func() {
 		b, failure, err := r.cfg.Launcher.Start(s)
@@ -159,6 +162,7 @@ func (r *Restarter) run(u *unit) {
 // started takes what became of a start.
 func (r *Restarter) started(b begun) {
 	r.starts--
+	r.place(&b)
 	if len(r.waiting) > 0 {
 		next := r.waiting[0]
 		r.waiting = r.waiting[1:]

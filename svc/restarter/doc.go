@@ -24,6 +24,8 @@
 //   - On the way to a milestone, or down, the next one goes on too: it starts nothing before all
 //     instances have said what they are.
 //   - A repository that cannot be written stops no service: it is tried again, and told once.
+//   - A service with startd/notify is told ready by a member of its contract, and by nobody else
+//     (svc/notify). Its message is taken from the socket when what follows of it is written.
 //
 // Limits: startsMax methods are started at once; others wait. Goroutines: Run; one that reads
 // contract events; those of ends and files; one for each method that is just being started.

@@ -70,14 +70,15 @@ func (r *Restarter) configOf(u *unit) (c instance.Config) {
 			return err
 		}
 		s, err := i.Startd()
-		if err != nil {
+		var bad *method.Error // beside it all that is valid counts
+		if err != nil && !errors.As(err, &bad) {
 			return err
 		}
 		c = instance.Config{
 			Duration: durations[s.Duration], CriticalCount: s.FailureCount, CriticalPeriod: s.FailurePeriod,
 			NoTimeoutRetry: !s.TimeoutRetry, Backoff: s.Backoff,
 		}
-		return nil
+		return err
 	})
 	if err != nil && !errors.Is(err, repo.ErrNotFound) {
 		r.cfg.Say(u.fmri + ": " + err.Error())
@@ -92,6 +93,9 @@ var durations = map[method.Duration]instance.Duration{
 // lookUp reads a method as it is to be run now, and tells the machine.
 func (r *Restarter) lookUp(u *unit, name instance.Method) {
 	r.noteLog(u)
+	if name == instance.Start {
+		u.newVoice()
+	}
 	var spec instance.Spec
 	var notices []string
 	err := r.cfg.Repo.View(func(v *repo.Reader) error {
@@ -108,7 +112,10 @@ func (r *Restarter) lookUp(u *unit, name instance.Method) {
 		if m.Kind != method.Exec {
 			return nil
 		}
-		if u.found.startd, err = i.Startd(); err != nil {
+		if u.found.startd, err = startdOf(i, name); err != nil {
+			return err
+		}
+		if spec.Notify, err = r.notifies(name, &u.found.startd); err != nil {
 			return err
 		}
 		u.found.context, err = i.Context(m, r.cfg.Host)

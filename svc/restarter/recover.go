@@ -158,12 +158,18 @@ func (r *Restarter) recoverOne(k *known, there map[contract.ID]*contract.Status,
 			before.Method.Began = rec.StartAt
 		}
 	}
+	if before.Method == nil {
+		before.Method = waiting(rec)
+	}
+	r.recoverVoice(u, rec, before.Method, owned)
 	if before.Method != nil {
 		if before.Method.Began.IsZero() { // nobody knows; it has its whole time from now on
 			before.Method.Began = time.Now()
 		}
 		before.Method.Timeout = r.timeoutOf(u, rec.Method)
-		r.await(u, before.Method.Pid, there[before.Method.Contract])
+		if !before.Method.Done {
+			r.await(u, before.Method.Pid, there[before.Method.Contract])
+		}
 	}
 	if r.configOf(u).Duration == instance.Child && rec.StartPid != 0 && len(rec.Primary) > 0 &&
 		(rec.State == graph.Online || rec.State == graph.Degraded) {

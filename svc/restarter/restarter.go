@@ -42,6 +42,8 @@ type Contracts interface {
 	Abandon(id contract.ID) error
 	// Empty says whether a contract has no member (any more).
 	Empty(id contract.ID) (bool, error)
+	// Members are the numbers of those who are in a contract.
+	Members(id contract.ID) ([]int32, error)
 	// Kill sends a signal to all members.
 	Kill(id contract.ID, sig int) error
 }
@@ -80,6 +82,7 @@ type Config struct {
 	Zone      string   // its name, for methods
 	Init      []string // init's environment
 	Milestone string   // of the boot: "", or what -m milestone= says
+	Notify    Notify
 	// Milestones are those that init asks for meanwhile: full names, "all" or "none".
 	Milestones <-chan string
 	// Down is closed when the zone goes down. nil: it never does.
@@ -118,6 +121,7 @@ type Restarter struct {
 	due     time.Time   // when it fires; zero: it does not run
 	failing bool        // the repository could not be written
 	down    down
+	hearing hearing
 	ctx     context.Context
 	others  sync.WaitGroup // goroutines that must not outlive Run
 }
@@ -194,7 +198,9 @@ func (r *Restarter) loop(told <-chan error) error {
 		if r.ctx.Err() != nil {
 			return nil // what happens from now on is the next one's
 		}
-		r.settle()
+		for r.settle(); r.listened(); {
+			r.settle()
+		}
 		if r.down.done {
 			return nil
 		}
@@ -219,6 +225,8 @@ func (r *Restarter) loop(told <-chan error) error {
 			}
 		case e := <-r.events:
 			r.happened(e)
+		case m := <-r.messages():
+			r.heard(m)
 		case b := <-r.begun:
 			r.started(b)
 		case f := <-r.fired:

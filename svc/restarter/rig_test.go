@@ -55,6 +55,7 @@ type world struct {
 	look   func(*Start)     // at each method, before it is started
 	said   []string
 	down   chan struct{} // closed: the zone goes down
+	notify Notify
 
 	stop context.CancelFunc
 	done chan error
@@ -134,7 +135,7 @@ func (w *world) run() {
 	go func() {
 		w.done <- Run(ctx, Config{
 			Repo: w.repo, Contracts: w, Launcher: w, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z",
-			Down: w.down, Say: say, Alert: say,
+			Down: w.down, Notify: w.notify, Say: say, Alert: say,
 			Console: func(instance.Notice, string) {},
 		})
 	}()

@@ -44,6 +44,7 @@ type unit struct {
 	timer  uint64 // that runs; 0: none
 	clock  *time.Timer
 	parked *instance.Action // a Run that waits for its turn
+	voice  voice
 }
 
 // taken is a request, and how its machine knows it.
@@ -107,7 +108,8 @@ func (r *Restarter) settle() {
 // writes says whether an action is one that the repository or the graph is told.
 func writes(k instance.ActionKind) bool {
 	switch k {
-	case instance.WriteStates, instance.Answer, instance.Remember, instance.Forget, instance.NoteMethod, instance.NoteStatus, instance.NoteEnd:
+	case instance.WriteStates, instance.Answer, instance.Remember, instance.Forget, instance.NoteMethod, instance.NoteStatus,
+		instance.NoteText, instance.NoteWait, instance.NoteDeadline, instance.NoteEnd:
 		return true
 	}
 	return false
@@ -133,6 +135,7 @@ func (r *Restarter) note(u *unit, a *instance.Action) {
 			rec.Stamp = time.Now()
 		}
 		rec.State, rec.Next, rec.Aux, rec.AuxFMRI, rec.AuxTTY, rec.Detail = s.State, s.Next, s.Aux, s.AuxFMRI, s.AuxTTY, s.Detail
+		u.silence()
 		r.report(u, a)
 	case instance.Answer:
 		r.report(u, a)
@@ -154,12 +157,18 @@ func (r *Restarter) note(u *unit, a *instance.Action) {
 	case instance.NoteMethod:
 		rec.Method, rec.MethodPid = a.Method.String(), a.Pid
 		if a.Method == instance.Start {
-			rec.StartPid, rec.StartAt = a.Pid, a.Time
+			rec.StartPid, rec.StartAt, rec.StartDeadline = a.Pid, a.Time, time.Time{}
 		}
 	case instance.NoteStatus:
 		rec.StartStatus, rec.Started = int(a.Status), true
+	case instance.NoteText:
+		rec.StatusText = a.Text
+	case instance.NoteWait:
+		rec.MethodPid = 0
+	case instance.NoteDeadline:
+		rec.StartDeadline = a.Time
 	case instance.NoteEnd:
-		rec.Method, rec.MethodPid = "", 0
+		rec.Method, rec.MethodPid, rec.StartDeadline = "", 0, time.Time{}
 	}
 }
 
@@ -268,6 +277,7 @@ func (r *Restarter) lookAgain() {
 		}
 	}
 	r.lookEmpty()
+	r.writeStatuses()
 }
 
 // order carries an order of the graph to the instance, or does what is svc.startd's own.

@@ -12,6 +12,7 @@ import (
 	"github.com/linuxzones/zones/svc/instance"
 	"github.com/linuxzones/zones/svc/launch"
 	"github.com/linuxzones/zones/svc/method"
+	"github.com/linuxzones/zones/svc/notify"
 	"github.com/linuxzones/zones/svc/orphans"
 	"github.com/linuxzones/zones/svc/request"
 	"github.com/linuxzones/zones/svc/restarter"
@@ -53,6 +54,7 @@ func services(args []string) func(context.Context, *Served) error {
 	if err == nil {
 		unix.CloseOnExec(orphans.FD)
 	}
+	unix.CloseOnExec(notify.FD)
 	return func(ctx context.Context, s *Served) error {
 		fs, err := contract.OpenAt(contract.ZonePath)
 		if errors.Is(err, contract.ErrNoFS) {
@@ -80,11 +82,17 @@ func services(args []string) func(context.Context, *Served) error {
 		if err != nil {
 			s.Say(err.Error())
 		}
+		ready, err := notify.Listen(notify.FD, s.Say)
+		if err != nil {
+			s.Say(err.Error())
+		} else {
+			defer ready.Close()
+		}
 		logs := svclog.Zone()
 		return restarter.Run(ctx, restarter.Config{
 			Repo: s.Repo, Contracts: contracts, Launcher: restarter.Methods(l, logs), Orphans: list, Logs: logs,
 			Host: method.Zone, Zone: name, Init: os.Environ(), Milestone: o.milestone, Milestones: s.Milestones, Down: s.Down,
-			Say: s.Say, Alert: s.Alert,
+			Say: s.Say, Alert: s.Alert, Notify: readiness(ready),
 			Console: func(n instance.Notice, text string) {
 				if n == instance.StartRequested && !o.verbose {
 					return
@@ -93,4 +101,12 @@ func services(args []string) func(context.Context, *Served) error {
 			},
 		})
 	}
+}
+
+// readiness is what services say at init's socket; nil: there is none.
+func readiness(r *notify.Receiver) restarter.Notify {
+	if r == nil {
+		return restarter.Notify{}
+	}
+	return restarter.Notify{From: r, Socket: notify.Path, Place: notify.CgroupOf}
 }
