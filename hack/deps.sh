@@ -30,13 +30,14 @@ die() {
 	exit 1
 }
 
-# A virtual name such as pkg-config may be provided by another package, so both columns count.
+# missing sets names. A virtual name such as pkg-config may be provided by another package, so both columns count.
 missing() {
 	local have name
+	names=()
 	have=" $(dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package} ${Provides}\n' |
 		sed -n 's/^ii *//p' | sed 's/([^)]*)//g; s/:[a-z0-9]*//g; s/,/ /g' | tr '\n' ' ') "
 	for name in "${wanted[@]}"; do
-		[[ $have == *" $name "* ]] || echo "$name"
+		[[ $have == *" $name "* ]] || names+=("$name")
 	done
 }
 
@@ -60,7 +61,7 @@ command -v dpkg-query >/dev/null || die "this is not Debian or Ubuntu: install t
 PATH=$PATH:/usr/local/go/bin
 command -v go >/dev/null || die "Go is not on the PATH and not in /usr/local/go/bin: see https://go.dev/doc/install"
 
-mapfile -t names < <(missing)
+missing
 ((${#names[@]})) || exit 0
 ((EUID == 0)) || die "installing ${names[*]} needs root"
 
@@ -68,7 +69,7 @@ mapfile -t names < <(missing)
 exec 9>/run/lock/zones-deps
 flock 9
 permit
-mapfile -t names < <(missing)
+missing
 ((${#names[@]})) || exit 0
 
 log=$(mktemp)

@@ -6,6 +6,7 @@
 //	life_test.go     start, refresh, crashes, stop, upgrade of the manifest, of each at once
 //	crash_test.go    a crash, and what has to come of it
 //	nginx_test.go    and the others: what is peculiar to each
+//	deps_test.go     hack/deps.sh installs the packages, and starts none of them on the host
 //	end_test.go      svc.startd killed under all of them; the zone halted, and booted again
 //
 // A daemon runs when it answers on its port or socket, and its contract has those members that

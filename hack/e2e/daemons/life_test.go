@@ -40,6 +40,7 @@ type daemon struct {
 
 // TestDaemons is all of it, in one zone: booting one takes longer than most of what is done there.
 func TestDaemons(t *testing.T) {
+	t.Parallel()
 	z := newZone(t)
 	list := []*daemon{nginx(), postgresql(), redis(), sshd(), cron()}
 	z.t.Run("life", func(t *testing.T) {
