@@ -191,10 +191,11 @@ func TestRuns(t *testing.T) {
 		return fmt.Sprintf(`{"Action":%q,"Package":"%s/svc/x","Test":%q%s}`+"\n", action, modulePath, test, more)
 	}
 	r := &results{ended: map[string]string{}}
-	err := r.read(strings.NewReader(line("pass", "TestGood", "") + line("pass", "TestGood/a_b", "") + line("fail", "TestBad", "") + line("skip", "TestSkipped", "") +
+	err := r.read(strings.NewReader(line("pass", "TestGood", "") + line("pass", "TestGood/a_b", "") + line("skip", "TestSkipped", "") +
 		line("attr", "TestGood/a_b", `,"Key":"cell","Value":"3.1/a|row one|start/x|yes"`) + line("attr", "TestBad", `,"Key":"cell","Value":"3.1/a|row two|start/x|yes"`) +
 		line("attr", "TestGood", `,"Key":"other","Value":"x"`) + line("output", "TestBad", `,"Output":"    x_test.go:7: why\n"`) +
-		line("output", "TestGood", `,"Output":"=== RUN\n"`) + "plain words\n" + `{"Action":"build-output","Output":"x.go:1: no\n"}`))
+		line("output", "TestGood", `,"Output":"    y_test.go:7: fine\n"`) + line("pass", "TestGood", "") + line("output", "TestBad", `,"Output":"=== RUN\n"`) +
+		line("fail", "TestBad", "") + "plain words\n" + `{"Action":"build-output","Output":"x.go:1: no\n"}`))
 	if err != nil || len(r.cells) != 2 || r.cells[0] != (cell{"3.1/a", "row one", "start/x", "yes", "svc/x TestGood/a_b"}) {
 		t.Errorf("%v %+v", err, r.cells)
 	}

@@ -4,6 +4,7 @@ package main
 var rules31 = []rule{
 	{"3.1/states", "An instance is uninitialized, disabled, offline, online, degraded or in maintenance; each state is left for some of the others only.", met},
 	{"3.1/next-state", "While something is under way `next_state` says what is to come; at rest it is none.", met},
+	{"3.1/next-state-shown", "svcs marks a state that is about to change with an asterisk.", met},
 	{"3.1/events", "What each order and request does in each state.", met},
 	{"3.1/in-order", "What an instance is told while a method of it runs waits for the end of the method, and is done in the order in which it came.", met},
 	{"3.1/timeouts-go-on", "A method's timeout ends it also while other things wait.", met},
@@ -44,4 +45,5 @@ var rules31 = []rule{
 
 var grids31 = []grid{
 	{"3.1/events", "What an order or request makes of an instance: the state, or state and next state, that is written first; `-` is nothing", nil},
+	{"3.1/in-order", "The same, of what comes while a method runs: what is written for it when the method has ended", nil},
 }

@@ -24,6 +24,8 @@ var runRooms = []string{
 const (
 	// outputMax bounds one line of `go test -json`: a test may print a whole tree.
 	outputMax = 16 << 20
+	// saidMax bounds what is kept of one test until it has ended.
+	saidMax = 64 << 10
 	// runLimit is for compiling and running on a busy machine; zones take longer.
 	runLimit, runLimitAll = 10 * time.Minute, time.Hour
 )
@@ -35,7 +37,7 @@ type cell struct{ grid, row, column, word, test string }
 type results struct {
 	ended map[string]string // room and test to pass, fail or skip
 	cells []cell
-	said  bytes.Buffer // what failed
+	said  bytes.Buffer // by what failed
 }
 
 func key(room, test string) string { return room + " " + strings.ReplaceAll(test, " ", "_") }
@@ -90,6 +92,7 @@ func runTests(root string, claims []claim, rooms []string, limit time.Duration) 
 func (r *results) read(from io.Reader) error {
 	s := bufio.NewScanner(from)
 	s.Buffer(nil, outputMax)
+	said := map[string]string{} // by tests that have not ended
 	for s.Scan() {
 		var e struct{ Action, Package, Test, Output, Key, Value string }
 		if json.Unmarshal(s.Bytes(), &e) != nil {
@@ -100,11 +103,15 @@ func (r *results) read(from io.Reader) error {
 		switch e.Action {
 		case "pass", "fail", "skip":
 			r.ended[key(room, e.Test)] = e.Action
+			if e.Action == "fail" {
+				r.said.WriteString(said[e.Test])
+			}
+			delete(said, e.Test)
 		case "build-output":
 			r.said.WriteString(e.Output)
 		case "output":
-			if text := strings.TrimSpace(e.Output); strings.Contains(text, "_test.go:") || strings.HasPrefix(text, "--- FAIL") {
-				fmt.Fprintf(&r.said, "%s: %s\n", room, text)
+			if text := strings.TrimSpace(e.Output); strings.Contains(text, "_test.go:") && len(said[e.Test]) < saidMax {
+				said[e.Test] += room + ": " + text + "\n"
 			}
 		case "attr":
 			if e.Key != "cell" {
@@ -122,7 +129,10 @@ func (r *results) read(from io.Reader) error {
 
 // checkRun says which claims do not hold.
 func (r *results) checkRun(claims []claim) (wrong []string) {
-	for _, c := range claims {
+	for i, c := range claims {
+		if i > 0 && c.test == claims[i-1].test && c.at == claims[i-1].at {
+			continue // of the same line
+		}
 		switch ended := r.ended[key(c.room, c.test)]; ended {
 		case "pass":
 		case "":
