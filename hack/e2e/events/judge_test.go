@@ -44,6 +44,7 @@ type verdict struct {
 	// slow is what is said to be lost because the reader was slow, of whatever contract; unsaid
 	// are those that are missing in contracts that say nothing of a loss.
 	slow, unsaid uint64
+	misses       []miss // all that are missing, critical ones too
 }
 
 func (v *verdict) complain(format string, args ...any) {
@@ -90,13 +91,13 @@ func judge(accounts map[uint64]*account, events []told, may leniency) *verdict {
 
 // contract judges one contract.
 func (v *verdict) contract(ct uint64, a *account, events []told, may leniency) {
-	must, is := map[int][]fact{}, map[int][]fact{}
+	must, is := map[int][]due{}, map[int][]fact{}
 	lives := append([]life(nil), a.lives...)
 	sort.SliceStable(lives, func(i, j int) bool { return lives[i].born < lives[j].born })
 	for _, l := range lives {
 		for _, f := range l.must {
 			if a.wants(f.kind) {
-				must[l.pid] = append(must[l.pid], f)
+				must[l.pid] = append(must[l.pid], due{f, l.born})
 			}
 		}
 	}
@@ -151,40 +152,41 @@ func (v *verdict) empty(ct uint64, before []told, e told) {
 
 // process compares the events of one pid, of all its lives, and says how many that may be
 // missing are.
-func (v *verdict) process(ct uint64, a *account, must, is []fact, may leniency) (missing int) {
+func (v *verdict) process(ct uint64, a *account, must []due, is []fact, may leniency) (missing int) {
 	if may == prefixes {
 		must = must[len(must)-min(len(must), len(is)):]
 	}
-	miss := func(f fact) {
-		if may == counted && !a.critical[f.kind] {
+	lacks := func(d due) {
+		v.misses = append(v.misses, miss{ct: ct, due: d})
+		if may == counted && !a.critical[d.kind] {
 			missing++
 			return
 		}
-		v.complain("contract %d: missing: %v", ct, f)
+		v.complain("contract %d: missing: %v", ct, d.fact)
 	}
 	i := 0
 	for n, f := range is {
 		j := i
-		for j < len(must) && must[j] != f {
+		for j < len(must) && must[j].fact != f {
 			j++
 		}
 		switch {
 		case j < len(must):
 			for ; i < j; i++ {
-				miss(must[i])
+				lacks(must[i])
 			}
 			i++
 		case n > 0 && is[n-1] == f:
 			v.complain("contract %d: told twice: %v", ct, f)
 		case i < len(must) && must[i].kind == f.kind:
-			v.complain("contract %d: wrong: %v, truly %v", ct, f, must[i])
+			v.complain("contract %d: wrong: %v, truly %v", ct, f, must[i].fact)
 			i++
 		default:
 			v.complain("contract %d: told, and never happened: %v", ct, f)
 		}
 	}
 	for ; i < len(must); i++ {
-		miss(must[i])
+		lacks(must[i])
 	}
 	return missing
 }

@@ -65,6 +65,7 @@ type gale struct {
 	accounts map[uint64]*account
 	started  time.Time
 	last     time.Time // when a supervisor was killed last
+	outages  []outage
 }
 
 // TestStorm kills the supervisor again and again while thousands of processes are born and
@@ -149,16 +150,20 @@ func (g *gale) blast(n int) {
 	g.hands[0].tell("fork %d %d", n, g.Uint64()>>1)
 	g.hands[1].tell("fork %d %d", max(1, n/8), g.Uint64()>>1)
 	time.Sleep(time.Duration(g.IntN(20_000)) * time.Microsecond)
+	down := outage{from: monotonic()}
 	old := w.killSupervisor()
 	g.last = time.Now()
 	if *full && g.IntN(20) == 0 {
 		// The next one too, as it begins: the keeper may wait ten seconds then.
 		testenv.Eventually(w.t, func() bool { now := w.supervisor(); return now != 0 && now != old }, "a successor of supervisor "+strconv.Itoa(old))
 		time.Sleep(time.Duration(g.IntN(8_000)) * time.Microsecond)
+		down.again = monotonic()
 		old = w.killSupervisor()
 		g.early++
 	}
 	pid, serving := w.awaitSuccessor(old, g.last)
+	down.to = monotonic()
+	g.outages = append(g.outages, down)
 	g.stall[0], g.stall[1] = max(g.stall[0], pid), max(g.stall[1], serving)
 	g.kills++
 	for _, a := range g.hands {
@@ -219,6 +224,7 @@ func (g *gale) judge() {
 		v := &verdict{}
 		if r.view == g.rs[0].view {
 			v = judge(g.accounts, events, counted)
+			v.name(events, g.outages)
 			of := func(ct uint64) bool { return g.accounts[ct] != nil }
 			v.complaints = append(v.complaints, sameOrder(g.rs[0].name+" and "+r.name, first, events, of, false)...)
 		} else {
@@ -242,7 +248,9 @@ func (g *gale) judgeOne(a *actor, log string, parse func(string) ([]told, error)
 	if filepath.Ext(log) != ".json" {
 		acc.lives = acc.lives[1:]
 	}
-	report(g.t, log, judge(map[uint64]*account{a.ct: &acc}, events, counted))
+	v := judge(map[uint64]*account{a.ct: &acc}, events, counted)
+	v.name(events, g.outages)
+	report(g.t, log, v)
 }
 
 // sameButNumbers compares a reader through the door, who counts processes as the host does,
