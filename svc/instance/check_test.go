@@ -70,6 +70,7 @@ func (c *checker) before(in Input) {
 		c.state, c.next = in.Before.State, in.Before.Next
 		if _, under := underWay(c.state, c.next); under && in.Before.Method != nil && (!c.child || c.state != graph.Offline || in.Before.Method.Notify) {
 			c.method, c.born, c.begun = in.Before.Method.Pid, in.Before.Method.Contract, Refresh
+			c.notify = in.Before.Method.Notify
 			if c.state == graph.Offline {
 				c.begun = Start
 			}
@@ -134,6 +135,10 @@ func (c *checker) act(a Action) {
 			c.fail("timer %d is cleared, %d is set", a.Number, c.timer)
 		}
 		c.timer = 0
+	case NoteEnd:
+		if c.notify && a.Method == Start {
+			c.method = 0 // it is a member as others are
+		}
 	case Dropped:
 		if c.method != 0 || !c.removed {
 			c.fail("dropped: removed %v, process %d", c.removed, c.method)

@@ -93,7 +93,8 @@
 // A request for maintenance that is temporary is as one that is not: states are of one boot anyway.
 //
 //   - A service may say when it is ready (Spec.Notify, startd/notify). A child whose process ends
-//     before that has failed to start, however it ends.
+//     before that has failed to start, however it ends. One that is disabled before it is ready is
+//     stopped at once, and its start's timeout is not waited for.
 //
 // Limits: queueMax, the starts of the rate limit, killLimit, extendMax; method and service time out as they are
 // configured, and a back-off ends. No goroutines, no locks, nothing to close; one goroutine has a machine.

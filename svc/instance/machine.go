@@ -167,6 +167,7 @@ func (m *Machine) take(in Input) error {
 // settle does what is due at rest: first what happened to the service meanwhile, then what was
 // asked for meanwhile, until something is under way again.
 func (m *Machine) settle() {
+	m.giveUp()
 	for m.there && m.going == nil {
 		switch {
 		case m.leaving:

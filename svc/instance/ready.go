@@ -1,6 +1,11 @@
 package instance
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/linuxzones/zones/svc/graph"
+)
 
 const (
 	// extendMax is how long a service may ask for at once to become ready: who needs longer is
@@ -104,6 +109,35 @@ func (m *Machine) neverReady(t *transition) {
 	}
 	m.contractOut(t, true)
 	m.fail(v)
+}
+
+// giveUp has a service that is disabled stopped although it is not ready: it may never be. Its method,
+// if it runs, is a member as others are from now on. Of all that waits for the start's end, requests
+// that the graph waits for keep their order.
+func (m *Machine) giveUp() {
+	t := m.going
+	if t == nil || m.leaving || m.primary == 0 || !t.waits(Input{Contract: m.primary}) {
+		return
+	}
+	disables := func(r request) bool {
+		return r.in.Event == graph.DisableInstance || r.in.Event == graph.AdminDisable
+	}
+	at := slices.IndexFunc(m.queue, func(r request) bool { return r.answers > 0 || disables(r) })
+	if at < 0 || !disables(m.queue[at]) {
+		return
+	}
+	r := m.queue[at]
+	m.queue = slices.Delete(m.queue, at, at+1)
+	m.clearTimer()
+	if t.phase == awaiting {
+		m.act(Action{Kind: IgnoreEmpty, Contract: m.primary})
+	}
+	m.log("The service is not waited for any more, and is not ready.")
+	m.contractOut(t, false)
+	m.finish(t)
+	m.owed += r.answers
+	m.prepare(r.in)
+	m.stop(causeDisable, "")
 }
 
 // late says why a start is killed, of one that may have done all else.

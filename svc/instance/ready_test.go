@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -360,5 +361,81 @@ func TestWaitsTheRest(t *testing.T) {
 	r.hasNot("timer")
 	for _, f := range []InFlight{{Contract: 11}, {Done: true}, {Pid: 5, Contract: 11, Done: true}} {
 		bareRig(t).refused(before(f, there), ErrInput)
+	}
+}
+
+// TestDisabledUnready: a service that is disabled is stopped, ready or not, whether its method runs or
+// has ended; both orders are answered, and what was asked for before is done after it.
+func TestDisabledUnready(t *testing.T) {
+	for _, duration := range []Duration{Contract, Child} {
+		for _, forked := range []bool{false, true} {
+			if forked && duration == Child {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%v", duration, forked), func(t *testing.T) {
+				r := starting(t, Config{Duration: duration}, 0)
+				start := r.pid
+				if forked {
+					r.ended(0)
+				}
+				r.do(Input{Kind: Order, Event: graph.AdminRefresh})
+				r.says("")
+				r.order(graph.DisableInstance)
+				want := `log The service is not waited for any more, and is not ready.
+					method start ended
+					log Stopping because service disabled.
+					write offline->disabled disable_request
+					lookup stop 1`
+				if forked {
+					want = "ignore 11\n" + want
+				}
+				r.says(want)
+				r.ready()
+				r.says("")
+				r.found(Spec{Kind: Kill, Signal: 15, Timeout: time.Minute})
+				r.has("signal 11 with 15")
+				r.do(Input{Kind: Signalled})
+				r.has("watch 11")
+				if !forked {
+					r.do(Input{Kind: Ended, Pid: start, Status: killed(15)})
+				}
+				r.emptied()
+				r.has("write disabled disable_request class restart answers")
+				r.has("answer disabled disable_request answers")
+				r.has("log Rereading configuration.")
+				r.check.rest()
+				if r.m.primary != 0 || r.m.child != 0 {
+					t.Errorf("contract %d, child %d", r.m.primary, r.m.child)
+				}
+			})
+		}
+	}
+	// Before the method is there, it is given up as soon as it is.
+	r := lead(t, Start, Config{})
+	r.order(graph.AdminDisable)
+	r.says("")
+	r.run(notifies(0))
+	r.has("write offline->disabled disable_request")
+	// One that is to be enabled again has its turn after it.
+	r.order(graph.EnableInstance)
+	r.found(Spec{Kind: Null})
+	r.has("answer disabled disable_request answers")
+	r.has("write offline enable_request answers")
+	r.check.rest()
+}
+
+// TestGivenUpAndKilled: svc.startd was killed while it stopped a service that was not ready.
+func TestGivenUpAndKilled(t *testing.T) {
+	r := bareRig(t)
+	r.do(Input{Kind: Recovered, Config: &Config{}, Before: Before{
+		State: graph.Offline, Next: graph.Disabled, Aux: auxDisabled, Contracts: []Held{{ID: 11, There: true}},
+	}})
+	r.has("lookup stop 1")
+	r.found(Spec{Kind: Kill, Signal: 15})
+	r.do(Input{Kind: Signalled})
+	r.do(Input{Kind: Emptied, Contract: 11})
+	r.has("write disabled disable_request class restart")
+	if r.m.enabled || r.m.primary != 0 {
+		t.Errorf("enabled %v, contract %d", r.m.enabled, r.m.primary)
 	}
 }

@@ -75,7 +75,7 @@ func underWay(state, next graph.State) (Method, bool) {
 		return Start, true
 	case runs(state) && runs(next):
 		return Refresh, true
-	case runs(state) && next != graph.Uninitialized, state == graph.Offline && next == graph.Maintenance:
+	case runs(state) && next != graph.Uninitialized, state == graph.Offline && (next == graph.Maintenance || next == graph.Disabled):
 		return Stop, true
 	}
 	return 0, false

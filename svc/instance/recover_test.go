@@ -232,11 +232,12 @@ func TestRecoveredGoesOn(t *testing.T) {
 	r = recovered(t, Config{}, Before{State: graph.Online, Contracts: []Held{{ID: 4, There: true}}})
 	r.order(graph.DisableInstance)
 	r.has("write online->disabled disable_request")
-	r = recovered(t, Config{}, Before{State: graph.Offline, Next: graph.Disabled}) // it never will be
+	r = recovered(t, Config{}, Before{State: graph.Offline, Next: graph.Disabled, Aux: auxDisabled}) // it was not ready
 	r.order(graph.Start)
-	r.says("answer offline startd_restart answers")
-	r.order(graph.DisableInstance)
-	r.has("write disabled disable_request class restart answers")
+	r.says("")
+	r.found(Spec{Kind: Exec, Text: "/bin/stop"})
+	r.has("write disabled disable_request class restart")
+	r.has("answer disabled disable_request answers")
 	r = recovered(t, Config{}, Before{State: graph.Maintenance, Contracts: []Held{{ID: 4, There: true}}})
 	r.order(graph.AdminMaintOff)
 	r.has("abandon 4")

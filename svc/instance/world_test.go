@@ -331,6 +331,9 @@ func (l *loop) perform(a Action) {
 			r.start = a.Pid
 		}
 	case NoteEnd:
+		if f := r.method; f != nil && a.Method == Start && w.conts[f.Contract].spec.Notify {
+			w.conts[f.Contract].main.method = false // a member as others are, if it runs
+		}
 		r.method = nil
 	case SetTimer:
 		l.timer = &a
