@@ -7,8 +7,9 @@
 // reader until then, or until nobody can any more; that the order of a contract's events is
 // the same wherever they are read; that a contract is emptied once; that what Work asks for is
 // asked for again after a restart until it is confirmed. Of other events a reader that is too
-// slow loses the oldest, and is told how many. It refuses, with the errnos of the original,
-// what is not the caller's to do; who the caller is, it is told.
+// slow loses the oldest and, of the bundle, what a contract told that is dead by then; it is told
+// how many. It refuses, with the errnos of the original, what is not the caller's to do; who the
+// caller is, it is told.
 //
 // What costs something costs what it is about: an event its readers, an owner's death what it
 // owned, Work what there is to do. Nothing depends on how many contracts there are.

@@ -333,7 +333,8 @@ func (m *model) pendingOf(id contract.ID) (found []*mEvent) {
 	return found
 }
 
-// leave takes a contract's events out of a queue, but for those that are pinned.
+// leave takes a contract's events out of a queue, but for those that are pinned. Readers of the
+// bundle are told of those that they had before them.
 func (m *model) leave(id contract.ID, queue string) {
 	q := m.queue(queue)
 	for i, entry := range q.entries {
@@ -341,8 +342,15 @@ func (m *model) leave(id contract.ID, queue string) {
 		for _, h := range m.readers(queue) {
 			pinned = pinned || h.pos == i || h.reliable && i >= q.keep
 		}
-		if entry.e.ct == id && !pinned {
-			entry.live = false
+		if entry.e.ct != id || pinned || !entry.live {
+			continue
+		}
+		entry.live = false
+		for _, h := range m.readers(queue) {
+			if queue == "bundle" && h.pos != atEnd && h.pos < i && m.wants(h, entry.e) {
+				h.lost++
+				h.lostAt = entry.e.time
+			}
 		}
 	}
 	m.settle(queue)

@@ -227,6 +227,13 @@ func (t *Table) makeRoom(q *queue) {
 		return
 	}
 	e := q.softHead
+	q.miss(e)
+	t.take(q, e)
+	t.trim(q)
+}
+
+// miss counts e, which goes, for each reader that has not read it.
+func (q *queue) miss(e *event) {
 	seq := e.at[q.kind].seq
 	for _, h := range q.listeners {
 		if h.pos == nil || h.pos.at[q.kind].seq > seq || !h.wants(e) {
@@ -238,16 +245,18 @@ func (t *Table) makeRoom(q *queue) {
 			q.seek(h, e.at[q.kind].next)
 		}
 	}
-	t.take(q, e)
-	t.trim(q)
 }
 
 // leave takes a contract's events out of a queue that is none of theirs any more, but for
-// those that a reader stands at, and those that a reliable one may still come to.
+// those that a reader stands at, and those that a reliable one may still come to. An owner has
+// let go of the contract; other readers, which had them before them, are told how many.
 func (t *Table) leave(c *ct, q *queue) {
 	for e := c.events; e != nil; {
 		next := e.ctNext
 		if p := &e.at[q.kind]; p.queue == q && p.refs == 0 && (q.reliable == 0 || q.before(e)) {
+			if q.kind == ofBundle {
+				q.miss(e)
+			}
 			t.take(q, e)
 		}
 		e = next
