@@ -13,8 +13,12 @@ import (
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/internal/testenv"
 	"github.com/linuxzones/zones/svc/graph"
+	"github.com/linuxzones/zones/svc/graphcfg"
 	"github.com/linuxzones/zones/svc/notify"
+	"github.com/linuxzones/zones/svc/prop"
+	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/svclog"
+	"github.com/linuxzones/zones/svc/tree"
 )
 
 // Members is Contracts'.
@@ -322,4 +326,30 @@ while True:
 		t.Errorf("%d writes in %.1f s", writes, seconds)
 	}
 	t.Logf("%d writes in %.1f s, status %s", writes, seconds, e.record("chatter").StatusText)
+}
+
+// TestDisabledUnready: who is disabled, or goes down with the zone, is stopped and not waited for.
+func TestDisabledUnready(t *testing.T) {
+	e := newEars(t)
+	for _, name := range []string{"a", "b"} {
+		e.add(notifying(name, "contract", e.speaker(name), 0))
+	}
+	e.run()
+	e.waits("a", 1)
+	e.waits("b", 1)
+	var b repo.Batch
+	b.PutGroup(entity("a"), &tree.Group{Name: graphcfg.General, Type: "framework", Props: []tree.Property{{Name: "enabled", Type: prop.Boolean, Values: []string{"false"}}}})
+	_, err := e.repo.Apply(&b)
+	must(t, err)
+	e.state("a", graph.Disabled)
+	if rec := e.record("a"); len(rec.Primary) != 0 || rec.Method != "" {
+		t.Errorf("%+v", rec)
+	}
+	close(e.down)
+	e.ends()
+	for _, id := range e.all() {
+		if e.populated(id) {
+			t.Errorf("contract %d has processes", id)
+		}
+	}
 }
