@@ -45,6 +45,7 @@ type empties struct {
 	byWD       map[int32]contract.ID
 	blind      map[contract.ID]bool // without a watch: the host's limit on them is reached
 	candidates []candidate
+	vanished   []contract.ID // had members, and have no directory any more
 }
 
 func newEmpties() (*empties, error) {
@@ -162,6 +163,10 @@ func (z *Zone) lookAtAll() {
 // the contract was found empty.
 func (z *Zone) settle() {
 	now := time.Now()
+	for _, id := range z.empties.vanished {
+		z.tell(Report{What: Happened, CT: id, Time: now.UnixNano(), Fact: table.Fact{Event: contract.Empty}})
+	}
+	z.empties.vanished = nil
 	var held []candidate
 	for _, c := range z.empties.candidates {
 		p := z.tree.places[c.ct]

@@ -154,3 +154,25 @@ func TestLostBefore(t *testing.T) {
 		r.z = nil
 	}
 }
+
+// A contract had members when the last supervisor died, and its directory is gone: it is empty,
+// after all that the collector has to tell of them.
+func TestVanished(t *testing.T) {
+	r, c := scripting(t)
+	p := table.Proc{Pid: 500, Start: 1}
+	for i, kind := range []contract.Events{contract.Fork, contract.Exit} {
+		c.records = append(c.records, Record{CT: 6, At: Position(i + 1), Fact: table.Fact{Event: kind, Member: p}})
+	}
+	c.held = true
+	check(t, r.z.Resync([]contract.ID{6}))
+	r.settled()
+	if got := r.kindsOf(6); len(got) > 0 {
+		t.Fatalf("told was %v, and what happened before is not known", got)
+	}
+	c.held = false
+	r.awaitEmpty(6)
+	r.settled()
+	if got := r.kindsOf(6); !slices.Equal(got, []contract.Events{contract.Fork, contract.Exit, contract.Empty}) {
+		t.Errorf("told was %v", got)
+	}
+}

@@ -235,7 +235,8 @@ func (z *Zone) Resync(populated []contract.ID) error {
 	for _, id := range populated {
 		p := z.tree.places[id]
 		if p == nil {
-			z.tell(Report{What: Happened, CT: id, Time: now, Fact: table.Fact{Event: contract.Empty}})
+			z.empties.vanished = append(z.empties.vanished, id)
+			z.jobs.poke() // it is Next that tells
 			continue
 		}
 		p.watch.populated = true

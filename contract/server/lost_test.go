@@ -82,6 +82,46 @@ func (f *follower) tally(ct string) (n tally) {
 	}
 }
 
+// Whoever is born and has ended while no server lives is told of all the same, by whichever of
+// its successors comes as far as that; what one of them had taken and not written down is told
+// by the next.
+func TestBornAndGoneWhileDead(t *testing.T) {
+	r, c := startChild(t, withBPF)
+	reader := r.following(r.client(0, "read", "bundle"))
+	reader.until("ready")
+	born, deaths := 0, map[string]int{}
+	for _, point := range []string{"journal", "applied", "made", "removed"} {
+		client := r.following(r.client(0, "forks"))
+		ct := strings.TrimPrefix(client.until("in ")[0], "in ")
+		c.kill()
+		_, err := fmt.Fprintln(client.in, 100)
+		check(t, err)
+		client.until("did 100")
+		check(t, client.in.(io.Closer).Close())
+		for range client.lines {
+		}
+		for _, nth := range []int{1, 2, 3, 50} {
+			// What it is to die at may be done already: then it lives, and is killed.
+			c = r.spawnFor(point, nth)
+			select {
+			case <-c.ended:
+			case <-time.After(testenv.Deadline(200 * time.Millisecond)):
+				c.kill()
+			}
+			deaths[c.died()]++
+		}
+		c = r.spawn(0)
+		if n := reader.tally(ct); n != (tally{forks: 101, exits: 101}) {
+			t.Errorf("killed at %q: %+v", point, n)
+		}
+		born += 101
+	}
+	if deaths["journal"] == 0 || deaths["applied"] == 0 {
+		t.Errorf("the servers died at %v", deaths)
+	}
+	t.Logf("%d processes, servers died at %v", born, deaths)
+}
+
 // What had no place in the ring while no server lived is counted, and told once, whichever of
 // its successors dies where while it tells: all that happened is told, or told to be lost. That
 // holds for a contract too whose members, and whose owner, have ended by then.
