@@ -56,13 +56,14 @@ func (d *daemon) crash(z *zone, c crash) {
 	for _, p := range before.members {
 		all = append(all, fmt.Sprint(p.pid))
 	}
-	lines, _ := z.try(fmt.Sprintf("wc -l <"+logOf(d.fmri)+"\nM=%d W=%d ALL='%s'\n{ %s\n} >/dev/null 2>&1", before.master().pid, hit.pid, strings.Join(all, " "), c.do))
-	lines = strings.TrimSpace(lines)
+	text, _ := z.try(fmt.Sprintf("wc -l <"+logOf(d.fmri)+"\nM=%d W=%d ALL='%s'\n{ %s\n} >/dev/null 2>&1", before.master().pid, hit.pid, strings.Join(all, " "), c.do))
+	lines, began := strings.TrimSpace(text), time.Now()
 	if c.stays {
 		d.stayed(z, c, before, hit)
 	} else {
 		d.restarted(z, c, before, lines)
 	}
+	z.t.Logf("%s: %.1f s until it was seen to run", c.what, time.Since(began).Seconds())
 	d.checkDependents(z, c, dependents)
 }
 

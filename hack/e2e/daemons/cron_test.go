@@ -29,7 +29,7 @@ func cron() *daemon {
 // jobs: what runs when a system starts runs in the service's contract. That a job is killed ends
 // nothing; when cron is killed while a job runs, the last job's end is what restarts it.
 func jobs(d *daemon, z *zone) {
-	z.in("svcadm disable -s cron; rm -f /run/crond.reboot; printf '@reboot root exec sleep %s\\n' 2001 2002 >/etc/cron.d/reboot; svcadm enable -s cron; rm /etc/cron.d/reboot")
+	z.in("svcadm disable -s cron; rm -f /run/crond.reboot; printf '@reboot root exec sleep %s\\n' 2001 2002 >/etc/cron.d/reboot; svcadm enable -s cron")
 	var s service
 	sleeps := func() (list []process) {
 		for _, p := range s.members {
@@ -44,7 +44,7 @@ func jobs(d *daemon, z *zone) {
 		return fmt.Sprintf("%+v", s), s.agree() && len(sleeps()) == 2
 	})
 	before, one := d.running(z), sleeps()[0]
-	z.in(fmt.Sprintf("kill -9 %d", one.pid))
+	z.in(fmt.Sprintf("rm /etc/cron.d/reboot; kill -9 %d", one.pid))
 	z.wait(20*time.Second, "the end of a job", func() (string, bool) {
 		s = z.look(d.fmri)
 		return fmt.Sprintf("%+v", s), s.agree() && !s.has(one)

@@ -13,7 +13,7 @@ import (
 	"github.com/linuxzones/zones/internal/testenv"
 )
 
-// host is a Debian that packages are installed on, by hack/deps.sh and an apt-get that only writes
+// host is a system that packages are installed on, by hack/deps.sh and an apt-get that only writes
 // down what it finds: what the policy says, to which the scripts of packages listen.
 type host struct {
 	t   *testing.T
@@ -37,7 +37,21 @@ for package; do echo "ii  $package " >>/have; done
 
 func newHost(t *testing.T) *host {
 	t.Helper()
-	h := &host{t, testenv.DebianCopy(t)}
+	h := &host{t, testenv.BusyboxRoot(t)}
+	for _, d := range []string{"/usr/local/bin", "/usr/sbin", "/run/lock", "/var/lib/apt/lists", "/tmp", "/dev"} {
+		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tool := range []string{"mkfifo", "mktemp", "sed", "tr", "find", "grep", "mv", "rm", "cat", "chmod", "touch"} {
+		h.remove("/bin/" + tool)
+		if err := os.Symlink("busybox", filepath.Join(h.dir, "/bin/"+tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.write("/dev/null", "", 0o666) // as good as one here
+	h.program("/bin/bash")
+	h.program("/usr/bin/flock")
 	for name, text := range map[string]string{
 		"apt-get":     aptGet,
 		"dpkg-query":  "#!/bin/sh\ncat /have\n",
@@ -60,6 +74,28 @@ func (h *host) write(path, text string, mode os.FileMode) {
 	h.t.Helper()
 	if err := os.WriteFile(filepath.Join(h.dir, path), []byte(text), mode); err != nil {
 		h.t.Fatal(err)
+	}
+}
+
+// program is the real one, with what it is linked with.
+func (h *host) program(path string) {
+	h.t.Helper()
+	libraries, err := exec.Command("ldd", path).Output()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for path := range strings.FieldsSeq(path + " " + string(libraries)) {
+		if !strings.HasPrefix(path, "/") {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = os.MkdirAll(filepath.Join(h.dir, filepath.Dir(path)), 0o755)
+		}
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		h.write(path, string(text), 0o755)
 	}
 }
 

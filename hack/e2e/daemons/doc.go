@@ -3,6 +3,7 @@
 // in it but tests, and one zone for all of them.
 //
 //	rig_test.go      the zone, and what it knows of a service: its own word and the kernel's
+//	shell_test.go    commands in the zone
 //	life_test.go     start, refresh, crashes, stop, upgrade of the manifest, of each at once
 //	crash_test.go    a crash, and what has to come of it
 //	nginx_test.go    and the others: what is peculiar to each

@@ -47,6 +47,7 @@ func bootedAgain(z *zone, list []*daemon) {
 	for _, d := range list {
 		before[d.fmri] = d.running(z)
 	}
+	z.close()
 	z.Must("zoneadm", "-z", zoneName, "halt")
 	z.Must("zoneadm", "-z", zoneName, "boot")
 	for _, d := range list {

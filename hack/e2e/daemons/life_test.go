@@ -60,6 +60,7 @@ func TestDaemons(t *testing.T) {
 
 func (d *daemon) life(z *zone) {
 	d.uid = strings.TrimSpace(z.in("id -u " + d.user))
+	began := time.Now()
 	before := z.look(d.fmri).starts
 	if d.prepare != "" {
 		z.in(d.prepare)
@@ -68,15 +69,24 @@ func (d *daemon) life(z *zone) {
 	if s := d.running(z); s.starts != max(before, 1) {
 		z.t.Errorf("it was started %d times, and %d before it was enabled", s.starts, before)
 	}
+	step := func(what string) {
+		z.t.Logf("%s: %.1f s", what, time.Since(began).Seconds())
+		began = time.Now()
+	}
+	step("start")
 	d.refresh(z)
+	step("refresh")
 	if d.dependents != nil {
 		d.addDependents(z)
 	}
 	for _, c := range d.crashes {
 		d.crash(z, c)
 	}
+	step("crashes")
 	d.stop(z)
+	step("stop")
 	d.upgrade(z)
+	step("upgrade")
 	if d.peculiar != nil {
 		d.peculiar(d, z)
 	}

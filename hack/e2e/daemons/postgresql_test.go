@@ -17,7 +17,7 @@ func postgresql() *daemon {
 		fmri: "svc:/application/database/postgresql:default", manifest: "application/database/postgresql.xml", configured: "application/database/postgresql",
 		comm: "postgres", user: "postgres",
 		answers: sqlIs("select 40 + 2", "42"),
-		change:  sql("create table if not exists t (n int); insert into t values (7)") + "\n" + conf + "echo 'work_mem = 7MB' >>$conf", changed: sqlIs("show work_mem", "7MB"),
+		change:  sql("create table if not exists t (n int); insert into t values (7)") + "\n" + conf + "echo 'work_mem = 7MB' >>$conf; echo 'fsync = off' >>$conf", changed: sqlIs("show work_mem", "7MB"),
 		wrong: conf + "echo 'work_mem = nonsense' >>$conf", wrongSays: "invalid value for parameter \"work_mem\"", right: conf + "sed -i '$d' $conf",
 		kept: sqlIs("select sum(n) from t", "7"),
 		crashes: []crash{

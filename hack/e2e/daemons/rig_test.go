@@ -26,13 +26,14 @@ const zoneName = "d"
 // zone is the zone as one test sees it.
 type zone struct {
 	*testenv.Zones
-	t *testing.T
+	t     *testing.T
+	shell *shell // opened when it is needed
 }
 
 func newZone(t *testing.T) *zone {
 	t.Helper()
 	testenv.Need(t, testenv.Cgroup2, testenv.UserNS)
-	z := &zone{testenv.Instance(t), t}
+	z := &zone{testenv.Instance(t), t, nil}
 	z.Sparse(zoneName)
 	z.Must("zoneadm", "-z", zoneName, "boot")
 	z.ServicesUp(zoneName)
@@ -40,23 +41,11 @@ func newZone(t *testing.T) *zone {
 }
 
 // of is the zone as a subtest sees it.
-func (z *zone) of(t *testing.T) *zone { return &zone{z.For(t), t} }
-
-func (z *zone) in(command string) string {
-	z.t.Helper()
-	return z.In(zoneName, command)
-}
+func (z *zone) of(t *testing.T) *zone { return &zone{z.For(t), t, nil} }
 
 func (z *zone) write(path, text string) {
 	z.t.Helper()
 	z.Write(zoneName, path, text)
-}
-
-// try says whether a command succeeds in the zone, and what it said.
-func (z *zone) try(command string) (said string, ok bool) {
-	z.t.Helper()
-	out, errs, exit := z.Zlogin(zoneName, command)
-	return out + errs, exit == 0
 }
 
 // until waits until a command succeeds in the zone.
@@ -65,7 +54,7 @@ func (z *zone) until(command string) {
 	z.wait(30*time.Second, "success of: "+command, func() (string, bool) { return z.try(command) })
 }
 
-// wait looks every now and then: each look is a login.
+// wait looks every now and then.
 func (z *zone) wait(within time.Duration, what string, look func() (string, bool)) {
 	z.t.Helper()
 	for end := time.Now().Add(testenv.Deadline(within)); ; time.Sleep(50 * time.Millisecond) {
@@ -104,7 +93,7 @@ type service struct {
 
 // look is the zone's and the kernel's word, in sections. It is said often, so it takes few programs.
 const look = `
-svcs -pHo state,nstate,ctid $f >/tmp/look.$$
+svcs -pHo state,nstate,ctid $f >/tmp/look.$$ || exit
 read -r state next c rest </tmp/look.$$
 cat /tmp/look.$$
 rm /tmp/look.$$
