@@ -9,6 +9,7 @@ import (
 // A milestone's subgraph is what it depends on, and what that does; of optional dependencies
 // only what is enabled, of exclusions nothing. What is outside is disabled by override, last
 // what others depend on. "all" is no milestone but the end of one, "none" has no subgraph.
+// The instance that stands for svc.startd itself is outside of none.
 
 const (
 	all  = "all"
@@ -124,7 +125,7 @@ func (g *Graph) leave(v *vertex) {
 }
 
 func (g *Graph) contains(v *vertex) bool {
-	return g.milestone == all || g.milestone != none && v.mark>>1 == g.marks
+	return g.milestone == all || v.name == startd || g.milestone != none && v.mark>>1 == g.marks
 }
 
 // visit is a vertex that is reached through an optional group, or is not.

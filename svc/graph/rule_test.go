@@ -101,6 +101,7 @@ func TestMilestoneStory(t *testing.T) {
 	p.is(names[2], Online, on(dep(RequireAll, NoClass, names[1])))
 	p.is("svc:/off:i", Disabled, Config{})
 	p.is(Milestones[0], Online, on(dep(RequireAll, NoClass, names[0])))
+	p.is(startd, Online, on()) // is never told anything
 	p.told()
 	says := func(want string) {
 		t.Helper()

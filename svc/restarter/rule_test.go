@@ -220,6 +220,7 @@ func TestMilestoneOfBoot(t *testing.T) {
 	to("none")
 	w.state("a", graph.Disabled)
 	w.state("b", graph.Disabled)
+	w.state("system/svc/restarter", graph.Online)
 	overridden := func(name string) (override, enabled string) {
 		_ = w.repo.View(func(v *repo.Reader) error {
 			s, err := v.Composed(entity(name))
