@@ -344,6 +344,33 @@ func TestFlood(t *testing.T) {
 	r.Close()
 }
 
+// TestFull: who finds no room while nobody listens waits, and is heard.
+func TestFull(t *testing.T) {
+	p := newPlace(t)
+	sent := 0
+	for ; p.trySend("STATUS="+strconv.Itoa(sent), unix.MSG_DONTWAIT) == nil; sent++ {
+	}
+	cmd := p.sender("READY=1", nil)
+	time.Sleep(100 * time.Millisecond) // mostly enough for it to come to wait
+	r := p.listen()
+	defer r.Close()
+	for i := range sent {
+		if m := next(t, r); m.Status != strconv.Itoa(i) {
+			t.Fatalf("message %d is %+v", i, m)
+		}
+		r.Done(0)
+	}
+	if m := next(t, r); !m.Ready || m.Pid != cmd.Process.Pid {
+		t.Errorf("%+v", m)
+	}
+	r.Done(0)
+	must(t, cmd.Wait())
+	if sent == 0 {
+		t.Error("there is no room at all")
+	}
+	t.Logf("%d messages had room", sent)
+}
+
 // TestShort: a message that comes when descriptors are short is read when they are not.
 func TestShort(t *testing.T) {
 	p := newPlace(t)

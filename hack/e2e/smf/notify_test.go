@@ -151,6 +151,12 @@ func TestNotifyNever(t *testing.T) {
 	t.Parallel()
 	testenv.Need(t, testenv.Cgroup2, testenv.UserNS)
 	z := notifying(t)
+	// One that may take for ever is stopped when it is disabled.
+	z.add(notifier("endless", "contract", speaks("endless"), 0))
+	z.waits("endless")
+	z.in("svcadm disable site/endless")
+	z.state("site/endless:default", "disabled")
+	testenv.Eventually(t, func() bool { return z.try("pgrep -f speaker.py").exit == 1 }, "its process to be gone")
 	never := notifier("never", "contract", forks("never"), 2)
 	bad := notifier("bad", "contract", speaks("bad"), 60)
 	bad.more = strings.ReplaceAll(bad.more, "'ready'", "'yes'")
@@ -254,5 +260,50 @@ func TestNotifyFlood(t *testing.T) {
 	lines := z.in("grep -c 'no service that says' /var/svc/log/svc.startd.log")
 	if n, err := strconv.Atoi(strings.TrimSpace(lines)); err != nil || n < 1 || n > 12 {
 		t.Errorf("the stranger is told of %q times", lines)
+	}
+}
+
+// spoof says READY=1 as another process, and is nobody himself.
+const spoof = `import os, socket, struct, sys
+os.setgid(65534)
+os.setuid(65534)
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect("/run/svc/notify")
+try:
+    s.sendmsg([b"READY=1"], [(socket.SOL_SOCKET, 2, struct.pack("3i", int(sys.argv[1]), 65534, 65534))])
+    print("sent")
+except PermissionError:
+    print("refused")
+s.send(b"READY=1")
+`
+
+// TestNotifyUsers: a service of any user may say that it is ready, of itself alone.
+func TestNotifyUsers(t *testing.T) {
+	t.Parallel()
+	testenv.Need(t, testenv.Cgroup2, testenv.UserNS)
+	z := notifying(t)
+	z.put("/var/tmp/spoof.py", spoof)
+	z.in("touch /var/tmp/user /var/tmp/other /var/tmp/user.words /var/tmp/other.words; chown nobody /var/tmp/user* /var/tmp/other*")
+	for _, name := range []string{"user", "other"} {
+		s := notifier(name, "contract", speaks(name), 300)
+		const context = "<method_context working_directory='/'><method_credential user='nobody' group='65534'/></method_context><exec_method"
+		z.put("/var/tmp/manifest.xml", strings.Replace(s.manifest(), "<exec_method", context, 1))
+		z.in("svccfg import /var/tmp/manifest.xml")
+	}
+	z.waits("user")
+	z.waits("other")
+	pid := z.member("user")
+	if s := z.in("python3 /var/tmp/spoof.py " + pid); s != "refused\n" {
+		t.Errorf("to speak for another process: %q", s)
+	}
+	z.speak("other", "READY=1")
+	z.state("site/other:default", "online")
+	if s := z.states("user"); s != "offline online" {
+		t.Errorf("it is %s, and has not said so", s)
+	}
+	z.speak("user", "READY=1")
+	z.state("site/user:default", "online")
+	if s := z.in("stat -c %U /proc/" + pid); s != "nobody\n" {
+		t.Errorf("it is of %q", s)
 	}
 }
