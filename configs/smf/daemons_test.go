@@ -301,6 +301,11 @@ func TestPostgreSQL(t *testing.T) {
 
 		r.want("refresh", r.run(method, "refresh", "auto", "auto"), ok, "RAN /usr/lib/postgresql/15/bin/pg_ctl reload --silent -D "+data)
 		r.want("stop", r.run(method, "stop", "auto", "auto"), ok, "RAN /usr/lib/postgresql/15/bin/pg_ctl stop --silent -m fast -w -t 290 -D "+data)
+		r.program("/usr/lib/postgresql/15/bin/pg_ctl", "case $1 in stop) echo >/stopping; exit 1 ;; status) [ ! -e /stopping ] ;; esac")
+		r.want("it ends meanwhile", r.run(method, "stop", "auto", "auto"), ok, "pg_ctl stop")
+		r.want("it does not run", r.run(method, "stop", "auto", "auto"), ok, "-pg_ctl stop")
+		r.program("/usr/lib/postgresql/15/bin/pg_ctl", "[ $1 != stop ]")
+		r.want("it does not end", r.run(method, "stop", "auto", "auto"), 1, "pg_ctl stop")
 		r.write("/srv/pg/PG_VERSION", "9\n")
 		r.want("another's place", r.run(method, "start", "/usr/lib/postgresql/9/bin", "/srv/pg"), ok, "RAN /usr/lib/postgresql/9/bin/pg_ctl start --silent -w -t 290 -D /srv/pg\n")
 		for _, args := range [][]string{{"start", "/usr/lib/postgresql/9/bin", "auto"}, {"start", "auto", "pg"}, {"start", "/none", "/srv/pg"}} {
