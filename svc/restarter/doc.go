@@ -26,9 +26,11 @@
 //   - A repository that cannot be written stops no service: it is tried again, and told once.
 //   - A service with startd/notify is told ready by a member of its contract, and by nobody else
 //     (svc/notify). Its message is taken from the socket when what follows of it is written.
+//   - A log that a service fills while it runs is put aside each logsEvery, at the latest.
 //
 // Limits: startsMax methods are started at once; others wait. Goroutines: Run; one that reads
-// contract events; those of ends and files; one for each method that is just being started.
+// contract events; those of ends and files; one for each method that is just being started; one that
+// looks at the logs.
 // All end with Run's context. Who may call: svc/startd.
 //
 // Source of behaviour: svc.startd(8), restarter.c, protocol.c and method.c of the original.

@@ -50,20 +50,9 @@ func (r *Restarter) recover() error {
 				return err
 			}
 			for _, name := range names {
-				k := known{on: repo.Entity{Service: service, Instance: name}}
-				if k.cfg, err = graphcfg.Of(v, k.on); err != nil {
-					if !errors.Is(err, graphcfg.ErrNotConfigured) {
-						r.cfg.Say(k.on.String() + ": " + err.Error())
-					}
-					continue
+				if k, ok := r.known(v, repo.Entity{Service: service, Instance: name}); ok {
+					list = append(list, k)
 				}
-				if g, _, err := v.Group(k.on, record.Group); err == nil {
-					k.rec = record.Of(&g)
-				}
-				if g, _, err := v.Group(k.on, graphcfg.Override); err == nil {
-					k.outside = k.cfg.Override != graph.NoOverride && g.Prop(overrideOf) != nil
-				}
-				list = append(list, k)
 			}
 		}
 		return nil
@@ -99,6 +88,25 @@ func (r *Restarter) recover() error {
 		r.milestone(false)
 	}
 	return nil
+}
+
+// known reads an instance; not ok: it is not configured, or wrongly, which is said.
+func (r *Restarter) known(v *repo.Reader, on repo.Entity) (k known, ok bool) {
+	var err error
+	if k.cfg, err = graphcfg.Of(v, on); err != nil {
+		if !errors.Is(err, graphcfg.ErrNotConfigured) {
+			r.cfg.Say(on.String() + ": " + err.Error())
+		}
+		return k, false
+	}
+	k.on = on
+	if g, _, err := v.Group(on, record.Group); err == nil {
+		k.rec = record.Of(&g)
+	}
+	if g, _, err := v.Group(on, graphcfg.Override); err == nil {
+		k.outside = k.cfg.Override != graph.NoOverride && g.Prop(overrideOf) != nil
+	}
+	return k, true
 }
 
 // leftMilestone takes away what is left of the overrides of a milestone that was left: a svc.startd was

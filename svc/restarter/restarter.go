@@ -3,6 +3,7 @@ package restarter
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/linuxzones/zones/contract"
@@ -120,6 +121,7 @@ type Restarter struct {
 	again   *time.Timer // of what is looked at again
 	due     time.Time   // when it fires; zero: it does not run
 	failing bool        // the repository could not be written
+	looking atomic.Bool // somebody looks at the logs
 	down    down
 	hearing hearing
 	ctx     context.Context
@@ -194,6 +196,8 @@ func (r *Restarter) hear(e contract.Event) {
 }
 
 func (r *Restarter) loop(told <-chan error) error {
+	logs := time.NewTicker(logsEvery)
+	defer logs.Stop()
 	for {
 		if r.ctx.Err() != nil {
 			return nil // what happens from now on is the next one's
@@ -235,6 +239,8 @@ func (r *Restarter) loop(told <-chan error) error {
 			}
 		case <-r.again.C:
 			r.lookAgain()
+		case <-logs.C:
+			r.lookAtLogs()
 		case name := <-r.cfg.Milestones:
 			r.bringTo(name)
 		case <-r.down.asked:

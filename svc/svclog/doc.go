@@ -14,12 +14,14 @@
 //     year goes on with the same file. Where the file system can take away a file's beginning
 //     (ext4, XFS: FALLOC_FL_COLLAPSE_RANGE), no byte is lost, though a line may begin in one file
 //     and end in the next. Elsewhere the file is made empty when it has been copied, and what is
-//     written between the two is lost: a few microseconds, each megabyte.
+//     written between the two is lost: a few microseconds, each megabyte; and what a writer who is
+//     faster than the copy has written beyond restMax.
 //   - Whoever is killed meanwhile leaves a beginning twice, in NAME.0 and in the log, never none.
 //
 // Limits: a log has BytesMax before it is looked at again, Kept older ones; a text is cut at
 // textBytesMax. Logs that were made early are not moved: the instance's alt_logfile names them.
 //
-// No goroutines; a Logs may be used by one at a time. Source of behaviour: log_instance and logadm of
+// No goroutines; a Logs may be used by several at a time: one of them puts a log aside, and who comes
+// meanwhile leaves that to the next look. Source of behaviour: log_instance and logadm of
 // the original, svc.startd(8).
 package svclog

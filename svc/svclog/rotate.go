@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -25,17 +26,24 @@ func (l Logs) Look(e repo.Entity) {
 	}
 }
 
+// rotating is held by who puts a log aside. Nobody waits for it: what is full is so at the next look.
+var rotating sync.Mutex
+
 // putAside copies a log's beginning to NAME.0 and takes it away. What fails leaves the log as it is:
 // a disk that is full is no reason to lose what is there.
 func putAside(path string) {
+	if !rotating.TryLock() {
+		return
+	}
+	defer rotating.Unlock()
 	f, err := os.OpenFile(path, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return
 	}
 	defer f.Close()
 	var st unix.Stat_t
-	if unix.Fstat(int(f.Fd()), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return
+	if unix.Fstat(int(f.Fd()), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size < BytesMax {
+		return // somebody else has just done it
 	}
 	// A whole number of blocks that leaves something: more cannot be taken away.
 	block := max(int64(st.Blksize), 4096)
@@ -52,10 +60,14 @@ func putAside(path string) {
 	if unix.Fallocate(int(f.Fd()), collapse, 0, whole) == nil {
 		return
 	}
-	if copyTo(path+".0", unix.O_APPEND, f, whole, 1<<62-whole) {
+	if copyTo(path+".0", unix.O_APPEND, f, whole, restMax) {
 		_ = unix.Ftruncate(int(f.Fd()), 0)
 	}
 }
+
+// restMax is how much is copied of what is written meanwhile. Who writes faster than it is copied would
+// never be caught up with; what he writes beyond is lost.
+const restMax = 16 << 20
 
 // collapse takes the beginning of a file away. Tests have it refused.
 var collapse uint32 = unix.FALLOC_FL_COLLAPSE_RANGE
