@@ -282,8 +282,7 @@ func (s *session) members() (list []int32) {
 	return list
 }
 
-// populated looks twice: who was listed may have ended, and its child have come, meanwhile.
-func (w *world) populated(id contract.ID) bool { return len(w.members(id)) > 0 || len(w.members(id)) > 0 }
+func (w *world) populated(id contract.ID) bool { return len(w.members(id)) > 0 }
 
 func (w *world) Adopt() (list []contract.Status, err error) {
 	for _, id := range w.all() {
