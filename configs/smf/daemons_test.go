@@ -180,6 +180,7 @@ func TestRedis(t *testing.T) {
 		r.want("Valkey", r.run(method, "start", conf), ok, "RAN /usr/bin/valkey-server /lib/svc/share/redis.conf --daemonize no --supervised no\n")
 		r.program("/usr/bin/redis-server", "")
 		r.want("Redis", r.run(method, "start", conf), ok, "RAN /usr/bin/redis-server /lib/svc/share/redis.conf --daemonize no --supervised no\n")
+		r.want("who listens", r.run("/bin/sh", "-c", "NOTIFY_SOCKET=/run/notify exec "+method+" start "+conf), ok, "RAN /usr/bin/redis-server /lib/svc/share/redis.conf --daemonize no --supervised systemd\n")
 		unreadable(t, r, conf, func(what string) {
 			r.want(what, r.run(method, "start", conf), config, conf+" cannot be read", "-RAN")
 		})

@@ -123,6 +123,7 @@ func TestStartdProperties(t *testing.T) {
 	words := map[string][]string{
 		"startd/duration":          {"", "transient", "child"}, // the default is contract
 		"startd/ignore_error":      {"", "core,signal"},
+		"startd/notify":            {"", "ready"},
 		"startd/need_session":      {"", "true"},
 		"startd/utmpx_prefix":      {"", "co"},
 		"startd/runtime_directory": {"", "postgresql", "redis"},
