@@ -225,7 +225,7 @@ func start(t testing.TB, dir string, attr *syscall.SysProcAttr, cmd *exec.Cmd) *
 	m.out = bufio.NewReader(out)
 	check(t, cmd.Start())
 	m.pid = cmd.Process.Pid
-	m.start = startOf(m.pid)
+	m.start = startOf(t, m.pid)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -233,12 +233,21 @@ func start(t testing.TB, dir string, attr *syscall.SysProcAttr, cmd *exec.Cmd) *
 	return m
 }
 
-// startOf is field 22 of /proc/PID/stat.
-func startOf(pid int) uint64 {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	n, _ := strconv.ParseUint(f[19], 10, 64)
-	return n
+// startOf is field 22 of /proc/PID/stat of a process that nobody has waited for. Looked up just
+// when another thread than the first executes a program, the number can lead to the thread that
+// goes, and is nobody's for that moment.
+func startOf(t testing.TB, pid int) (start uint64) {
+	t.Helper()
+	testenv.Eventually(t, func() bool {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+		if err != nil || len(f) < 20 {
+			return false
+		}
+		start, err = strconv.ParseUint(f[19], 10, 64)
+		return err == nil
+	}, fmt.Sprintf("the start of process %d", pid))
+	return start
 }
 
 // line reads the next line that the member writes.

@@ -63,6 +63,32 @@ func slowBirths(t *testing.T) {
 	t.Cleanup(func() { check(t, l.Close()) })
 }
 
+// walkAll walks over all tasks again and again until the walks are ended, and counted.
+func walkAll(t *testing.T, c *collector.Collector) (end func() int) {
+	t.Helper()
+	stop, walked := make(chan struct{}), make(chan int, 1)
+	go func() {
+		n := 0
+		defer func() { walked <- n }()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if err := c.Adopt(); err != nil {
+				t.Error(err)
+				return
+			}
+			n++
+		}
+	}()
+	return func() int {
+		close(stop)
+		return <-walked
+	}
+}
+
 // A walk over all tasks comes upon processes that are just being born, of whom the kernel has
 // not told yet: they were not there before, and each is told as a birth like any other, once.
 func TestAdoptedWhileBorn(t *testing.T) {
@@ -87,23 +113,7 @@ func TestAdoptedWhileBorn(t *testing.T) {
 	defer reader.Close()
 	slowBirths(t)
 
-	stop, walked := make(chan struct{}), make(chan int)
-	go func() {
-		n := 0
-		defer func() { walked <- n }()
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			if err := c.Adopt(); err != nil {
-				t.Error(err)
-				return
-			}
-			n++
-		}
-	}()
+	walks := walkAll(t, c)
 	fd, err := os.Open(cgroup)
 	check(t, err)
 	defer fd.Close()
@@ -114,9 +124,7 @@ func TestAdoptedWhileBorn(t *testing.T) {
 		check(t, cmd.Run())
 		born[int32(cmd.Process.Pid)]++
 	}
-	close(stop)
-	walks := <-walked
-
+	n := walks()
 	told, ended := map[int32]int{}, map[int32]int{}
 	for empties := 0; empties < len(born); {
 		rec, at, ok, err := reader.Next()
@@ -140,10 +148,10 @@ func TestAdoptedWhileBorn(t *testing.T) {
 			empties++
 		}
 	}
-	for pid, n := range born {
-		if told[pid] != n || ended[pid] != n {
-			t.Errorf("%d was born %d times: told %d births, %d ends", pid, n, told[pid], ended[pid])
+	for pid, times := range born {
+		if told[pid] != times || ended[pid] != times {
+			t.Errorf("%d was born %d times: told %d births, %d ends", pid, times, told[pid], ended[pid])
 		}
 	}
-	t.Logf("%d walks during %d births", walks, len(born))
+	t.Logf("%d walks during %d births", n, len(born))
 }
