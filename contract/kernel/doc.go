@@ -10,6 +10,9 @@
 // the kernel's grace period) runs in a goroutine of the Zone's and is told by a Report; Close
 // ends them all.
 //
+// A contract is told to be empty after all that its source had to tell of it until then, how many
+// events were lost included: whoever hears it may let the contract be forgotten at once.
+//
 // The tree, below the zone's generation directory gN, which is the root of its cgroup
 // namespace and the host's:
 //

@@ -9,8 +9,8 @@
 //
 // It promises:
 //   - Killed between any two instructions, its successor goes on: no event is lost that the
-//     sources told, none is told twice, no request is lost or done twice, no reader notices
-//     more than a pause.
+//     sources told, none is told twice, how many the collector had no place for is told once,
+//     no request is lost or done twice, no reader notices more than a pause.
 //   - Nothing happens that was not written down before. What can be derived (who must be
 //     killed, which directories go, who is to be watched) is derived again.
 //   - Each turn of the loop serves every side a bounded amount, so that a flood on one does not
@@ -23,7 +23,7 @@
 // closed (kernel.Open), then reads the journal: each Op that was written down is applied
 // again. Of the requests that the dead server had taken, at most one is in doubt: that whose
 // Op is the last in the journal. It is answered from the outcome of that Op. Facts carry the
-// position in the collector's ring, so that each is taken once.
+// position in the collector's ring, and losses what it has counted, so that each is taken once.
 //
 // Numbers of contracts and events are unique on the host: ids.go.
 //
