@@ -64,6 +64,37 @@ func (r *Reader) Close() error {
 	return r.file.Close()
 }
 
+// NextAll is Next with all events that were read together with that one. There may be both events
+// and an error, which came after them.
+func (r *Reader) NextAll(ctx context.Context) ([]Event, error) {
+	e, err := r.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := []Event{e}
+	for {
+		line, ok := r.line()
+		if !ok {
+			return list, nil
+		}
+		e, ok, err := r.parse(line)
+		if err != nil {
+			return list, err
+		}
+		if ok {
+			list = append(list, e)
+		}
+	}
+}
+
+// parse understands a line; false: it is of no interest.
+func (r *Reader) parse(line string) (e Event, ok bool, err error) {
+	if e, err = ParseEvent(line); err != nil {
+		return Event{}, false, &sys.Error{Op: "read", What: r.path, Errno: err}
+	}
+	return e, !r.critical || e.Critical && !e.Acked, nil
+}
+
 // Next waits for the next event. io.EOF: the contract is dead and all was read. EIDRM: the
 // queue's owner is gone. The context's error when that ends first.
 func (r *Reader) Next(ctx context.Context) (Event, error) {
@@ -73,14 +104,11 @@ func (r *Reader) Next(ctx context.Context) (Event, error) {
 	waits := false
 	for {
 		if line, ok := r.line(); ok {
-			e, err := ParseEvent(line)
-			if err != nil {
-				return Event{}, &sys.Error{Op: "read", What: r.path, Errno: err}
-			}
-			if r.critical && (!e.Critical || e.Acked) {
+			e, ok, err := r.parse(line)
+			if err == nil && !ok {
 				continue
 			}
-			return e, nil
+			return e, err
 		}
 		if !waits {
 			waits = true

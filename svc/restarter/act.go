@@ -27,12 +27,14 @@ const (
 	cookieOther = 2
 )
 
-// act does a unit's actions up to the next that is to be written.
+// act does a unit's actions up to the next that is to be written, or the next that is for others to
+// see while anything is not written yet.
 func (r *Restarter) act(u *unit) {
 	for len(u.actions) > 0 && !writes(u.actions[0].Kind) {
 		a := u.actions[0]
-		if (a.Kind == instance.Run || a.Kind == instance.Signal) && u.dirty && !r.failing {
-			return // where its log is, and what it is to become, is written before
+		if seen(a.Kind) && len(r.dirty) > 0 && !r.failing {
+			r.pressing = true
+			return
 		}
 		u.actions = u.actions[1:]
 		r.actOne(u, &a)
@@ -40,6 +42,11 @@ func (r *Restarter) act(u *unit) {
 	if len(u.actions) == 0 {
 		u.actions = nil
 	}
+}
+
+// seen says whether an action does something to others, which is done when it is written why.
+func seen(k instance.ActionKind) bool {
+	return k == instance.Run || k == instance.Signal || k == instance.SendKill || k == instance.Abandon
 }
 
 func (r *Restarter) actOne(u *unit, a *instance.Action) {
@@ -54,7 +61,9 @@ func (r *Restarter) actOne(u *unit, a *instance.Action) {
 			r.waiting = append(r.waiting, u)
 		}
 	case instance.Signal:
-		if err := r.cfg.Contracts.Kill(a.Contract, int(a.Signal)); err != nil {
+		if u.hollow == a.Contract { // there is nobody to send it to
+			u.do(r, instance.Input{Kind: instance.Signalled})
+		} else if err := r.cfg.Contracts.Kill(a.Contract, int(a.Signal)); err != nil {
 			u.do(r, instance.Input{Kind: instance.NotRun, Failure: instance.NotSent, Detail: err.Error()})
 		} else {
 			u.do(r, instance.Input{Kind: instance.Signalled})
@@ -66,6 +75,10 @@ func (r *Restarter) actOne(u *unit, a *instance.Action) {
 			r.cfg.Say(u.fmri + ": abandon contract " + strconv.FormatUint(uint64(a.Contract), 10) + ": " + err.Error())
 		}
 	case instance.WatchEmpty:
+		if u.hollow == a.Contract {
+			u.do(r, instance.Input{Kind: instance.Emptied, Contract: a.Contract})
+			return
+		}
 		r.emptied[a.Contract] = &emptying{u: u}
 		r.lookEmpty()
 	case instance.IgnoreEmpty:
@@ -203,22 +216,19 @@ func (r *Restarter) happened(e contract.Event) {
 		r.early = append(r.early, e)
 		return
 	}
-	r.acks = append(r.acks, ack{e.CT, e.ID})
+	r.acks = append(r.acks, ack{e.CT, e.ID, u != nil})
 	if u == nil {
-		if len(r.active) == 0 && len(r.reports) == 0 {
-			r.flush(nil)
-		}
 		return
 	}
-	if e.Kind == contract.Empty && r.emptied[e.CT] != nil {
-		delete(r.emptied, e.CT)
-		u.do(r, instance.Input{Kind: instance.Emptied, Contract: e.CT})
+	if e.Kind == contract.Empty {
+		u.hollow = e.CT
+		if r.emptied[e.CT] != nil {
+			delete(r.emptied, e.CT)
+			u.do(r, instance.Input{Kind: instance.Emptied, Contract: e.CT})
+		}
 	}
 	if slices.Contains(u.rec.Primary, e.CT) || len(u.actions) > 0 {
 		u.do(r, instance.Input{Kind: instance.Event, Contract: e.CT, Events: e.Kind, Detail: r.blame(&e)})
-	}
-	if !u.queued {
-		r.flush(nil)
 	}
 }
 

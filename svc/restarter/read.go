@@ -131,9 +131,11 @@ func (r *Restarter) lookUp(u *unit, name instance.Method) {
 	for _, n := range notices {
 		r.log(u, n)
 	}
-	if name == instance.Stop && len(u.rec.Primary) > 0 {
-		if _, err := r.cfg.Contracts.Empty(u.rec.Primary[len(u.rec.Primary)-1]); err != nil {
-			spec.NoContract = true
+	if n := len(u.rec.Primary); name == instance.Stop && n > 0 && u.hollow != u.rec.Primary[n-1] {
+		empty, err := r.cfg.Contracts.Empty(u.rec.Primary[n-1])
+		spec.NoContract = err != nil
+		if empty && err == nil {
+			u.hollow = u.rec.Primary[n-1]
 		}
 	}
 	if name == instance.Start && spec.Kind == instance.Exec {
@@ -169,9 +171,11 @@ func (r *Restarter) noteLog(u *unit) {
 	f.Close()
 	switch {
 	case early && u.rec.EarlyLog != name:
-		u.rec.EarlyLog, u.dirty = name, true
+		u.rec.EarlyLog = name
+		r.soil(u)
 	case !early && u.rec.Log != name:
-		u.rec.Log, u.dirty = name, true
+		u.rec.Log = name
+		r.soil(u)
 	}
 }
 
@@ -301,6 +305,9 @@ func (r *Restarter) reread(on repo.Entity, what changed) {
 		r.add(on, cfg, nil)
 	case u.gone: // another of the same name
 		u.gone = false
+		if u.dirty {
+			r.dirty = append(r.dirty, u)
+		}
 		u.cfg = cfg
 		r.apply(graph.Op{Kind: graph.Configure, FMRI: name, Config: cfg})
 	case !reflect.DeepEqual(u.cfg, cfg):

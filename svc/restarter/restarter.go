@@ -37,8 +37,9 @@ type Contracts interface {
 	// Adopt takes over what the contract of this process has inherited, and gives the status of
 	// all that this process owns then.
 	Adopt() ([]contract.Status, error)
-	// Events gives the critical events of contracts of this process, until the context ends.
-	Events(ctx context.Context, to func(contract.Event)) error
+	// Events gives the critical events of contracts of this process, those together that came
+	// together, until the context ends.
+	Events(ctx context.Context, to func([]contract.Event)) error
 	Ack(id contract.ID, ev contract.EventID) error
 	Abandon(id contract.ID) error
 	// Empty says whether a contract has no member (any more).
@@ -102,20 +103,23 @@ type Restarter struct {
 	files *files.Watcher
 	watch *repo.Watcher
 
-	active  []*unit // that have actions
-	taking  []*unit // of which requests were passed on, and not deleted yet
-	tickets uint64  // of requests
-	reports []graph.Op
-	acks    []ack
-	paths   map[string]string // of files that are wanted, to their FMRIs
-	byCT    map[contract.ID]*unit
-	byPid   map[int]*unit
-	emptied map[contract.ID]*emptying
-	early   []contract.Event // of contracts whose methods are just being started
-	starts  int              // under way
-	waiting []*unit          // for a start
+	active []*unit // that have actions
+	dirty  []*unit // whose records are to be written
+	// pressing: something is to be done that waits for the writing.
+	pressing bool
+	taking   []*unit // of which requests were passed on, and not deleted yet
+	tickets  uint64  // of requests
+	reports  []graph.Op
+	acks     []ack
+	paths    map[string]string // of files that are wanted, to their FMRIs
+	byCT     map[contract.ID]*unit
+	byPid    map[int]*unit
+	emptied  map[contract.ID]*emptying
+	early    []contract.Event // of contracts whose methods are just being started
+	starts   int              // under way
+	waiting  []*unit          // for a start
 
-	events  chan contract.Event
+	events  chan []contract.Event
 	begun   chan begun
 	fired   chan fired
 	again   *time.Timer // of what is looked at again
@@ -129,8 +133,9 @@ type Restarter struct {
 }
 
 type ack struct {
-	id contract.ID
-	ev contract.EventID
+	id   contract.ID
+	ev   contract.EventID
+	ours bool // of an instance; its contract was known
 }
 
 type begun struct {
@@ -171,7 +176,7 @@ func Run(ctx context.Context, cfg Config) error {
 	r := &Restarter{
 		cfg: cfg, g: graph.New(), units: map[string]*unit{}, ends: e, files: f, watch: w,
 		paths: map[string]string{}, byCT: map[contract.ID]*unit{}, byPid: map[int]*unit{}, emptied: map[contract.ID]*emptying{},
-		events: make(chan contract.Event), begun: make(chan begun), fired: make(chan fired),
+		events: make(chan []contract.Event), begun: make(chan begun), fired: make(chan fired),
 		again: time.NewTimer(time.Hour), ctx: ctx, down: down{asked: cfg.Down},
 	}
 	r.again.Stop()
@@ -187,10 +192,10 @@ func Run(ctx context.Context, cfg Config) error {
 	return err
 }
 
-// hear passes an event on to the loop.
-func (r *Restarter) hear(e contract.Event) {
+// hear passes events on to the loop.
+func (r *Restarter) hear(list []contract.Event) {
 	select {
-	case r.events <- e:
+	case r.events <- list:
 	case <-r.ctx.Done():
 	}
 }
@@ -205,6 +210,7 @@ func (r *Restarter) loop(told <-chan error) error {
 		for r.settle(); r.listened(); {
 			r.settle()
 		}
+		r.acknowledge()
 		if r.down.done {
 			return nil
 		}
@@ -227,8 +233,10 @@ func (r *Restarter) loop(told <-chan error) error {
 			for c, ok := r.files.Next(); ok; c, ok = r.files.Next() {
 				r.apply(graph.Op{Kind: graph.File, FMRI: r.paths[c.Path], Present: c.There})
 			}
-		case e := <-r.events:
-			r.happened(e)
+		case list := <-r.events:
+			for _, e := range list {
+				r.happened(e)
+			}
 		case m := <-r.messages():
 			r.heard(m)
 		case b := <-r.begun:

@@ -296,12 +296,12 @@ func (w *world) Adopt() (list []contract.Status, err error) {
 }
 
 // Events tells what was not acknowledged, and then when contracts become empty.
-func (w *world) Events(ctx context.Context, to func(contract.Event)) error {
+func (w *world) Events(ctx context.Context, to func([]contract.Event)) error {
 	w.mu.Lock()
 	old := slices.Clone(w.unread)
 	w.mu.Unlock()
-	for _, e := range old {
-		to(e)
+	if len(old) > 0 {
+		to(old)
 	}
 	for {
 		for _, id := range w.all() {
@@ -318,7 +318,7 @@ func (w *world) Events(ctx context.Context, to func(contract.Event)) error {
 			}
 			w.mu.Unlock()
 			if tell {
-				to(e)
+				to([]contract.Event{e})
 			}
 		}
 		select {

@@ -28,7 +28,7 @@ type unit struct {
 	before *instance.Before
 
 	rec     record.Record
-	dirty   bool // rec is to be written
+	dirty   bool // rec is to be written: it is in the restarter's list, unless it is gone
 	gone    bool // from the repository
 	actions []instance.Action
 	queued  bool // it is in active
@@ -38,6 +38,9 @@ type unit struct {
 	extra map[graph.Event]instance.Input
 	// tookAt is when its snapshot was taken here last: what the repository tells of that is known.
 	tookAt uint64
+
+	// hollow is the contract of its that was last known to have no member any more. None will come.
+	hollow contract.ID
 
 	// found is the method that was looked up last.
 	found  found
@@ -77,16 +80,14 @@ func (r *Restarter) activate(u *unit) {
 	}
 }
 
-// settle does what follows of all that was taken, until nothing does.
+// settle does what follows of all that was taken, until nothing does. What is to be written is
+// written before anything is done outside of this process, and at the end.
 func (r *Restarter) settle() {
 	for {
 		for _, o := range r.g.Work() {
 			r.order(o)
 		}
 		if len(r.active) == 0 && len(r.reports) == 0 {
-			if len(r.taking) > 0 && !r.flush(nil) { // of what has changed nothing
-				r.schedule(retryAfter)
-			}
 			break
 		}
 		active := r.active
@@ -95,13 +96,26 @@ func (r *Restarter) settle() {
 			u.queued = false
 			r.write(u)
 		}
-		if !r.flush(active) {
-			r.schedule(retryAfter)
-		}
+		r.report()
+		r.pressing = false
 		for _, u := range active {
 			r.act(u)
 			r.activate(u)
 		}
+		if r.pressing && !r.flush() {
+			r.schedule(retryAfter)
+		}
+	}
+	if (len(r.dirty) > 0 || len(r.taking) > 0) && !r.flush() {
+		r.schedule(retryAfter)
+	}
+}
+
+// soil has a unit's record written.
+func (r *Restarter) soil(u *unit) {
+	if !u.dirty {
+		u.dirty = true
+		r.dirty = append(r.dirty, u)
 	}
 }
 
@@ -127,7 +141,9 @@ func (r *Restarter) write(u *unit) {
 // note takes one action into the unit's record, and what the graph is told of it.
 func (r *Restarter) note(u *unit, a *instance.Action) {
 	rec := &u.rec
-	u.dirty = u.dirty || a.Kind != instance.Answer
+	if a.Kind != instance.Answer {
+		r.soil(u)
+	}
 	switch a.Kind {
 	case instance.WriteStates:
 		s := a.States
@@ -136,9 +152,9 @@ func (r *Restarter) note(u *unit, a *instance.Action) {
 		}
 		rec.State, rec.Next, rec.Aux, rec.AuxFMRI, rec.AuxTTY, rec.Detail = s.State, s.Next, s.Aux, s.AuxFMRI, s.AuxTTY, s.Detail
 		u.silence()
-		r.report(u, a)
+		r.changed(u, a)
 	case instance.Answer:
-		r.report(u, a)
+		r.changed(u, a)
 	case instance.Remember:
 		if a.Transient {
 			rec.Transient = a.Contract
@@ -172,54 +188,65 @@ func (r *Restarter) note(u *unit, a *instance.Action) {
 	}
 }
 
-func (r *Restarter) report(u *unit, a *instance.Action) {
+func (r *Restarter) changed(u *unit, a *instance.Action) {
 	r.reports = append(r.reports, graph.Op{
 		Kind: graph.Changed, FMRI: u.fmri, State: a.States.State, Next: a.States.Next, Class: a.Class, Answers: a.Answers,
 	})
 }
 
-// flush writes what is to be written, in one batch, and tells the graph. What the repository
-// refuses for one instance, which is gone, does not keep the others from it. false: it cannot be
-// written now; the services go on all the same.
-func (r *Restarter) flush(units []*unit) bool {
-	written := r.store(units)
+// report tells the graph.
+func (r *Restarter) report() {
 	for _, op := range r.reports {
 		r.apply(op)
 	}
 	r.reports = r.reports[:0]
-	if written {
-		for _, a := range r.acks {
+}
+
+// acksMax is how many events may be unacknowledged while methods are being started.
+const acksMax = 64
+
+// acknowledge acknowledges the events of which all that follows is written. While a method is being
+// started the supervisor has better things to do. A contract that was let go takes its events with
+// it.
+func (r *Restarter) acknowledge() {
+	if r.failing || r.starts > 0 && len(r.acks) < acksMax {
+		return
+	}
+	for _, a := range r.acks {
+		if !a.ours || r.byCT[a.id] != nil {
 			_ = r.cfg.Contracts.Ack(a.id, a.ev)
 		}
-		r.acks = nil
 	}
-	return written
+	r.acks = nil
 }
 
 // staleMax is how often a batch is made anew while others write requests.
 const staleMax = 16
 
-func (r *Restarter) store(units []*unit) bool {
+// flush writes all that is to be written, in one batch. What the repository refuses for one
+// instance, which is gone, does not keep the others from it. false: it cannot be written now; the
+// services go on all the same.
+func (r *Restarter) flush() bool {
+	units := slices.Clip(r.dirty)
 	for _, u := range r.taking {
-		if !slices.Contains(units, u) {
-			units = append(slices.Clip(units), u)
+		if !u.dirty {
+			units = append(units, u)
 		}
 	}
 	for stale := 0; ; {
 		b, of := r.batch(units)
-		if len(b.Ops) == 0 {
-			r.forgetTaken(units)
-			return !r.failing
+		var err error
+		if len(b.Ops) > 0 {
+			_, err = r.cfg.Repo.Apply(b)
 		}
-		_, err := r.cfg.Repo.Apply(b)
 		var op *repo.OpError
 		switch {
 		case err == nil:
-			for _, u := range units {
-				u.dirty = u.dirty && u.gone
+			for _, u := range r.dirty {
+				u.dirty = u.gone // until another of its name comes
 			}
+			r.dirty, r.failing = nil, false
 			r.forgetTaken(units)
-			r.failing = false
 			return true
 		case errors.As(err, &op) && errors.Is(err, repo.ErrNotFound) && op.Index < len(of):
 			of[op.Index].gone = true
@@ -266,15 +293,8 @@ func (r *Restarter) schedule(after time.Duration) {
 // written.
 func (r *Restarter) lookAgain() {
 	r.due = time.Time{}
-	if r.failing {
-		var all []*unit
-		for _, u := range r.units {
-			all = append(all, u)
-		}
-		r.failing = false
-		if !r.flush(all) {
-			r.schedule(retryAfter)
-		}
+	if r.failing && !r.flush() {
+		r.schedule(retryAfter)
 	}
 	r.lookEmpty()
 	r.writeStatuses()

@@ -71,13 +71,16 @@ func (z *zoneContracts) Adopt() ([]contract.Status, error) {
 }
 
 // Events reads from the oldest event that was not acknowledged.
-func (z *zoneContracts) Events(ctx context.Context, to func(contract.Event)) error {
+func (z *zoneContracts) Events(ctx context.Context, to func([]contract.Event)) error {
 	defer z.queue.Close()
 	if err := z.queue.Reset(); err != nil {
 		return err
 	}
 	for {
-		e, err := z.queue.Next(ctx)
+		list, err := z.queue.NextAll(ctx)
+		if len(list) > 0 {
+			to(list)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -86,7 +89,6 @@ func (z *zoneContracts) Events(ctx context.Context, to func(contract.Event)) err
 		case err != nil:
 			return err
 		}
-		to(e)
 	}
 }
 
@@ -123,7 +125,7 @@ func (z *zoneContracts) Kill(id contract.ID, sig int) error {
 // not in the second list.
 func (z *zoneContracts) members(id contract.ID) (list []*sys.FD, err error) {
 	st, err := z.fs.Contract(id).Status()
-	if err != nil {
+	if err != nil || len(st.Members) == 0 {
 		return nil, err
 	}
 	opened := map[int32]*sys.FD{}
