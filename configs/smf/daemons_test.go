@@ -28,12 +28,19 @@ func TestDirectoriesOfDaemons(t *testing.T) {
 		}
 		r.write("/etc/passwd", "root:x:0:0::/:/bin/sh\nredis:x:103:107::/:/bin/sh\n")
 		r.write("/etc/group", "root:x:0:\nredis:x:107:\n")
-		r.want("without PostgreSQL", r.run(method), ok)
+		r.want("without PostgreSQL and nginx", r.run(method), ok)
 		if uid, gid, mode := ownerOf(t, r.path("/var/lib/redis")); uid != 103 || gid != 107 || mode != os.ModeDir|0o750 {
 			t.Errorf("/var/lib/redis is %d's and %d's, %v", uid, gid, mode)
 		}
-		if _, err := os.Lstat(r.path("/var/lib/postgresql")); err == nil {
-			t.Error("a directory of a user who is not there")
+		for _, path := range []string{"/var/lib/postgresql", "/var/lib/nginx", "/var/www"} {
+			if _, err := os.Lstat(r.path(path)); err == nil {
+				t.Errorf("%s, of somebody who is not there", path)
+			}
+		}
+		r.program("/usr/sbin/nginx", "")
+		r.want("with nginx", r.run(method), ok, "-RAN")
+		if uid, _, mode := ownerOf(t, r.path("/var/www/html")); uid != 0 || mode != os.ModeDir|0o755 {
+			t.Errorf("/var/www/html is %d's, %v", uid, mode)
 		}
 		// What is there stays: another's, and a link wherever it leads.
 		must(t, os.Chown(r.path("/var/lib/redis"), 1, 1))
@@ -75,7 +82,7 @@ func TestListOfDirectories(t *testing.T) {
 			continue
 		}
 		mode, err := strconv.ParseUint(f[1], 8, 32)
-		if len(f) != 4 || !filepath.IsAbs(f[0]) || filepath.Clean(f[0]) != f[0] || err != nil || mode&0o022 != 0 {
+		if len(f) != 4 && len(f) != 5 || !filepath.IsAbs(f[0]) || filepath.Clean(f[0]) != f[0] || err != nil || mode&0o022 != 0 {
 			t.Errorf("%q", line)
 		}
 		// Somebody else's parent would be a place for his links.
