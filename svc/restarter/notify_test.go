@@ -14,6 +14,7 @@ import (
 	"github.com/linuxzones/zones/internal/testenv"
 	"github.com/linuxzones/zones/svc/graph"
 	"github.com/linuxzones/zones/svc/graphcfg"
+	"github.com/linuxzones/zones/svc/instance"
 	"github.com/linuxzones/zones/svc/notify"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/repo"
@@ -351,5 +352,74 @@ func TestDisabledUnready(t *testing.T) {
 		if e.populated(id) {
 			t.Errorf("contract %d has processes", id)
 		}
+	}
+}
+
+// done counts messages that are taken.
+type done struct{ n int }
+
+func (d *done) Messages() <-chan *notify.Message { return nil }
+func (d *done) Done(int)                         { d.n++ }
+
+// TestSaidEarly: a service may speak before the loop is told that its method was started. What it says
+// waits for that, and for nothing else: a stranger's word is let go of when no start is left that was
+// under way when it came.
+func TestSaidEarly(t *testing.T) {
+	for _, stranger := range []bool{false, true} {
+		taken, said := &done{}, 0
+		a := &unit{fmri: "svc:/a:default", m: instance.New("svc:/a:default")}
+		a.found.startd.Notify, a.voice.starting = true, true
+		other := &unit{fmri: "svc:/b:default"}
+		other.voice.starting = true
+		r := &Restarter{
+			units: map[string]*unit{a.fmri: a, other.fmri: other}, byCT: map[contract.ID]*unit{},
+			cfg: Config{Notify: Notify{From: taken, Place: func(int) uint64 { return 77 }}, Say: func(string) { said++ }},
+		}
+		m := &notify.Message{Sender: notify.Sender{Pid: 4711, Cgroup: 77}, Fields: notify.Fields{HasStatus: true, Status: "early"}}
+		if stranger {
+			m.Cgroup = 78
+		}
+		r.heard(m)
+		if r.listened() || taken.n != 0 || said != 0 {
+			t.Fatalf("it did not wait: %d taken, %d told", taken.n, said)
+		}
+		r.byCT[5] = a
+		r.place(&begun{u: a, b: Begun{Contract: 5}})
+		if !r.listened() {
+			t.Fatal("it is not looked at again")
+		}
+		if stranger {
+			if r.listened(); taken.n != 0 {
+				t.Error("another start is under way")
+			}
+			r.place(&begun{u: other, err: os.ErrNotExist})
+			if !r.listened() {
+				t.Fatal("it is not looked at again")
+			}
+		}
+		if r.listened() || taken.n != 1 || (said == 1) != stranger {
+			t.Errorf("stranger %v: %d taken, %d told", stranger, taken.n, said)
+		}
+		if n := len(a.actions); (n == 1 && a.actions[0].Text == "early") == stranger {
+			t.Errorf("stranger %v: %+v", stranger, a.actions)
+		}
+	}
+}
+
+// TestPlaces: the place of a contract that is gone is nobody's any more, and the table does not grow.
+func TestPlaces(t *testing.T) {
+	r := &Restarter{byCT: map[contract.ID]*unit{}}
+	u := &unit{}
+	for id := contract.ID(1); id <= 1000; id++ {
+		delete(r.byCT, id-1)
+		r.byCT[id] = u
+		r.notePlace(id, uint64(id)+100)
+	}
+	if len(r.hearing.places) != 1 || len(r.hearing.placed) != 1 || r.hearing.places[1100] != 1000 {
+		t.Errorf("%v %v", r.hearing.places, r.hearing.placed)
+	}
+	r.notePlace(1001, 0) // the kernel does not say
+	if got, _, cost := r.senderOf(&notify.Message{Sender: notify.Sender{Cgroup: 5, Pid: 1}}); got != nil || cost != 0 {
+		t.Errorf("%v %d", got, cost)
 	}
 }
