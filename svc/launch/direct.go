@@ -43,11 +43,17 @@ func (l *Launcher) quick(path string) (*sys.FD, bool) {
 		return nil, false
 	}
 	dir := sys.Own(n)
-	if dev, ok := deviceOf(n, ""); !ok || dev != l.root && unix.Major(dev) == 0 {
+	if !l.near(n) {
 		dir.Close()
 		return nil, false
 	}
 	return dir, true
+}
+
+// near says whether a file is on a disk, or where the root or the shell is.
+func (l *Launcher) near(file int) bool {
+	dev, ok := deviceOf(file, "")
+	return ok && (dev == l.root || dev == l.sh || unix.Major(dev) != 0)
 }
 
 // rootDevice is that of the root's file system, where the shell is too; 0 when it is not known.

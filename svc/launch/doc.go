@@ -5,7 +5,8 @@
 // and errors, umask 022, in the context that it is to have. There are two ways:
 //
 //	direct   user, groups, directory, environment and session are what package syscall can set of
-//	         a child; the child is the shell. This is for most methods, and costs little.
+//	         a child; the child is the shell, or, of a command that a shell would only execute, the
+//	         command: words.go. This is for most methods, and costs little.
 //	order    all else: the child is this program again (/proc/self/exe with Word), reads an Order
 //	         from a memory file, puts its context into effect, and becomes the shell.
 //

@@ -60,6 +60,7 @@ type Launcher struct {
 	plain bool // this process's personality is the usual one, so that children need not change it
 	heirs bool // this process has inheritable capabilities, which who is not root would keep
 	root  uint64
+	sh    uint64 // the shell's device, as root
 
 	mu   sync.Mutex
 	idle []*contract.Template // rest for the next start
@@ -80,6 +81,7 @@ func New(fs *contract.FS) (*Launcher, error) {
 	_, inheritable, err := capabilities()
 	l.heirs = err != nil || inheritable != 0
 	l.root = rootDevice()
+	l.sh, _ = deviceOf(unix.AT_FDCWD, Shell)
 	return l, nil
 }
 
@@ -187,7 +189,7 @@ func (l *Launcher) spawn(t *contract.Template, path string, argv []string, attr 
 	return s, true, nil
 }
 
-// startDirect starts the shell itself.
+// startDirect starts the command itself, or the shell.
 func (l *Launcher) startDirect(t *contract.Template, m *Method, dir *sys.FD) (Started, bool, error) {
 	attr := os.ProcAttr{Env: m.Env, Files: []*os.File{l.null, m.Log, m.Log}, Sys: &syscall.SysProcAttr{Setsid: m.Session}}
 	if dir.Valid() {
@@ -195,6 +197,13 @@ func (l *Launcher) startDirect(t *contract.Template, m *Method, dir *sys.FD) (St
 	}
 	if c := &m.Context; c.SetGroups || c.UID != 0 || c.GID != 0 {
 		attr.Sys.Credential = &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups, NoSetGroups: !c.SetGroups}
+	}
+	alone := attr
+	alone.Env = withDirectory(m.Env, dir)
+	if argv := l.bare(m.Command); argv != nil && alone.Env != nil {
+		if s, born, err := l.spawn(t, argv[0], argv, alone); err == nil {
+			return s, born, nil
+		} // why it cannot be executed is the shell's to say
 	}
 	return l.spawn(t, l.shell, shellArguments(l.shell, m.Command), attr)
 }
