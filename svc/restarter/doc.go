@@ -10,8 +10,8 @@
 // # A turn of the loop
 //
 // What happened is taken; the graph says what follows; machines say what is to be done. All that is
-// to be written by all of them goes into one batch. Then the graph is told, events are acknowledged,
-// and what comes after the writing is done: methods are looked up, started, killed. So a thousand
+// to be written by all of them goes into one batch, before anything is done to others, and once more
+// at the end. Then events are acknowledged, but not while a method is just being started. So a thousand
 // services that start at once cost a few batches, and what is done was written before.
 //
 // # What it promises
