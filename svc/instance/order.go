@@ -175,7 +175,7 @@ func start(m *Machine, _ Input) {
 // stop brings a service that runs down. By whom it was caused goes with the reason.
 func (m *Machine) stop(c cause, detail string) {
 	m.log("Stopping because %s.", c.text)
-	m.marks = marks{aux: c.aux, detail: detail}
+	m.marks, m.starts.stopped = marks{aux: c.aux, detail: detail}, detail
 	next := graph.Disabled
 	if m.enabled {
 		next = graph.Offline

@@ -68,6 +68,9 @@ func (m *Machine) fail(v verdict) {
 	m.act(Action{Kind: Say, Notice: notice})
 	m.finish(t)
 	m.marks = marks{aux: aux}
+	if v.tooQuick {
+		m.marks.detail = m.starts.stopped
+	}
 	m.change(graph.Maintenance, graph.None, graph.Fault)
 	if !m.transient(t.method) && m.primary != 0 {
 		m.dropPrimary()

@@ -29,6 +29,7 @@ type starts struct {
 	up        time.Time   // when it came online
 	level     int         // how many back-offs there were
 	notBefore time.Time   // the last one's end; zero: none is due
+	stopped   string      // who has ended the service last, in words; empty: nobody that is known
 }
 
 func (s *starts) record(now time.Time) {
@@ -62,7 +63,7 @@ func (c Config) rate() (count int, period time.Duration) {
 }
 
 // forget is what an administrator, or a dependency, has it forget.
-func (s *starts) forget() { s.times, s.level, s.notBefore = nil, 0, time.Time{} }
+func (s *starts) forget() { *s = starts{up: s.up} }
 
 // down: one that ran for a whole period is proven to work.
 func (s *starts) down(now time.Time, c Config) {
@@ -92,7 +93,7 @@ type hold struct{ answers int }
 // anew: dependencies may be gone meanwhile.
 func (m *Machine) holdBack(delay time.Duration, answers int) {
 	m.hold = &hold{answers: answers}
-	m.marks = marks{aux: auxTooQuick}
+	m.marks = marks{aux: auxTooQuick, detail: m.starts.stopped}
 	m.log("Restarting too quickly, starting again in %d seconds.", (delay+time.Second-1)/time.Second)
 	m.owed = 0
 	m.change(m.state, startedState, graph.NoClass)
