@@ -48,6 +48,7 @@ func (r *Restarter) reached(milestone string) {
 func (r *Restarter) bringTo(name string) {
 	on := entityOf(FMRI)
 	var b repo.Batch
+	b.Ensure(on)
 	b.PutGroup(on, &tree.Group{Name: optionsOverride, Type: actions.Type, Flags: tree.NonPersistent, Props: []tree.Property{
 		{Name: "milestone", Type: prop.AString, Values: []string{name}},
 	}})

@@ -71,3 +71,37 @@ func TestMilestoneLeftHalf(t *testing.T) {
 		})
 	}
 }
+
+// TestBootMilestone: the milestone that a zone was booted to counts until another is set, for good or
+// for this boot, and does not come back with the next restarter.
+func TestBootMilestone(t *testing.T) {
+	const single = "svc:/milestone/single-user:default"
+	w := newWorld(t)
+	w.milestone = "single-user"
+	w.add(w.stops("system/svc/restarter", "true", ""))
+	w.add(w.stops("milestone/single-user", "true", ""))
+	w.add(w.stops("a", "true", ""))
+	w.add(service("marker", "contract", w.writes("marker", "sleep 1000 &amp;"), ""))
+	w.run()
+	w.state("milestone/single-user", graph.Online)
+	w.state("a", graph.Disabled)
+	w.die()
+	w.run()
+	w.state("a", graph.Disabled)
+	w.bring("all")
+	w.state("a", graph.Online)
+	w.bring(single)
+	w.state("a", graph.Disabled)
+	var b repo.Batch // svcadm milestone -d all
+	b.CreateGroup(entityOf(FMRI), "options", "framework", 0)
+	b.SetProperty(entityOf(FMRI), "options", tree.Property{Name: "milestone", Type: prop.AString, Values: []string{"all"}})
+	b.DeleteProperty(entityOf(FMRI), optionsOverride, "milestone")
+	_, err := w.repo.Apply(&b)
+	must(t, err)
+	w.state("a", graph.Online)
+	w.state("marker", graph.Online)
+	w.die()
+	w.run()
+	w.heard("marker")
+	w.state("a", graph.Online)
+}

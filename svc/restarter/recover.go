@@ -60,6 +60,7 @@ func (r *Restarter) recover() error {
 	if err != nil {
 		return err
 	}
+	r.bootMilestone(list)
 	r.leftMilestone(list)
 	again := false
 	for i := range list {
@@ -107,6 +108,15 @@ func (r *Restarter) known(v *repo.Reader, on repo.Entity) (k known, ok bool) {
 		k.outside = k.cfg.Override != graph.NoOverride && g.Prop(overrideOf) != nil
 	}
 	return k, true
+}
+
+// bootMilestone notes the milestone of the boot as the one of the administrator who booted. It is his
+// until another is set: the next svc.startd is told the same words, and they count for nothing then.
+func (r *Restarter) bootMilestone(list []known) {
+	if r.cfg.Milestone == "" || slices.ContainsFunc(list, func(k known) bool { return k.rec.State != graph.None }) {
+		return
+	}
+	r.bringTo(r.cfg.Milestone)
 }
 
 // leftMilestone takes away what is left of the overrides of a milestone that was left: a svc.startd was
@@ -259,7 +269,7 @@ func (r *Restarter) wanted() string {
 			}
 			return ""
 		}
-		for _, w := range []string{word(optionsOverride), r.cfg.Milestone, word("options")} {
+		for _, w := range []string{word(optionsOverride), word("options")} {
 			if value == "" {
 				value = w
 			}

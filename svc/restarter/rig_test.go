@@ -46,16 +46,17 @@ type world struct {
 	dir  string
 	repo *repo.Repo
 
-	mu     sync.Mutex
-	last   contract.ID
-	evID   contract.EventID
-	cts    map[contract.ID]*session
-	unread []contract.Event // not acknowledged
-	fail   error            // of the next starts
-	look   func(*Start)     // at each method, before it is started
-	said   []string
-	down   chan struct{} // closed: the zone goes down
-	notify Notify
+	mu        sync.Mutex
+	last      contract.ID
+	evID      contract.EventID
+	cts       map[contract.ID]*session
+	unread    []contract.Event // not acknowledged
+	fail      error            // of the next starts
+	milestone string           // of the boot
+	look      func(*Start)     // at each method, before it is started
+	said      []string
+	down      chan struct{} // closed: the zone goes down
+	notify    Notify
 
 	stop context.CancelFunc
 	done chan error
@@ -134,7 +135,7 @@ func (w *world) run() {
 	say := func(text string) { w.mu.Lock(); w.said = append(w.said, text); w.mu.Unlock() }
 	go func() {
 		w.done <- Run(ctx, Config{
-			Repo: w.repo, Contracts: w, Launcher: w, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z",
+			Repo: w.repo, Contracts: w, Launcher: w, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z", Milestone: w.milestone,
 			Down: w.down, Notify: w.notify, Say: say, Alert: say,
 			Console: func(instance.Notice, string) {},
 		})
