@@ -145,19 +145,24 @@ func (g gone) Group(e repo.Entity, v door.View, name string) (door.Group, error)
 
 // TestGoneMeanwhile: an instance that goes between any two steps is told of, and the next one is done.
 func TestGoneMeanwhile(t *testing.T) {
-	for _, line := range []string{"enable x y", "disable -t x y", "restart x y", "refresh x y", "clear x y", "mark -I degraded x y", "mark maintenance x y", "enable -rs x y"} {
+	for _, line := range []string{"enable x y", "disable -t x y", "restart x y", "refresh x y", "clear x y", "mark -I degraded x y", "mark maintenance x y", "enable -rs x y", "enable -s x", "disable -s x"} {
 		for at := 1; ; at++ {
 			r := newRig(t)
+			r.patience = patient()
+			r.patience.stall = 20 * time.Millisecond
 			state := "online"
-			if strings.HasPrefix(line, "clear") {
+			switch {
+			case strings.HasPrefix(line, "clear"):
 				state = "maintenance"
+			case strings.HasSuffix(line, "-s x"): // not as it should be: it is waited for
+				state = "offline"
 			}
 			x := r.instance("x:default", "true", state)
 			r.instance("y:default", "true", state)
 			reads := 0
 			r.env.Open = func() (door.Store, error) { return gone{r.store, x, &reads, at}, nil }
 			out, errs, code := r.run(line)
-			if reads < at {
+			if reads < at || at > 8 && state == "offline" { // who waits reads on
 				break
 			}
 			ok := code == 0 && errs == "" || code == 1 && errs == "svcadm: No such instance \"svc:/x:default\".\n" ||

@@ -149,7 +149,11 @@ func (w *waiting) broken() (bool, error) {
 func up(s graph.State) bool { return s == graph.Online || s == graph.Degraded }
 
 // give gives up an instance. One that is to blame itself counts more than one that waits for others.
+// One that was deleted between two looks seems to be all kinds of things.
 func (w *waiting) give(code int, text string) bool {
+	if is, err := w.store.Exists(w.on); err == nil && !is {
+		code, text = exitItself, "Instance \""+w.on.String()+"\" was deleted by another entity."
+	}
 	w.say(text)
 	if w.code == exitOK || code == exitItself {
 		w.code = code

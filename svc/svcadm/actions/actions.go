@@ -178,16 +178,16 @@ func Ask(b *repo.Batch, on repo.Entity, g *tree.Group, generation uint64, now in
 	if g == nil {
 		b.CreateGroup(on, Group, Type, tree.NonPersistent)
 	}
+	at := after(g, now)
+	for _, name := range names { // before what is only said besides: it is named when it is refused
+		b.SetProperty(on, Group, tree.Property{Name: name, Type: prop.Integer, Values: []string{strconv.FormatInt(at, 10)}})
+	}
 	b.SetProperty(on, Group, tree.Property{Name: AuxTTY, Type: prop.Boolean, Values: []string{strconv.FormatBool(who.TTY)}})
 	switch {
 	case who.FMRI != "":
 		b.SetProperty(on, Group, tree.Property{Name: AuxFMRI, Type: prop.AString, Values: []string{who.FMRI}})
 	case g != nil && g.Prop(AuxFMRI) != nil:
 		b.DeleteProperty(on, Group, AuxFMRI)
-	}
-	at := after(g, now)
-	for _, name := range names {
-		b.SetProperty(on, Group, tree.Property{Name: name, Type: prop.Integer, Values: []string{strconv.FormatInt(at, 10)}})
 	}
 	return at
 }
