@@ -29,6 +29,7 @@ func (m *Machine) recover(in Input) error {
 	m.fresh = b.State == graph.None || b.State == graph.Uninitialized
 	m.state, m.child = b.State, b.Child
 	m.marks = marks{aux: b.Aux, fmri: b.AuxFMRI, tty: b.AuxTTY, detail: b.Detail}
+	m.sick = b.State == graph.Degraded && b.Aux == auxService && b.AuxFMRI == "" // none but a monitor says so
 	m.enabled = (runs(b.State) || b.State == graph.Offline) && b.Next != graph.Disabled
 	if m.fresh {
 		m.marks = marks{aux: auxInserted}

@@ -25,6 +25,8 @@ const earlyMax = 1024
 const (
 	cookieStart = 1
 	cookieOther = 2
+	// cookieBeside is of what runs beside a service: see beside.go.
+	cookieBeside = 3
 )
 
 // act does a unit's actions up to the next that is to be written, or the next that is for others to
@@ -127,6 +129,7 @@ func (r *Restarter) clearTimer(u *unit) {
 // drop forgets an instance that is gone.
 func (r *Restarter) drop(u *unit) {
 	r.clearTimer(u)
+	r.leaveAll(u)
 	for id, other := range r.byCT {
 		if other == u {
 			delete(r.byCT, id)
@@ -201,6 +204,11 @@ func (r *Restarter) started(b begun) {
 
 // ended takes the end of a process.
 func (r *Restarter) ended(e ends.End) {
+	if b := r.company.byPid[e.Pid]; b != nil {
+		delete(r.company.byPid, e.Pid)
+		r.besideEnded(b, syscall.WaitStatus(e.Status), e.Known)
+		return
+	}
 	u := r.byPid[e.Pid]
 	if u == nil {
 		return

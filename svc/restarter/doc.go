@@ -14,6 +14,12 @@
 // at the end. Then events are acknowledged, but not while a method is just being started. So a thousand
 // services that start at once cost a few batches, and what is done was written before.
 //
+// # Beside a service
+//
+// A service that is up may have a monitor, and one that is periodic has its start method run again:
+// beside.go. Each run has a contract of its own, no event of which is critical. A run ends with its
+// service; a svc.startd that comes new begins a monitor anew, and waits for a periodic run.
+//
 // # What it promises
 //
 //   - Killed at any instant, the next one goes on: contracts are adopted, methods that run are waited

@@ -333,6 +333,7 @@ func (r *Restarter) add(on repo.Entity, cfg graph.Config, before *instance.Befor
 
 // refresh has an instance's machine read its configuration again. ticket is of who asked for it.
 func (r *Restarter) refresh(u *unit, ticket uint64) {
+	u.besides.known = false
 	cfg := r.configOf(u)
 	if u.extra == nil {
 		u.extra = map[graph.Event]instance.Input{}

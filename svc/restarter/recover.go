@@ -161,6 +161,10 @@ func (r *Restarter) recoverOne(k *known, there map[contract.ID]*contract.Status,
 		if slices.Contains(rec.Primary, st.ID) || st.ID == rec.Transient {
 			continue
 		}
+		if st.Terms.Cookie == cookieBeside {
+			r.adoptBeside(u, st)
+			continue
+		}
 		before.Contracts = append(before.Contracts, instance.Held{
 			ID: st.ID, Transient: st.Terms.Cookie != cookieStart, There: true, Empty: len(st.Members) == 0,
 		})

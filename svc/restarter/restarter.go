@@ -128,6 +128,7 @@ type Restarter struct {
 	looking atomic.Bool // somebody looks at the logs
 	down    down
 	hearing hearing
+	company company
 	ctx     context.Context
 	others  sync.WaitGroup // goroutines that must not outlive Run
 }
@@ -177,7 +178,7 @@ func Run(ctx context.Context, cfg Config) error {
 		cfg: cfg, g: graph.New(), units: map[string]*unit{}, ends: e, files: f, watch: w,
 		paths: map[string]string{}, byCT: map[contract.ID]*unit{}, byPid: map[int]*unit{}, emptied: map[contract.ID]*emptying{},
 		events: make(chan []contract.Event), begun: make(chan begun), fired: make(chan fired),
-		again: time.NewTimer(time.Hour), ctx: ctx, down: down{asked: cfg.Down},
+		again: time.NewTimer(time.Hour), ctx: ctx, down: down{asked: cfg.Down}, company: newCompany(),
 	}
 	r.again.Stop()
 	defer r.again.Stop()
@@ -245,6 +246,10 @@ func (r *Restarter) loop(told <-chan error) error {
 			if f.u.timer == f.number {
 				f.u.do(r, instance.Input{Kind: instance.Fired, Number: f.number})
 			}
+		case b := <-r.company.begun:
+			r.besideStarted(b)
+		case f := <-r.company.fired:
+			r.besideDue(f)
 		case <-r.again.C:
 			r.lookAgain()
 		case <-logs.C:

@@ -48,6 +48,8 @@ type unit struct {
 	clock  *time.Timer
 	parked *instance.Action // a Run that waits for its turn
 	voice  voice
+
+	besides besides
 }
 
 // taken is a request, and how its machine knows it.
@@ -66,7 +68,7 @@ type found struct {
 func (u *unit) do(r *Restarter, in instance.Input) {
 	list, err := u.m.Do(in, time.Now())
 	if err != nil {
-		r.cfg.Say(u.fmri + ": " + err.Error())
+		r.cfg.Say(err.Error()) // which names it
 		return
 	}
 	u.actions = append(u.actions, list...)
@@ -101,6 +103,7 @@ func (r *Restarter) settle() {
 		for _, u := range active {
 			r.act(u)
 			r.activate(u)
+			r.accompany(u)
 		}
 		if r.pressing && !r.flush() {
 			r.schedule(retryAfter)
