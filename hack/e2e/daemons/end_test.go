@@ -40,23 +40,29 @@ done`)
 	}
 }
 
-// bootedAgain: a halt gives nobody time to clean up. All come back by themselves, with their data,
-// whatever pid files lie about.
+// bootedAgain: a halt gives nobody time to clean up, a shutdown stops the services in order. All come
+// back by themselves, with their data, whatever pid files lie about; the database knows which it was.
 func bootedAgain(z *zone, list []*daemon) {
-	before := map[string]service{}
-	for _, d := range list {
-		before[d.fmri] = d.running(z)
-	}
-	z.close()
-	z.Must("zoneadm", "-z", zoneName, "halt")
-	z.Must("zoneadm", "-z", zoneName, "boot")
-	for _, d := range list {
-		s := d.running(z)
-		if s.starts != before[d.fmri].starts+1 {
-			z.t.Errorf("%s: %d starts, and %d before", d.fmri, s.starts, before[d.fmri].starts)
+	for _, end := range []struct{ verb, found string }{{"halt", "not"}, {"shutdown", "shut"}} {
+		before := map[string]service{}
+		for _, d := range list {
+			before[d.fmri] = d.running(z)
 		}
-		if d.kept != "" {
-			z.until(d.kept)
+		z.close()
+		z.Must("zoneadm", "-z", zoneName, end.verb)
+		z.Must("zoneadm", "-z", zoneName, "boot")
+		for _, d := range list {
+			s := d.running(z)
+			if s.starts != before[d.fmri].starts+1 {
+				z.t.Errorf("%s: %s: %d starts, and %d before", d.fmri, end.verb, s.starts, before[d.fmri].starts)
+			}
+			if d.kept != "" {
+				z.until(d.kept)
+			}
+		}
+		found := strings.TrimSpace(z.in("sed -n 's/.*database system was \\([a-z]*\\) .*/\\1/p' " + logOf(postgresql().fmri) + " | tail -n 1"))
+		if found != end.found {
+			z.t.Errorf("after %s: the database system was %s ...", end.verb, found)
 		}
 	}
 	for _, d := range list {
