@@ -14,9 +14,10 @@
 // A daemon is what is installed: rsyslogd, syslog-ng or a syslogd; cron or crond; sshd, nginx,
 // PostgreSQL, Redis or Valkey. In a sparse zone it is the host's program, without a configuration,
 // for which share/ has one, and without the directories that its package's installation makes, which
-// system/filesystem/daemons does. Where there is no daemon, the method says so in one line of the service's log and ends with
-// SMF_EXIT_ERR_CONFIG, which is maintenance. What waits for those services waits as for what
-// is optional, so a zone without any daemon still has its console and reaches its milestones.
+// system/filesystem/daemons does. Where there is no daemon, the method says so in one line of the
+// service's log and ends with SMF_EXIT_ERR_CONFIG, which is maintenance. What waits for those
+// services waits as for what is optional, so a zone without any daemon still has its console and
+// reaches its milestones.
 //
 // The methods promise: nothing of what root of a zone can put in the place of a file makes them
 // wait or write elsewhere; a missing or wrong configuration is named; a daemon's stale pid file
