@@ -79,7 +79,8 @@ var rules33more = []rule{
 	{"3.3/log-enabled", "Enabled, disabled, reread, and maintenance and its end stand in the log, in the original's words.", met},
 	{"3.3/notices", "The console hears of failures in the original's seven forms, with the way to find out more.", met},
 	{"3.3/notice-start", "With boot messages verbose it hears of each start, with the service's common name.", met},
-	{"3.3/options", "Properties of svc.startd's own instance say how much it logs and tells the console.", notMet("options/logging, boot_messages and info_events_all are not read; options/milestone is")},
+	{"3.3/boot-messages", "options/boot_messages of svc.startd's own instance says whether the console is told of starts.", met},
+	{"3.3/options", "Its options/logging and info_events_all say how much it logs.", notMet("they are not read: it always logs what goes wrong, and each instance's log has the rest")},
 	{"3.3/snapshot-none", "Without a running snapshot the values of the moment count.", met},
 }
 

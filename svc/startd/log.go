@@ -53,6 +53,11 @@ func (l *log) say(text string) {
 // alert is for what a person must do something about: it is said on the console too.
 func (l *log) alert(text string) {
 	l.say(text)
+	l.tell("svc.startd: " + text)
+}
+
+// tell writes a line to the console alone.
+func (l *log) tell(text string) {
 	if l.console == "" {
 		return
 	}
@@ -68,7 +73,7 @@ func (l *log) alert(text string) {
 	f := os.NewFile(uintptr(fd), l.console)
 	defer f.Close()
 	_ = f.SetWriteDeadline(time.Now().Add(consoleLimit))
-	_, err = f.WriteString("svc.startd: " + printable.Cut(text, textBytesMax) + "\n")
+	_, err = f.WriteString(printable.Cut(text, textBytesMax) + "\n")
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		l.dead = time.Now().Add(consoleRest)
 	}

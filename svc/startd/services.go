@@ -9,11 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/svc/fmri"
 	"github.com/linuxzones/zones/svc/instance"
 	"github.com/linuxzones/zones/svc/launch"
 	"github.com/linuxzones/zones/svc/method"
 	"github.com/linuxzones/zones/svc/notify"
 	"github.com/linuxzones/zones/svc/orphans"
+	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/request"
 	"github.com/linuxzones/zones/svc/restarter"
 	"github.com/linuxzones/zones/svc/svclog"
@@ -24,6 +26,7 @@ import (
 type bootOptions struct {
 	milestone string
 	verbose   bool
+	quiet     bool
 	down      bool // the zone is going down
 }
 
@@ -41,10 +44,34 @@ func parseOptions(args []string) (o bootOptions) {
 				o.milestone = name
 			} else if args[i] == "verbose" || args[i] == "debug" {
 				o.verbose = true
+			} else if args[i] == "quiet" {
+				o.quiet = true
 			}
 		}
 	}
 	return o
+}
+
+// tellsStarts says whether the console is told of each start: what the boot arguments say, or else
+// options/boot_messages of svc.startd's own instance.
+func (o *bootOptions) tellsStarts(r *repo.Repo) (tells bool) {
+	if o.verbose || o.quiet {
+		return o.verbose
+	}
+	_ = r.View(func(v *repo.Reader) error {
+		f, err := fmri.Parse(restarter.FMRI)
+		if err != nil {
+			return err
+		}
+		c, err := v.Composed(repo.Entity{Service: f.Service, Instance: f.Instance})
+		if err != nil {
+			return err
+		}
+		p, err := c.Property("options", "boot_messages")
+		tells = err == nil && len(p.Values) == 1 && p.Values[0] == "verbose"
+		return err
+	})
+	return tells
 }
 
 // services runs those of the zone that this process lives in.
@@ -94,10 +121,11 @@ func services(args []string) func(context.Context, *Served) error {
 			Host: method.Zone, Zone: name, Init: os.Environ(), Milestone: o.milestone, Milestones: s.Milestones, Down: s.Down,
 			Say: s.Say, Alert: s.Alert, Notify: readiness(ready),
 			Console: func(n instance.Notice, text string) {
-				if n == instance.StartRequested && !o.verbose {
+				if n == instance.StartRequested && !o.tellsStarts(s.Repo) {
 					return
 				}
-				s.Alert(text)
+				s.Say(text)
+				s.Tell(text)
 			},
 		})
 	}

@@ -72,7 +72,8 @@ type Served struct {
 	Repo       *repo.Repo
 	Down       <-chan struct{}
 	Milestones <-chan string
-	Say, Alert func(text string)
+	// Say is for the log, Tell for the console, Alert for both.
+	Say, Tell, Alert func(text string)
 }
 
 // daemon is the process.
@@ -135,7 +136,7 @@ func (d *daemon) run(ctx context.Context) {
 		}
 		return
 	}
-	served := &Served{Repo: d.r, Down: d.cfg.Down, Milestones: d.cfg.Milestones, Say: d.log.say, Alert: d.log.alert}
+	served := &Served{Repo: d.r, Down: d.cfg.Down, Milestones: d.cfg.Milestones, Say: d.log.say, Tell: d.log.tell, Alert: d.log.alert}
 	for pause := servicesAgain; ; pause = min(2*pause, retryMax) {
 		err := d.cfg.Services(ctx, served)
 		if ctx.Err() != nil || err == nil && closed(d.cfg.Down) {
