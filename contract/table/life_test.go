@@ -402,8 +402,8 @@ func TestWhatKeepsANumber(t *testing.T) {
 			drops := map[string]func(){
 				"event in the bundle": func() {
 					lines := []string{"1 1 info noack process exit pid=500 status=0"}
-					if last == "event in the bundle" { // EMPTY, behind it, went with the contract
-						lines = append([]string{lostLine(0, 1)}, lines...)
+					if last == "event in the bundle" {
+						lines = append(lines, "1 2 crit ack process empty pid=500")
 					}
 					w.reads(b, lines...)
 				},

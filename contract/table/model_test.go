@@ -333,12 +333,17 @@ func (m *model) pendingOf(id contract.ID) (found []*mEvent) {
 	return found
 }
 
-// leave takes a contract's events out of a queue, but for those that are pinned. Readers of the
-// bundle are told of those that they had before them.
+// leave takes a contract's events out of a queue, but for those that are pinned, as the last ones
+// of the bundle are. Readers of the bundle are told of those that they had before them.
 func (m *model) leave(id contract.ID, queue string) {
-	q := m.queue(queue)
+	q, soft := m.queue(queue), uint32(0)
+	for _, entry := range q.entries {
+		if entry.live && entry.softened != 0 {
+			soft++
+		}
+	}
 	for i, entry := range q.entries {
-		pinned := false
+		pinned := queue == "bundle" && i >= q.keep && soft <= min(m.cfg.ContractsMax/64, recentMax)
 		for _, h := range m.readers(queue) {
 			pinned = pinned || h.pos == i || h.reliable && i >= q.keep
 		}
@@ -346,6 +351,9 @@ func (m *model) leave(id contract.ID, queue string) {
 			continue
 		}
 		entry.live = false
+		if entry.softened != 0 {
+			soft--
+		}
 		for _, h := range m.readers(queue) {
 			if queue == "bundle" && h.pos != atEnd && h.pos < i && m.wants(h, entry.e) {
 				h.lost++

@@ -249,11 +249,13 @@ func (q *queue) miss(e *event) {
 
 // leave takes a contract's events out of a queue that is none of theirs any more, but for
 // those that a reader stands at, and those that a reliable one may still come to. An owner has
-// let go of the contract; other readers, which had them before them, are told how many.
+// let go of the contract. Readers of the bundle have not: what they are about to come to stays,
+// unless it is much, and of what goes they are told how many.
 func (t *Table) leave(c *ct, q *queue) {
 	for e := c.events; e != nil; {
 		next := e.ctNext
-		if p := &e.at[q.kind]; p.queue == q && p.refs == 0 && (q.reliable == 0 || q.before(e)) {
+		stays := q.reliable > 0 || q.kind == ofBundle && q.soft <= t.recent()
+		if p := &e.at[q.kind]; p.queue == q && p.refs == 0 && (q.before(e) || !stays) {
 			if q.kind == ofBundle {
 				q.miss(e)
 			}
@@ -263,6 +265,11 @@ func (t *Table) leave(c *ct, q *queue) {
 	}
 	t.trim(q)
 }
+
+// recent is up to how many events in the bundle those of dead contracts stay there for readers
+// that are behind. Each may keep a contract's number, and who is not reliable need not be
+// privileged, so that it is little of all contracts that there may be.
+func (t *Table) recent() uint32 { return min(t.cfg.ContractsMax/64, recentMax) }
 
 // killQueue empties the queue of an owner that has died, and tells its readers.
 func (t *Table) killQueue(q *queue) {

@@ -189,36 +189,6 @@ func TestOrphansAcknowledge(t *testing.T) {
 	w.restart()
 }
 
-// TestDeathTakesEvents: what a dead contract told vanishes from the bundles, but for what a
-// reader stands at, and what a reliable one has before it. Who had it before him is told so.
-func TestDeathTakesEvents(t *testing.T) {
-	w := newWorld(t, Config{})
-	id := w.contract(maker, root, 0, "critical exit,empty")
-	other := w.contract(maker, root, 0, "critical exit")
-	plain, late := w.open(OpenBundle, third, root), w.open(OpenBundle, third, root)
-	// They have none of these events before them: one may not see them, one passes them over.
-	stranger, critical := w.open(OpenBundle, third, alice), w.open(OpenBundle, third, root)
-	w.ok(Op{Kind: CriticalOnly, FH: critical})
-	w.want(unix.EPERM, Op{Kind: Reliable, FH: plain, Cred: alice})
-	ev := w.openContract(id, root)
-	w.fact(other, exited)
-	w.fact(id, exited)
-	w.fact(id, exited)
-	w.ok(Op{Kind: Next, FH: late})
-	w.ok(Op{Kind: Abandon, CT: id, Proc: maker})
-	w.empty(id)
-	w.restart()
-	w.is(id, "dead")
-	w.reads(plain, lostLine(0, 2), "2 1 crit noack process exit pid=500 status=0", ackLine(2))
-	w.reads(late, lostLine(0, 2), ackLine(2))
-	w.reads(ev, ackLine(2), ackLine(3), "1 4 crit ack process empty pid=500")
-	w.reads(ev, "EOF")
-	w.reads(stranger)
-	w.reads(critical, "2 1 crit noack process exit pid=500 status=0")
-	w.ok(Op{Kind: Close, FH: ev})
-	w.is(id, "gone")
-}
-
 func TestReliable(t *testing.T) {
 	w := newWorld(t, Config{})
 	id := w.contract(maker, root, 0, "critical exit,empty")

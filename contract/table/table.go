@@ -16,6 +16,9 @@ const (
 	QueueMax = 1024
 	// ReliableMax is QueueMax for a queue that has a reliable reader.
 	ReliableMax = EventsMax / 2
+	// recentMax is how many events a reader of the bundle may be behind and still be told of
+	// contracts that are dead by then: more than a turn of the supervisor's loop makes.
+	recentMax = 256
 	// EventsMax is the same for all queues together, about 4 megabytes. What an owner must
 	// acknowledge is never dropped and so has no limit but the life of the zone's processes.
 	EventsMax = 16384
