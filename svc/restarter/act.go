@@ -145,6 +145,10 @@ func (r *Restarter) drop(u *unit) {
 func (r *Restarter) run(u *unit) {
 	a := u.parked
 	u.parked = nil
+	if u.gone { // while it waited
+		u.do(r, instance.Input{Kind: instance.NotRun, Failure: instance.NeverStarted, Detail: "the instance is gone"})
+		return
+	}
 	params := contract.Inherit | contract.Regent
 	if a.Terms.PgrpOnly {
 		params |= contract.PgrpOnly
@@ -179,7 +183,7 @@ func (r *Restarter) run(u *unit) {
 func (r *Restarter) started(b begun) {
 	r.starts--
 	r.place(&b)
-	if len(r.waiting) > 0 {
+	for len(r.waiting) > 0 && r.starts < startsMax {
 		next := r.waiting[0]
 		r.waiting = r.waiting[1:]
 		r.run(next)

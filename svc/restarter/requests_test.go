@@ -1,12 +1,15 @@
 package restarter
 
 import (
+	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/linuxzones/zones/internal/testenv"
 	"github.com/linuxzones/zones/svc/graph"
+	"github.com/linuxzones/zones/svc/instance"
 	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/svcadm/actions"
 )
@@ -94,4 +97,47 @@ func TestRequestsAreBounded(t *testing.T) {
 	must(t, os.WriteFile(gate, nil, 0o644))
 	w.state("slow", graph.Online)
 	testenv.Eventually(t, func() bool { return len(w.asked("slow")) == 0 }, "the requests to be taken")
+}
+
+// heldBack is a Launcher that starts nothing before its gate is opened.
+type heldBack struct {
+	*world
+	gate chan struct{}
+}
+
+func (h heldBack) Start(s *Start) (Begun, instance.Failure, error) {
+	<-h.gate
+	return h.world.Start(s)
+}
+
+// TestGoneWhileItWaits: an instance that is deleted while its start waits for its turn is not started;
+// those behind it are.
+func TestGoneWhileItWaits(t *testing.T) {
+	w := newWorld(t)
+	gate := make(chan struct{})
+	w.launcher = heldBack{w, gate}
+	for i := range startsMax {
+		w.add(service(fmt.Sprintf("first%d", i), "transient", "/bin/true", ""))
+	}
+	w.run()
+	for i := range startsMax {
+		testenv.Eventually(t, func() bool { return w.record(fmt.Sprintf("first%d", i)).Next == graph.Online }, "a start to begin")
+	}
+	for _, name := range []string{"gone", "last"} {
+		w.add(service(name, "contract", w.writes(name, "sleep 1000 &amp;"), ""))
+		testenv.Eventually(t, func() bool { return w.record(name).Next == graph.Online }, "a start to wait")
+	}
+	var b repo.Batch
+	b.Delete(entity("gone"), repo.WithChildren)
+	_, err := w.repo.Apply(&b)
+	must(t, err)
+	w.ask("last", actions.Refresh) // comes after it
+	testenv.Eventually(t, func() bool { return strings.Contains(w.log("last"), "Executing") }, "the last one to wait")
+	close(gate)
+	w.state("last", graph.Online)
+	testenv.Eventually(t, func() bool { return len(w.asked("last")) == 0 }, "the refresh")
+	testenv.Eventually(t, func() bool { return w.held() == 1 }, "the others' contracts to be given up")
+	if n := w.starts("gone"); n != 0 {
+		t.Errorf("what is gone was started %d times", n)
+	}
 }

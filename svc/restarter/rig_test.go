@@ -53,6 +53,7 @@ type world struct {
 	unread    []contract.Event // not acknowledged
 	fail      error            // of the next starts
 	milestone string           // of the boot
+	launcher  Launcher         // itself, unless a test has another
 	look      func(*Start)     // at each method, before it is started
 	said      []string
 	down      chan struct{} // closed: the zone goes down
@@ -77,6 +78,7 @@ func newWorld(t *testing.T) *world {
 	r, err := repo.Open(repo.Config{Path: dir + "/repository.db", VolatilePath: dir + "/volatile.db"})
 	must(t, err)
 	w := &world{t: t, dir: dir, repo: r, cts: map[contract.ID]*session{}, down: make(chan struct{})}
+	w.launcher = w
 	t.Cleanup(func() {
 		w.die()
 		for id := range w.cts {
@@ -135,7 +137,7 @@ func (w *world) run() {
 	say := func(text string) { w.mu.Lock(); w.said = append(w.said, text); w.mu.Unlock() }
 	go func() {
 		w.done <- Run(ctx, Config{
-			Repo: w.repo, Contracts: w, Launcher: w, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z", Milestone: w.milestone,
+			Repo: w.repo, Contracts: w, Launcher: w.launcher, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z", Milestone: w.milestone,
 			Down: w.down, Notify: w.notify, Say: say, Alert: say,
 			Console: func(instance.Notice, string) {},
 		})
