@@ -30,7 +30,7 @@ else
 HOSTBUILD := CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)'
 endif
 
-.PHONY: build install deps deps-build bpf check conformance test test-short test-vm vm-tests bench demo demo-clean fuzz clean
+.PHONY: build install deps deps-build deps-bench bpf check conformance test test-short test-vm vm-tests bench demo demo-clean fuzz clean
 
 build:
 	@mkdir -p $(BIN)/inzone/svc/bin
@@ -65,6 +65,9 @@ deps:
 
 deps-build:
 	@./hack/deps.sh build
+
+deps-bench:
+	@./hack/deps.sh bench
 
 # The collector's BPF object is kept with its source, so that a build needs no compiler for it.
 # Another version of the compiler makes another object: a test compares with this one's.
@@ -108,7 +111,7 @@ vm-tests: build
 test-vm: deps build
 	@go run ./hack/citest -script 'vm=./hack/vm/test.sh'
 
-bench: deps build
+bench: deps-bench build
 	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/bench
 
 demo: deps-build build

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs what the build, the demo and the tests need from the distribution (Debian, Ubuntu).
-# usage: deps.sh build|test
+# Installs what the build, the demo, the tests and the benchmark need from the distribution (Debian, Ubuntu).
+# usage: deps.sh build|test|bench
 #
 # Quiet and quick when everything is there: one dpkg-query, no network. Package lists are
 # refreshed only when something is missing and the lists are absent or a day old.
@@ -15,12 +15,21 @@ test_packages=("${build_packages[@]}" busybox-static debootstrap e2fsprogs qemu-
 # package:service of the distribution's own init
 daemons=(nginx:nginx postgresql:postgresql redis-server:redis-server openssh-server:ssh cron:cron)
 test_packages+=("${daemons[@]%%:*}" openssh-client)
+# Supervisors that ours is measured beside. The benchmark says which are missing: not every
+# distribution has each.
+peers=(s6 runit dinit)
 
 case "${1:-test}" in
 build) wanted=("${build_packages[@]}") ;;
 test) wanted=("${test_packages[@]}") ;;
+bench)
+	wanted=("${test_packages[@]}")
+	for peer in "${peers[@]}"; do
+		if apt-cache --no-all-versions show "$peer" >/dev/null 2>&1; then wanted+=("$peer"); fi
+	done
+	;;
 *)
-	echo "usage: deps.sh build|test" >&2
+	echo "usage: deps.sh build|test|bench" >&2
 	exit 2
 	;;
 esac

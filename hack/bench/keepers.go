@@ -92,23 +92,31 @@ func endedPid(info *unix.Siginfo) int {
 	return int(*(*int32)(unsafe.Add(unsafe.Pointer(info), offset)))
 }
 
-// startS6 has s6-svscan keep one directory for each service. s6-supervise counts how long a service
-// has lived from when it was ready: so each says that it is, after its report.
-func startS6(k *keeper, services []string) (func(), error) {
+// prepareS6 makes a directory for each service. s6-supervise counts how long a service has lived from
+// when it was ready: so each says that it is, after its report.
+func prepareS6(k *keeper, services []string) error {
 	dir := restartDir + "/s6"
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
 	if err := serviceDirs(dir, services); err != nil {
-		return nil, err
+		return err
 	}
 	for _, s := range services {
 		script := strings.Replace(k.script(s), "exec", "echo >&3\nexec", 1)
 		if err := os.WriteFile(filepath.Join(dir, s, "run"), []byte(script), 0o755); err != nil {
-			return nil, err
+			return err
 		}
 		if err := os.WriteFile(filepath.Join(dir, s, "notification-fd"), []byte("3\n"), 0o644); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return startProgram("s6-svscan", "-c", "1000", "-t", "0", dir)
+	return nil
+}
+
+// startS6 has s6-svscan keep them.
+func startS6(*keeper, []string) (func(), error) {
+	return startProgram("s6-svscan", "-c", "1000", "-t", "0", restartDir+"/s6")
 }
 
 // startRunit has runsvdir do it.

@@ -66,6 +66,8 @@ type keeper struct {
 	daemon bool
 	// start has it begin with these services, and gives what ends it.
 	start func(k *keeper, services []string) (stop func(), err error)
+	// prepare makes what start finds; nil: start makes it.
+	prepare func(k *keeper, services []string) error
 
 	us   []float64
 	pids map[string]int
@@ -81,7 +83,7 @@ func restartKeepers() []*keeper {
 		{name: "limit.restart-shell", start: startLoop},
 		{name: "limit.restart-daemon", start: startLoop, daemon: true},
 		{name: "limit.restart-daemon-shell", start: startLoop, daemon: true},
-		{name: "peer.restart.s6", limit: "limit.restart", start: startS6},
+		{name: "peer.restart.s6", limit: "limit.restart", prepare: prepareS6, start: startS6},
 		{name: "peer.restart.runit", limit: "limit.restart", start: startRunit},
 		{name: "peer.restart.dinit", limit: "limit.restart", start: startDinit},
 		{name: "smf.restart-child", limit: "limit.restart", start: startSMF},
@@ -172,6 +174,11 @@ func (k *keeper) begin(in *reports) (stop func(), err error) {
 	list := k.services()
 	for _, s := range list {
 		if err := os.WriteFile(filepath.Join(restartDir, "run", s), []byte(k.script(s)), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	if k.prepare != nil {
+		if err := k.prepare(k, list); err != nil {
 			return nil, err
 		}
 	}

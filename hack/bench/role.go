@@ -19,16 +19,18 @@ const roleVariable = "ZONES_BENCH_ROLE"
 //
 //	figure NAME UNIT LIMIT VALUE ...
 var roles = map[string]func(args []string) error{
-	"forks":   playForks,
-	"clients": playClients,
-	"many":    playMany,
-	"mounts":  playMounts,
-	"mnttab":  playMnttab,
-	"echo":    playEcho,
-	"timed":   playTimed,
-	"smf":     playSMF,
-	"restart": playRestart,
-	"loop":    playLoop,
+	"forks":    playForks,
+	"clients":  playClients,
+	"many":     playMany,
+	"mounts":   playMounts,
+	"mnttab":   playMnttab,
+	"echo":     playEcho,
+	"timed":    playTimed,
+	"smf":      playSMF,
+	"restart":  playRestart,
+	"loop":     playLoop,
+	"services": playServices,
+	"cold":     playCold,
 }
 
 func playRole(role string) {
