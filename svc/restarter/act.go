@@ -18,7 +18,8 @@ import (
 	"github.com/linuxzones/zones/svc/orphans"
 )
 
-// earlyMax bounds events of contracts whose methods are just being started.
+// earlyMax bounds events of contracts whose methods are just being started: of each contract the first
+// of each kind, and more contracts than startsMax only while others' are told, which are nothing to us.
 const earlyMax = 1024
 
 // Cookies of contracts: of start methods, which are services' own, and of others.
@@ -221,10 +222,15 @@ func (r *Restarter) ended(e ends.End) {
 	u.do(r, instance.Input{Kind: instance.Ended, Pid: e.Pid, Status: syscall.WaitStatus(e.Status), Lost: !e.Known})
 }
 
+// isEarly says whether an event of the kind is held of the contract already: a second one says no more.
+func (r *Restarter) isEarly(e *contract.Event) bool {
+	return slices.ContainsFunc(r.early, func(held contract.Event) bool { return held.CT == e.CT && held.Kind == e.Kind })
+}
+
 // happened takes an event of a contract.
 func (r *Restarter) happened(e contract.Event) {
 	u := r.byCT[e.CT]
-	if u == nil && r.starts > 0 && len(r.early) < earlyMax {
+	if u == nil && r.starts > 0 && len(r.early) < earlyMax && !r.isEarly(&e) {
 		r.early = append(r.early, e)
 		return
 	}
