@@ -22,13 +22,18 @@ func TestFromHostKilled(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 9))
 	rounds := testenv.Rounds(40, 12)
 	done, there := 0, 0
+	// Before, during and after: as long as one takes here, and as long again.
+	file := filepath.Join(dir, "m.xml")
+	must(t, os.WriteFile(file, []byte(manifest("site/first", "80")), 0o644))
+	began := time.Now()
+	z.Must("svccfg", "-z", "a", "import", file)
+	window := 2*time.Since(began) + 20*time.Millisecond
 	for i := range rounds {
 		name := fmt.Sprintf("site/k%d", i)
-		file := filepath.Join(dir, "m.xml")
 		must(t, os.WriteFile(file, []byte(manifest(name, "80")), 0o644))
 		cmd := z.Cmd("svccfg", "-z", "a", "import", file)
 		must(t, cmd.Start())
-		time.Sleep(time.Duration(random.IntN(120)) * time.Millisecond)
+		time.Sleep(time.Duration(random.Int64N(int64(window))))
 		_ = cmd.Process.Kill()
 		if err := cmd.Wait(); err == nil {
 			done++
