@@ -109,7 +109,7 @@ func binWith(t *testing.T, name, text string) string {
 }
 
 func TestStartdIsStartedAgain(t *testing.T) {
-	bin := binWith(t, "svc.startd", "#!/bin/sh\necho startd $* in $$ > /dev/console\ntrap 'echo startd ends > /dev/console; exit' TERM\nwhile :; do sleep 1000 & wait; done\n")
+	bin := binWith(t, "svc.startd", "#!/bin/sh\necho startd $* in $$ > /dev/console\ntrap 'echo startd ends > /dev/console; exit 0' PWR; trap : TERM\nwhile :; do sleep 1000 & wait; done\n")
 	z := Make(t, Options{Bin: bin})
 	z.Boot("-m", "milestone=all")
 	z.Expect(`startd -m milestone=all in \d+`)
@@ -225,8 +225,8 @@ func TestReexamineWithoutNeed(t *testing.T) {
 	z := Booted(t, Options{})
 	must(t, z.cmd.Process.Signal(unix.SIGHUP))
 	z.Type(ours + "init s; " + ours + "init 3\n")
-	z.Expect(`init: single-user: services are svcadm`)
-	z.Expect(`init: multi-user`)
+	z.Expect(`init: single-user: there is no svc.startd`)
+	z.Expect(`init: multi-user-server: there is no svc.startd`)
 	z.Type("\n") // init's words may have come behind the last prompt
 	z.Expect(prompt)
 	if ps := z.Run("ps"); strings.Count(ps, "-sh") != 1 {

@@ -56,10 +56,7 @@ func newWatched(t *testing.T) *watched {
 	z := &watched{Zones: testenv.Instance(t), t: t}
 	z.Sparse("web")
 	z.Must("zoneadm", "-z", "web", "boot")
-	testenv.Eventually(t, func() bool {
-		_, _, code := z.Zlogin("web", "test -e /etc/svc/volatile/.startd-late-import")
-		return code == 0
-	}, "the imports of the boot")
+	z.ServicesUp("web")
 	z.in("(ctrun -l none " + sleeper + " >/dev/null 2>&1 &)")
 	z.id, z.pid = contractOf(t, z.Zones, "web", sleeper)
 	z.in(`svccfg -f - <<EOF

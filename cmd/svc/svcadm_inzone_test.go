@@ -82,10 +82,7 @@ func newAdministered(t *testing.T) *administered {
 	z := &administered{testenv.Instance(t), t}
 	z.Sparse("web")
 	z.Must("zoneadm", "-z", "web", "boot")
-	testenv.Eventually(t, func() bool {
-		_, _, code := z.Zlogin("web", "test -e /etc/svc/volatile/.startd-late-import")
-		return code == 0
-	}, "the imports of the boot")
+	z.ServicesUp("web")
 	z.in(sleeping)
 	return z
 }
