@@ -128,8 +128,8 @@ func TestNginx(t *testing.T) {
 		if worker.gone() {
 			t.Error("a worker was signalled")
 		}
-		r.want("another's contract", r.run(method, "refresh", conf, "13"), fatal, "no process of nginx was found")
-		r.want("no contract", r.run(method, "refresh", conf), fatal, "no process of nginx was found")
+		r.want("another's contract", r.run(method, "refresh", conf, "13"), ok, "no process of nginx was found")
+		r.want("no contract", r.run(method, "refresh", conf), ok, "no process of nginx was found")
 		for _, args := range [][]string{{method}, {method, "stop"}, {method, "start"}, {method, "start", conf, "12"}, {method, "refresh"}} {
 			r.want("usage", r.run(args...), config, "usage", "-RAN")
 		}
@@ -312,6 +312,11 @@ func TestPostgreSQL(t *testing.T) {
 		r.program("/usr/lib/postgresql/15/bin/pg_ctl", "case $1 in stop) echo >/stopping; exit 1 ;; status) [ ! -e /stopping ] ;; esac")
 		r.want("it ends meanwhile", r.run(method, "stop", "auto", "auto"), ok, "pg_ctl stop")
 		r.want("it does not run", r.run(method, "stop", "auto", "auto"), ok, "-pg_ctl stop")
+		must(t, os.Remove(r.path("/stopping")))
+		r.program("/usr/lib/postgresql/15/bin/pg_ctl", "case $1 in status) [ ! -e /stopping ] ;; *) exit 1 ;; esac")
+		r.want("a refresh that fails", r.run(method, "refresh", "auto", "auto"), 1)
+		r.write("/stopping", "")
+		r.want("a refresh of who has died", r.run(method, "refresh", "auto", "auto"), ok)
 		r.program("/usr/lib/postgresql/15/bin/pg_ctl", "[ $1 != stop ]")
 		r.want("it does not end", r.run(method, "stop", "auto", "auto"), 1, "pg_ctl stop")
 		r.write("/srv/pg/PG_VERSION", "9\n")
