@@ -198,6 +198,11 @@ func (z *Zone) readCollector() (bool, error) {
 	z.read++
 	f := r.Fact
 	p := z.tree.places[r.CT]
+	if p != nil && f.Event == contract.Empty && z.ending(p) {
+		p.watch.populated, p.watch.last = true, f.Member
+		z.skip(r.At)
+		return true, nil
+	}
 	if p != nil {
 		z.noticed(p, f)
 	}
@@ -217,6 +222,18 @@ func (z *Zone) readCollector() (bool, error) {
 	z.told = r.At
 	z.tell(Report{What: Happened, CT: r.CT, Fact: f, Time: r.Time, At: r.At})
 	return true, nil
+}
+
+// ending says whether somebody is in a contract of which the collector counts no member any more.
+// The kernel tells of an exit before the process lets go of its memory and its files: who starts
+// a service again on that word finds its port taken, for as long as it takes to free gigabytes.
+// Its cgroup is empty when all that is done, and look tells then.
+func (z *Zone) ending(p *place) bool {
+	if p.watch.wd < 0 && !z.empties.blind[p.CT] {
+		return false // nobody looks
+	}
+	populated, _, err := cgroupEvents(p.Path)
+	return err == nil && populated
 }
 
 // skip keeps a record of which nobody is told, or the ring would stay readable for its sake.

@@ -11,7 +11,9 @@
 // ends them all.
 //
 // A contract is told to be empty after all that its source had to tell of it until then, how many
-// events were lost included: whoever hears it may let the contract be forgotten at once.
+// events were lost included: whoever hears it may let the contract be forgotten at once. And its
+// processes have let go of their memory and their files then, which is after the source has told of
+// their exits: whoever hears it may start what wants the same port.
 //
 // The tree, below the zone's generation directory gN, which is the root of its cgroup
 // namespace and the host's:

@@ -176,3 +176,31 @@ func TestVanished(t *testing.T) {
 		t.Errorf("told was %v", got)
 	}
 }
+
+// A process of whose exit the collector tells still has its memory and its files. The contract is
+// empty when the kernel is done with it, once, and the last one is known.
+func TestEmptyWaitsForTheEnd(t *testing.T) {
+	r, c := scripting(t)
+	d := r.make(5, contract.AllEvents)
+	cmd := born(t, d.Born, nil, "/bin/sleep", "1000")
+	p := table.Proc{Pid: int32(cmd.Process.Pid), Start: 1}
+	for i, kind := range []contract.Events{contract.Fork, contract.Exit, contract.Empty} {
+		c.records = append(c.records, Record{CT: 5, At: Position(i + 1), Fact: table.Fact{Event: kind, Member: p}})
+	}
+	r.settled()
+	if got := r.kindsOf(5); !slices.Equal(got, []contract.Events{contract.Fork, contract.Exit}) {
+		t.Fatalf("while its cgroup is not empty, told was %v", got)
+	}
+	check(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	if last := r.awaitEmpty(5); last.Fact.Member != p {
+		t.Errorf("the last one was %+v", last.Fact.Member)
+	}
+	r.settled()
+	if n := r.count(5, contract.Empty); n != 1 {
+		t.Errorf("%d times empty", n)
+	}
+	// Of a contract without a directory nobody will look.
+	c.records = []Record{{CT: 6, At: 4, Fact: table.Fact{Event: contract.Empty, Member: p}}}
+	r.awaitEmpty(6)
+}
