@@ -182,13 +182,9 @@ func (r *Restarter) run(u *unit) {
 
 // started takes what became of a start.
 func (r *Restarter) started(b begun) {
-	r.starts--
 	r.place(&b)
-	for len(r.waiting) > 0 && r.starts < startsMax {
-		next := r.waiting[0]
-		r.waiting = r.waiting[1:]
-		r.run(next)
-	}
+	r.startMade()
+	defer r.hearEarly()
 	if b.err != nil {
 		r.log(b.u, b.err.Error())
 		b.u.do(r, instance.Input{Kind: instance.NotRun, Failure: b.failure, Detail: b.err.Error()})
@@ -200,6 +196,20 @@ func (r *Restarter) started(b begun) {
 	if err := r.ends.Add(b.b.Pid, b.b.Pidfd, orphans.Now()); err != nil {
 		r.cfg.Say(b.u.fmri + ": wait for process " + strconv.Itoa(b.b.Pid) + ": " + err.Error())
 	}
+}
+
+// startMade has room for another start.
+func (r *Restarter) startMade() {
+	r.starts--
+	for len(r.waiting) > 0 && r.starts < startsMax {
+		next := r.waiting[0]
+		r.waiting = r.waiting[1:]
+		r.run(next)
+	}
+}
+
+// hearEarly takes what was told of contracts that nobody knew, now that one more is known.
+func (r *Restarter) hearEarly() {
 	held := r.early
 	r.early = nil
 	for _, e := range held {

@@ -292,7 +292,8 @@ func (r *Restarter) besideStart(b *beside) (*Start, error) {
 
 func (r *Restarter) besideStarted(e besideBegun) {
 	b := e.b
-	r.starts--
+	r.startMade()
+	defer r.hearEarly()
 	b.starting = false
 	if e.err != nil {
 		r.log(b.u, e.err.Error())

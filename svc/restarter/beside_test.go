@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -166,4 +167,24 @@ func TestMonitorHangs(t *testing.T) {
 		}
 		return w.held() == 0
 	}, "the monitors to be gone")
+}
+
+// TestBesidesLeaveRoom: as many monitors as there are starts at once, all beginning together, do not
+// keep a service from being started.
+func TestBesidesLeaveRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var slow atomic.Int64 // each birth
+	w.look = func(*Start) { time.Sleep(time.Duration(slow.Load())) }
+	for i := range startsMax + 2 {
+		w.add(monitored(w, fmt.Sprintf("m%d", i), "exit 0"))
+	}
+	w.run()
+	for i := range startsMax + 2 {
+		w.state(fmt.Sprintf("m%d", i), graph.Online)
+	}
+	slow.Store(int64(500 * time.Millisecond))
+	time.Sleep(1100 * time.Millisecond)
+	w.add(service("late", "contract", w.writes("late", "sleep 1000 &amp;"), ""))
+	w.state("late", graph.Online)
 }
