@@ -269,7 +269,11 @@ func (w *world) members(id contract.ID) []int32 {
 	return s.members()
 }
 
-func (s *session) members() (list []int32) {
+func (s *session) members() []int32 { return sessions()[s.sid] }
+
+// sessions are the processes of each session that have not ended.
+func sessions() map[int][]int32 {
+	list := map[int][]int32{}
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
@@ -278,8 +282,10 @@ func (s *session) members() (list []int32) {
 		}
 		stat, _ := os.ReadFile("/proc/" + e.Name() + "/stat")
 		_, rest, _ := strings.Cut(string(stat), ") ")
-		if f := strings.Fields(rest); len(f) > 3 && f[0] != "Z" && f[0] != "X" && f[3] == strconv.Itoa(s.sid) {
-			list = append(list, int32(pid))
+		if f := strings.Fields(rest); len(f) > 3 && f[0] != "Z" && f[0] != "X" {
+			if sid, err := strconv.Atoi(f[3]); err == nil {
+				list[sid] = append(list[sid], int32(pid))
+			}
 		}
 	}
 	return list
@@ -307,10 +313,17 @@ func (w *world) Events(ctx context.Context, to func([]contract.Event)) error {
 		to(old)
 	}
 	for {
+		there := sessions()
 		for _, id := range w.all() {
-			populated := w.populated(id)
 			w.mu.Lock()
 			s := w.cts[id]
+			known := s.empty || there[s.sid] != nil
+			w.mu.Unlock()
+			if known {
+				continue
+			}
+			populated := w.populated(id)
+			w.mu.Lock()
 			tell := !populated && !s.empty && s.terms.Critical&contract.Empty != 0
 			s.empty = s.empty || !populated
 			var e contract.Event
