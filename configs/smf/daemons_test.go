@@ -255,19 +255,21 @@ PING) echo PONG ;;
 esac
 `
 
+// postgres installs a version.
+func (r *room) postgres(version string) {
+	for _, name := range []string{"postgres", "pg_ctl"} {
+		r.program("/usr/lib/postgresql/"+version+"/bin/"+name, "")
+	}
+	// It makes what it was told to, as initdb does, with its first file last.
+	r.program("/usr/lib/postgresql/"+version+"/bin/initdb", `for a; do case $a in --pgdata=*) mkdir "${a#*=}" && echo `+version+` >"${a#*=}/PG_VERSION" ;; esac; done`)
+}
+
 func TestPostgreSQL(t *testing.T) {
 	const method = "/lib/svc/method/postgresql"
 	const data = "/var/lib/postgresql/15/main"
-	install := func(r *room, version string) {
-		for _, name := range []string{"postgres", "pg_ctl"} {
-			r.program("/usr/lib/postgresql/"+version+"/bin/"+name, "")
-		}
-		// It makes what it was told to, as initdb does, with its first file last.
-		r.program("/usr/lib/postgresql/"+version+"/bin/initdb", `for a; do case $a in --pgdata=*) mkdir "${a#*=}" && echo `+version+` >"${a#*=}/PG_VERSION" ;; esac; done`)
-	}
 	inRooms(t, func(t *testing.T, r *room) {
-		install(r, "9")
-		install(r, "15")
+		r.postgres("9")
+		r.postgres("15")
 		must(t, os.MkdirAll(r.path("/usr/lib/postgresql/9.6/bin"), 0o755))
 		must(t, os.MkdirAll(r.path("/usr/lib/postgresql/16/bin"), 0o755)) // the client alone
 		const start = "RAN /usr/lib/postgresql/15/bin/pg_ctl start --silent -w -t 290 -D " + data
@@ -307,6 +309,22 @@ func TestPostgreSQL(t *testing.T) {
 			}
 		}
 
+		r.write("/srv/pg/PG_VERSION", "9\n")
+		r.want("another's place", r.run(method, "start", "/usr/lib/postgresql/9/bin", "/srv/pg"), ok, "RAN /usr/lib/postgresql/9/bin/pg_ctl start --silent -w -t 290 -D /srv/pg\n")
+		for _, args := range [][]string{{"start", "/usr/lib/postgresql/9/bin", "auto"}, {"start", "auto", "pg"}, {"start", "/none", "/srv/pg"}} {
+			r.want(strings.Join(args, " "), r.run(append([]string{method}, args...)...), config, "postgresql/", "-RAN")
+		}
+		for _, args := range [][]string{{method}, {method, "start"}, {method, "restart", "auto", "auto"}, {method, "start", "auto"}, {method, "stop", "a", "b", "c"}} {
+			r.want("usage", r.run(args...), config, "usage", "-RAN")
+		}
+	})
+}
+
+func TestPostgreSQLStop(t *testing.T) {
+	const method = "/lib/svc/method/postgresql"
+	const data = "/var/lib/postgresql/15/main"
+	inRooms(t, func(t *testing.T, r *room) {
+		r.postgres("15")
 		r.want("refresh", r.run(method, "refresh", "auto", "auto"), ok, "RAN /usr/lib/postgresql/15/bin/pg_ctl reload --silent -D "+data)
 		r.want("stop", r.run(method, "stop", "auto", "auto"), ok, "RAN /usr/lib/postgresql/15/bin/pg_ctl stop --silent -m fast -w -t 290 -D "+data)
 		r.program("/usr/lib/postgresql/15/bin/pg_ctl", "case $1 in stop) echo >/stopping; exit 1 ;; status) [ ! -e /stopping ] ;; esac")
@@ -319,13 +337,5 @@ func TestPostgreSQL(t *testing.T) {
 		r.want("a refresh of who has died", r.run(method, "refresh", "auto", "auto"), ok)
 		r.program("/usr/lib/postgresql/15/bin/pg_ctl", "[ $1 != stop ]")
 		r.want("it does not end", r.run(method, "stop", "auto", "auto"), 1, "pg_ctl stop")
-		r.write("/srv/pg/PG_VERSION", "9\n")
-		r.want("another's place", r.run(method, "start", "/usr/lib/postgresql/9/bin", "/srv/pg"), ok, "RAN /usr/lib/postgresql/9/bin/pg_ctl start --silent -w -t 290 -D /srv/pg\n")
-		for _, args := range [][]string{{"start", "/usr/lib/postgresql/9/bin", "auto"}, {"start", "auto", "pg"}, {"start", "/none", "/srv/pg"}} {
-			r.want(strings.Join(args, " "), r.run(append([]string{method}, args...)...), config, "postgresql/", "-RAN")
-		}
-		for _, args := range [][]string{{method}, {method, "start"}, {method, "restart", "auto", "auto"}, {method, "start", "auto"}, {method, "stop", "a", "b", "c"}} {
-			r.want("usage", r.run(args...), config, "usage", "-RAN")
-		}
 	})
 }
