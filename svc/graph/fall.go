@@ -21,7 +21,7 @@ func (g *Graph) fall(root *vertex) {
 		v := list[i]
 		g.eachDependent(v, func(e *edge) {
 			o := e.owner
-			if !e.takesDown() || !(o.falling || o.enabled() || o.toggled) || !(o.state.running() || o.starting()) {
+			if !e.takesDown() || !(o.state.running() || o.starting()) {
 				return
 			}
 			g.holdUp(o, v)

@@ -229,3 +229,47 @@ func TestExplainChain(t *testing.T) {
 		t.Errorf("impact: %v %v", impact, err)
 	}
 }
+
+// TestDisabledWhileStarting: who was told to go while it starts, and is wanted again by then, still
+// goes before what it needs.
+func TestDisabledWhileStarting(t *testing.T) {
+	g := New()
+	a, b := "svc:/a:i", "svc:/b:i"
+	apply(t, g, Op{Kind: Configure, FMRI: a, Config: on()})
+	apply(t, g, Op{Kind: Configure, FMRI: b, Config: on(dep(RequireAll, Restarted, a))})
+	told := func() (s string) {
+		for _, o := range g.Work() {
+			s += o.Event.String() + " " + o.FMRI + ";"
+		}
+		return s
+	}
+	say := func(name string, state, next State, answers bool) {
+		apply(t, g, Op{Kind: Changed, FMRI: name, State: state, Next: next, Answers: answers})
+	}
+	told()
+	say(a, Online, None, true)
+	say(a, Online, None, true)
+	say(b, Offline, None, true)
+	say(b, Offline, None, true)
+	if got := told(); got != "start "+b+";" {
+		t.Fatal(got)
+	}
+	apply(t, g, Op{Kind: Enable, FMRI: b})
+	if got := told(); got != "admin_disable "+b+";" {
+		t.Fatal(got)
+	}
+	apply(t, g, Op{Kind: Enable, FMRI: a})
+	apply(t, g, Op{Kind: Enable, FMRI: b, Config: Config{Enabled: true}})
+	if got := told(); got != "" {
+		t.Fatalf("%s while b starts", got)
+	}
+	say(b, Offline, Online, false)
+	say(b, Online, None, true)
+	if got := told(); got != "" {
+		t.Errorf("%s while b runs", got)
+	}
+	say(b, Disabled, None, true)
+	if got := told(); got != "enable "+b+";admin_disable "+a+";" && got != "admin_disable "+a+";enable "+b+";" {
+		t.Errorf("%s when b is down", got)
+	}
+}
