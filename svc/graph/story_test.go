@@ -258,10 +258,11 @@ func TestDisabledWhileStarting(t *testing.T) {
 	if got := told(); got != "admin_disable "+b+";" {
 		t.Fatal(got)
 	}
-	apply(t, g, Op{Kind: Enable, FMRI: a})
-	apply(t, g, Op{Kind: Enable, FMRI: b, Config: Config{Enabled: true}})
-	if got := told(); got != "" {
-		t.Fatalf("%s while b starts", got)
+	for _, op := range []Op{{Kind: Enable, FMRI: a}, {Kind: Enable, FMRI: b, Config: Config{Enabled: true}}} {
+		apply(t, g, op)
+		if got := told(); got != "" {
+			t.Fatalf("%s while b starts", got)
+		}
 	}
 	say(b, Offline, Online, false)
 	say(b, Online, None, true)
