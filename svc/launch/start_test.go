@@ -57,6 +57,13 @@ func (r *rig) contract(t *testing.T) {
 		testenv.Eventually(t, func() bool { st, err = r.fs.Contract(s.Contract).Status(); return err == nil && len(st.Members) == 0 }, "the contract to be empty")
 		m := r.method("true", c)
 		m.Terms.Transfer = s.Contract
+		// It has no member any more, and is empty when the last one has let go of its files.
+		testenv.Eventually(t, func() bool {
+			tpl, err := r.fs.Template()
+			must(t, err)
+			defer tpl.Close()
+			return !errors.Is(tpl.Set(m.Terms), unix.ENOTEMPTY)
+		}, "the contract to be one that can be taken over")
 		if status, text := r.run(m); status.ExitStatus() != 0 || text != "" {
 			t.Errorf("transfer: %v %q", status, text)
 		}
