@@ -146,9 +146,18 @@ func TestNothingLeaksIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own := []string{"/memfd:orphans (deleted)"} // the list of ended processes, and where services say that they are ready
+	sockets, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/unix", z.Status("a").Init.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(sockets)) {
+		if f := strings.Fields(line); len(f) == 8 && f[7] == "/run/svc/notify" {
+			own = append(own, "socket:["+f[6]+"]")
+		}
+	}
 	for _, l := range links {
-		// The list of ended processes is init's own.
-		if to, err := os.Readlink(l); err == nil && to != "/memfd:orphans (deleted)" && (strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "/dev/") || strings.HasPrefix(to, "socket:")) {
+		if to, err := os.Readlink(l); err == nil && !slices.Contains(own, to) && (strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "/dev/") || strings.HasPrefix(to, "socket:")) {
 			t.Errorf("init has descriptor %s", to)
 		}
 	}

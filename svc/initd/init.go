@@ -181,7 +181,8 @@ func (d *daemon) start(k *kept) {
 		return
 	}
 	k.starting = true
-	k.asked = d.leaving != nil
+	k.worded = d.leaving != nil
+	k.asked = k.worded
 	k.since = time.Now()
 	if d.opts.verbose {
 		d.scribe.say("init: starting " + k.program.name)

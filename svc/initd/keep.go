@@ -77,6 +77,7 @@ type kept struct {
 	toldGone bool
 	failures int  // in a row, of svc.startd
 	asked    bool // svc.startd, to stop the services and end
+	worded   bool // it was, when it was started
 }
 
 // newKept is for a program that nobody has asked to start yet.

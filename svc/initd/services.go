@@ -19,6 +19,8 @@ const (
 	limitUsual = 60 * time.Second
 	// downRest is what of it is kept for those who are no service: grace, SIGKILL, and some more.
 	downRest = graceLimit + killLimit + 3*time.Second
+	// askEvery is how often svc.startd is told: one that is just being executed does not hear it.
+	askEvery = 250 * time.Millisecond
 	// downFailures is how often svc.startd may fail while it stops services: then all are ended as
 	// others are.
 	downFailures = 5
@@ -83,6 +85,8 @@ func (d *daemon) awaitServices(l *leaving) (atOnce bool) {
 	}
 	limit := time.NewTimer(d.limit)
 	defer limit.Stop()
+	ask := time.NewTicker(askEvery)
+	defer ask.Stop()
 	for !l.done {
 		select {
 		case <-d.child:
@@ -95,6 +99,10 @@ func (d *daemon) awaitServices(l *leaving) (atOnce bool) {
 			d.startedAs(k, s)
 		case s := <-d.shell.result:
 			d.startedAs(d.shell, s)
+		case <-ask.C:
+			if k.pid != 0 && !k.worded {
+				d.tellStartd(request.StartdSignal)
+			}
 		case <-limit.C:
 			d.scribe.say("init: services have not stopped within " + d.limit.String() + ": their processes are ended")
 			return false

@@ -33,6 +33,16 @@ func (r *Restarter) beginDown() {
 	r.apply(graph.Op{Kind: graph.Milestone, FMRI: "none"})
 }
 
+// whileDown has nothing come up that is enabled, or made, while the zone goes down: a profile may be
+// just being applied. What is on its way down keeps what was said of it.
+func (r *Restarter) whileDown(u *unit, cfg *graph.Config) {
+	if u == nil || u.rec.State != graph.Online && u.rec.State != graph.Degraded && u.rec.State != graph.Offline {
+		cfg.Override = graph.OverrideDisabled
+	} else {
+		cfg.Enabled, cfg.Override = u.cfg.Enabled, u.cfg.Override
+	}
+}
+
 // reached is told that what does not belong to a milestone is down.
 func (r *Restarter) reached(milestone string) {
 	if r.down.since.IsZero() {

@@ -9,6 +9,9 @@ import (
 
 	"github.com/linuxzones/zones/internal/testenv"
 	"github.com/linuxzones/zones/svc/graph"
+	"github.com/linuxzones/zones/svc/prop"
+	"github.com/linuxzones/zones/svc/repo"
+	"github.com/linuxzones/zones/svc/tree"
 )
 
 // stops is a transient service whose stop method writes its name down, and then does something.
@@ -130,5 +133,29 @@ func TestDownWhileStarting(t *testing.T) {
 	w.ends()
 	if w.noted() != "" || w.held() != 0 || w.record("slow").State != graph.Disabled {
 		t.Errorf("stopped %q, %d contracts, %v", w.noted(), w.held(), w.record("slow").State)
+	}
+}
+
+// TestEnabledWhileDown: what is enabled, imported or cleared while the zone goes down does not come up,
+// and keeps nothing up.
+func TestEnabledWhileDown(t *testing.T) {
+	w := newWorld(t)
+	w.add(w.stops("a", "sleep 1", ""))
+	w.add(strings.Replace(service("b", "contract", w.writes("b", "sleep 1000 &amp;"), ""), "enabled='true'", "enabled='false'", 1))
+	w.add(service("m", "contract", "/bin/false", ""))
+	w.run()
+	w.state("a", graph.Online)
+	w.state("m", graph.Maintenance)
+	close(w.down)
+	testenv.Eventually(t, func() bool { return w.noted() == "a" }, "the stop to begin")
+	var b repo.Batch
+	b.SetProperty(entity("b"), "general", tree.Property{Name: "enabled", Type: prop.Boolean, Values: []string{"true"}})
+	_, err := w.repo.Apply(&b)
+	must(t, err)
+	w.ask("m", "maint_off")
+	w.add(service("new", "contract", w.writes("new", "sleep 1000 &amp;"), ""))
+	w.ends()
+	if w.starts("b") != 0 || w.starts("new") != 0 || w.held() != 0 || w.record("a").State != graph.Disabled {
+		t.Errorf("b was started %d times, new %d times; %d contracts", w.starts("b"), w.starts("new"), w.held())
 	}
 }

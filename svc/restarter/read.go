@@ -300,6 +300,10 @@ func (r *Restarter) reread(on repo.Entity, what changed) {
 		}
 		return
 	}
+	if !r.down.since.IsZero() {
+		r.whileDown(u, &cfg)
+		what.requests = false // they are of this boot, and end with it
+	}
 	switch {
 	case u == nil:
 		r.add(on, cfg, nil)
