@@ -24,7 +24,7 @@ func Decode(b []byte) (*Table, error) {
 		return nil, ErrGarbage
 	}
 	v := b[len(name)]
-	if v != stateMagic[len(name)] && v != 1 {
+	if v == 0 || v > stateMagic[len(name)] {
 		return nil, fmt.Errorf("version %d: %w", v, ErrVersion)
 	}
 	d := &decoder{version: v, reader: reader{b: b[len(stateMagic):], same: map[string]string{}}, t: New(Config{}), events: make([]*event, 1)}
@@ -100,6 +100,9 @@ func (d *decoder) contract() {
 	c.event = d.i()
 	if d.version > 1 {
 		c.initial = d.proc()
+	}
+	if d.version > 2 {
+		c.last = d.proc()
 	}
 	if !ok || c.id == 0 || c.id > idMax || d.t.contracts[c.id] != nil {
 		d.fail()

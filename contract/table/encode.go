@@ -2,9 +2,9 @@ package table
 
 import "github.com/linuxzones/zones/contract"
 
-// stateMagic stands before an encoded table, its last byte is the version: 2, since
-// contracts have their first member; 1 is understood.
-const stateMagic = "zct\x02"
+// stateMagic stands before an encoded table, its last byte is the version: 3, since contracts have
+// their last member that ended; 2, without it, and 1, without their first one, are understood.
+const stateMagic = "zct\x03"
 
 // Encode is the whole state, but for what Work has been told.
 func (t *Table) Encode() []byte { return t.Append(nil) }
@@ -64,6 +64,7 @@ func (w *writer) contract(c *ct) {
 	w.i(c.born)
 	w.i(c.event)
 	w.proc(c.initial)
+	w.proc(c.last)
 	if c.birth != nil {
 		w.u(uint64(c.birth.from))
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -85,7 +87,15 @@ func TestTablesAreRefused(t *testing.T) {
 // TestOlderVersion: a supervisor that is newer than who wrote the table goes on with it. What was
 // not noted then is not known.
 func TestOlderVersion(t *testing.T) {
-	old, err := os.ReadFile("testdata/state-v1")
+	for version := range int(stateMagic[len(stateMagic)-1]) {
+		if version > 0 {
+			t.Run(strconv.Itoa(version), func(t *testing.T) { olderVersion(t, version) })
+		}
+	}
+}
+
+func olderVersion(t *testing.T, version int) {
+	old, err := os.ReadFile("testdata/state-v" + strconv.Itoa(version))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +108,7 @@ func TestOlderVersion(t *testing.T) {
 		t.Errorf("contracts %v, want %v", tab.IDs(), now.IDs())
 	}
 	for _, id := range tab.IDs() {
-		if p := tab.Initial(id); p != (Proc{}) {
+		if p := tab.Initial(id); version == 1 && p != (Proc{}) {
 			t.Errorf("contract %d began with %+v", id, p)
 		}
 		was, _, _, _, _ := tab.Status(id)
@@ -334,4 +344,27 @@ func FuzzDecodeOp(f *testing.F) {
 			t.Fatalf("after %+v: %v", op, err)
 		}
 	})
+}
+
+// TestLastMember: who finds a contract empty after the end of the one that knew the last member says
+// no member, and the last one that was told to have ended is meant.
+func TestLastMember(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		w := newWorld(t, Config{})
+		id := w.contract(maker, root, 0, "critical exit,empty")
+		fh := w.openContract(id, root)
+		first, last := Proc{Pid: 700, Start: 70, ZPid: 7}, Proc{Pid: 800, Start: 80, ZPid: 8}
+		w.fact(id, Fact{Event: contract.Fork, Member: last, Parent: first})
+		w.fact(id, Fact{Event: contract.Exit, Member: first})
+		w.fact(id, Fact{Event: contract.Exit, Member: last})
+		if restarted {
+			w.restart()
+		}
+		w.ev++
+		w.ok(Op{Kind: Happened, CT: id, EV: w.ev, Fact: Fact{Event: contract.Empty}})
+		got := w.read(fh)
+		if n := len(got); n == 0 || !strings.HasSuffix(got[n-1], " empty pid=8") {
+			t.Errorf("restarted %t: %q", restarted, got)
+		}
+	}
 }

@@ -83,8 +83,13 @@ func (t *Table) happened(op *Op) Result {
 	if c.state == contract.Dead || !c.occurs(f) {
 		return Result{}
 	}
-	if f.Event == contract.Lost {
+	switch {
+	case f.Event == contract.Lost:
 		c.lost += f.Count
+	case f.Event == contract.Exit:
+		c.last = f.Member
+	case f.Event == contract.Empty && f.Member.Pid == 0:
+		f.Member = c.last // who found it empty came after the end
 	}
 	t.publish(c, op)
 	t.follow(c, f)

@@ -25,6 +25,7 @@ type ct struct {
 	creator    string
 	born       int64
 	initial    Proc  // the first member; none when it is not known
+	last       Proc  // who was told to have ended last
 	event      int64 // when the last event was
 	birth      *birth
 	owner      *owner // whose it is or, of a nascent one, who makes it
