@@ -23,7 +23,7 @@ const (
 	askEvery = 250 * time.Millisecond
 	// downFailures is how often svc.startd may fail while it stops services: then all are ended as
 	// others are.
-	downFailures = 5
+	downFailures = 10
 )
 
 // leaving is a zone that goes down, as long as its services are stopped.

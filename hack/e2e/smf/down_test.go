@@ -53,7 +53,7 @@ func TestServicesStopInOrder(t *testing.T) {
 	}
 	z.Must("zoneadm", "-z", z.name, "boot")
 	up()
-	for round, kills := range []int{0, 1, 5} {
+	for round, kills := range []int{0, 1, 4} {
 		z.in("rm /var/tmp/order; : >/run/this-boot")
 		z.try("init 6")
 		for range kills {
