@@ -73,7 +73,7 @@
 //
 //   - AdminDegraded works: an online instance becomes degraded, and AdminMaintOff (svcadm clear)
 //     makes it online again. The original only logs that it can not. So do the exit codes 97 and 98
-//     of a monitor, if something runs one: Monitored.
+//     of a monitor (Monitored).
 //   - A child that is killed by a signal again and again is throttled as one that exits with an
 //     error is. The original takes its end for a success.
 //   - critical_failure_count 1 counts as 2: of one start nobody can say that it is too quick.
