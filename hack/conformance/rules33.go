@@ -80,7 +80,8 @@ var rules33more = []rule{
 	{"3.3/notices", "The console hears of failures in the original's seven forms, with the way to find out more.", met},
 	{"3.3/notice-start", "With boot messages verbose it hears of each start, with the service's common name.", met},
 	{"3.3/boot-messages", "options/boot_messages of svc.startd's own instance says whether the console is told of starts.", met},
-	{"3.3/options", "Its options/logging and info_events_all say how much it logs.", notMet("they are not read: it always logs what goes wrong, and each instance's log has the rest")},
+	{"3.3/logging", "Its options/logging says how much its log is told: quiet, verbose, debug.", met},
+	{"3.3/info-events", "Its options/info_events_all has each change of a state told to who is notified.", notMet("notification parameters are stored, and nobody is notified")},
 	{"3.3/snapshot-none", "Without a running snapshot the values of the moment count.", met},
 }
 

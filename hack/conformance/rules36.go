@@ -53,8 +53,8 @@ var rules36 = []rule{
 	{"3.6/milestone-rc", "A milestone that is reached runs the scripts of its run level.", notThere("on purpose: those of a distribution would start its daemons a second time", "Scripts in `/etc/rcS.d`, `rc2.d` and `rc3.d` are not run by milestones.")},
 	{"3.6/shutdown", "When the system goes down, services stop in reverse order.", met},
 	{"3.6/snapshot-refresh", "A refresh takes the running snapshot.", met},
-	{"3.6/snapshot-first", "It is taken also when an instance without one is first seen.", notThere("svc.startd takes none by itself", "Until its first refresh or import an instance runs with the values of the moment.")},
-	{"3.6/snapshot-start", "The start snapshot is taken when an instance comes online.", notThere("it would be a write to the disk with every start", "Snapshots that the original's restarter takes by itself")},
+	{"3.6/snapshot-first", "It is taken also when an instance without one is first seen.", met},
+	{"3.6/snapshot-start", "The start snapshot is taken when an instance comes online.", met},
 	{"3.6/explain", "svcs -x finds the causes of what does not run, through all dependencies.", met},
 }
 

@@ -21,10 +21,13 @@ kilobytes=$(du -sk "$payload" | cut -f1)
 truncate -s "$((kilobytes * 5 / 4 + 16384))K" "$work/payload.img"
 mkfs.ext4 -q -O ^has_journal -d "$payload" "$work/payload.img"
 
+# A kernel that hangs says where on its console, each processor by itself, and ends the run:
+# two minutes are more than emulation beside other work lets a processor wait.
+watch="watchdog_thresh=60 softlockup_panic=1 softlockup_all_cpu_backtrace=1"
 # Two processors show races that one hides; memory is enough for some packages of tests.
 qemu=(qemu-system-x86_64 -machine q35 -accel "${ZONES_VM_ACCEL:-tcg,thread=multi}" -cpu max -smp 2 -m 2048
 	-kernel "$image/vmlinuz" -initrd "$image/initrd.gz"
-	-append "console=ttyS0 root=/dev/vda rw mitigations=off panic=-1 quiet systemd.show_status=0 zones.word=$word"
+	-append "console=ttyS0 root=/dev/vda rw mitigations=off panic=-1 loglevel=5 $watch systemd.show_status=0 zones.word=$word"
 	-drive "file=$image/root.img,format=raw,if=virtio,snapshot=on"
 	-drive "file=$work/payload.img,format=raw,if=virtio,readonly=on"
 	-display none -vga none -nic none -monitor none -no-reboot
@@ -42,7 +45,7 @@ done < <(timeout -k 10 "${ZONES_VM_SECONDS:-600}" "${qemu[@]}" </dev/null 2>"$wo
 if ((status == 125)); then
 	{
 		echo "vm: the guest did not finish; its console ends with:"
-		tail -n 40 "$console"
+		tail -n 200 "$console"
 		cat "$work/qemu"
 	} >&2
 fi

@@ -143,6 +143,16 @@ func (v *Reader) content(e Entity, name string) (uint64, error) {
 	return id, nil
 }
 
+// SameSnapshot says whether both snapshots of an instance are there and hold the same.
+func (v *Reader) SameSnapshot(e Entity, a, b string) bool {
+	one, err := v.content(e, a)
+	if err != nil {
+		return false
+	}
+	other, err := v.content(e, b)
+	return err == nil && one == other
+}
+
 // Snapshots gives the names of an instance's snapshots, in their order.
 func (v *Reader) Snapshots(e Entity) []string {
 	var names []string

@@ -183,6 +183,7 @@ func (r *Restarter) run(u *unit) {
 // started takes what became of a start.
 func (r *Restarter) started(b begun) {
 	r.place(&b)
+	r.tellMethod(&b)
 	r.startMade()
 	defer r.hearEarly()
 	if b.err != nil {

@@ -233,8 +233,12 @@ func (r *Restarter) touch(touched map[repo.Entity]changed, e *repo.Event) {
 		switch e.Name {
 		case graphcfg.General, graphcfg.Override, graphcfg.Deathrow:
 			what.config = true
-		case "options", optionsOverride:
-			if e.On.String() == FMRI && r.down.since.IsZero() {
+		case optionsGroup, optionsOverride:
+			if e.On.String() != FMRI {
+				break
+			}
+			r.readLoudness()
+			if r.down.since.IsZero() {
 				r.milestone(false)
 			}
 		case actions.Group:

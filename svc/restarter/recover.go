@@ -31,6 +31,7 @@ type known struct {
 
 // recover takes up all that is there: contracts, instances, methods that run.
 func (r *Restarter) recover() error {
+	r.readLoudness()
 	owned, err := r.cfg.Contracts.Adopt()
 	if err != nil {
 		return err
@@ -249,8 +250,8 @@ func (r *Restarter) timeoutOf(u *unit, name string) (limit time.Duration) {
 // milestones are the short names of those that a boot can end at.
 const milestonePrefix = "svc:/milestone/"
 
-// optionsOverride has the milestone of this boot.
-const optionsOverride = "options_ovr"
+// Options of the restarter's own instance, and those of them that are for this boot.
+const optionsGroup, optionsOverride = "options", "options_ovr"
 
 // milestone brings the zone to the milestone that is set. again: it is there already, as far as it
 // was brought before.
@@ -260,26 +261,10 @@ func (r *Restarter) milestone(again bool) {
 
 // wanted is the milestone that is set.
 func (r *Restarter) wanted() string {
-	on := entityOf(FMRI)
-	value := ""
-	_ = r.cfg.Repo.View(func(v *repo.Reader) error {
-		s, err := v.Composed(on)
-		if err != nil {
-			return err
-		}
-		word := func(group string) string {
-			if p, err := s.Property(group, "milestone"); err == nil && len(p.Values) == 1 {
-				return p.Values[0]
-			}
-			return ""
-		}
-		for _, w := range []string{word(optionsOverride), word("options")} {
-			if value == "" {
-				value = w
-			}
-		}
-		return nil
-	})
+	value := r.option(optionsOverride, "milestone")
+	if value == "" {
+		value = r.option(optionsGroup, "milestone")
+	}
 	switch {
 	case value == "":
 		return "all"

@@ -89,13 +89,7 @@ func person(a *actions.Asked) bool { return a.TTY || a.FMRI == "" }
 func (r *Restarter) request(u *unit, q actions.Request, list *actions.Asked, ticket uint64) {
 	switch q.Name {
 	case actions.Refresh:
-		var b repo.Batch
-		b.TakeSnapshot(u.on, "running")
-		at, err := r.cfg.Repo.Apply(&b)
-		if err != nil {
-			r.cfg.Say(u.fmri + ": take its snapshot: " + err.Error())
-		}
-		u.tookAt = at
+		r.takeSnapshot(u)
 		r.reread(u.on, changed{})
 		r.refresh(u, ticket)
 	case actions.DegradeImmediate:

@@ -84,6 +84,7 @@ type Config struct {
 	Zone      string   // its name, for methods
 	Init      []string // init's environment
 	Milestone string   // of the boot: "", or what -m milestone= says
+	Debug     bool     // -m debug: tell all, whatever options/logging is
 	Notify    Notify
 	// Milestones are those that init asks for meanwhile: full names, "all" or "none".
 	Milestones <-chan string
@@ -118,6 +119,7 @@ type Restarter struct {
 	early    []contract.Event // of contracts whose methods are just being started
 	starts   int              // under way
 	waiting  []*unit          // for a start
+	up       []*unit          // for their start snapshots
 
 	events  chan []contract.Event
 	begun   chan begun
@@ -125,12 +127,15 @@ type Restarter struct {
 	again   *time.Timer // of what is looked at again
 	due     time.Time   // when it fires; zero: it does not run
 	failing bool        // the repository could not be written
-	looking atomic.Bool // somebody looks at the logs
-	down    down
-	hearing hearing
-	company company
-	ctx     context.Context
-	others  sync.WaitGroup // goroutines that must not outlive Run
+	loud    loudness
+	// badLogging is the word of options/logging that was read last.
+	badLogging string
+	looking    atomic.Bool // somebody looks at the logs
+	down       down
+	hearing    hearing
+	company    company
+	ctx        context.Context
+	others     sync.WaitGroup // goroutines that must not outlive Run
 }
 
 type ack struct {
@@ -212,6 +217,7 @@ func (r *Restarter) loop(told <-chan error) error {
 			r.settle()
 		}
 		r.acknowledge()
+		r.takeStarts()
 		if r.down.done {
 			return nil
 		}

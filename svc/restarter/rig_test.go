@@ -53,6 +53,7 @@ type world struct {
 	unread    []contract.Event // not acknowledged
 	fail      error            // of the next starts
 	milestone string           // of the boot
+	debug     bool             // -m debug
 	launcher  Launcher         // itself, unless a test has another
 	look      func(*Start)     // at each method, before it is started
 	said      []string
@@ -137,7 +138,7 @@ func (w *world) run() {
 	say := func(text string) { w.mu.Lock(); w.said = append(w.said, text); w.mu.Unlock() }
 	go func() {
 		w.done <- Run(ctx, Config{
-			Repo: w.repo, Contracts: w, Launcher: w.launcher, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z", Milestone: w.milestone,
+			Repo: w.repo, Contracts: w, Launcher: w.launcher, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z", Milestone: w.milestone, Debug: w.debug,
 			Down: w.down, Notify: w.notify, Say: say, Alert: say,
 			Console: func(instance.Notice, string) {},
 		})

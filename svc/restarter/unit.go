@@ -150,6 +150,10 @@ func (r *Restarter) note(u *unit, a *instance.Action) {
 	switch a.Kind {
 	case instance.WriteStates:
 		s := a.States
+		r.tellState(u, &s)
+		if up(s.State) && !up(rec.State) {
+			r.cameUp(u)
+		}
 		if s.State != rec.State || s.Next != rec.Next {
 			rec.Stamp = time.Now()
 		}
@@ -305,6 +309,7 @@ func (r *Restarter) lookAgain() {
 
 // order carries an order of the graph to the instance, or does what is svc.startd's own.
 func (r *Restarter) order(o graph.Order) {
+	r.tellOrder(&o)
 	switch o.Event {
 	case graph.Watch:
 		path := pathOf(o.FMRI)
@@ -342,10 +347,14 @@ func (r *Restarter) order(o graph.Order) {
 	delete(u.extra, o.Event)
 	in.Kind, in.Event = instance.Order, o.Event
 	if o.Event == graph.AddInstance {
+		r.takeRunning(u)
 		cfg := r.configOf(u)
 		in.Config = &cfg
 		if u.before != nil {
 			in.Kind, in.Before, u.before = instance.Recovered, *u.before, nil
+			if up(u.rec.State) {
+				r.cameUp(u)
+			}
 		}
 	}
 	if o.Event == graph.DependencyCycle {

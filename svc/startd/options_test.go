@@ -18,7 +18,7 @@ func TestBootOptions(t *testing.T) {
 		"":                           {},
 		"-s":                         {milestone: "single-user"},
 		"-m verbose":                 {verbose: true},
-		"-m debug":                   {verbose: true},
+		"-m debug":                   {verbose: true, debug: true},
 		"-m quiet":                   {quiet: true},
 		"-m milestone=none":          {milestone: "none"},
 		"-m milestone=":              {},

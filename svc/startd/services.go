@@ -26,6 +26,7 @@ import (
 type bootOptions struct {
 	milestone string
 	verbose   bool
+	debug     bool
 	quiet     bool
 	down      bool // the zone is going down
 }
@@ -44,6 +45,7 @@ func parseOptions(args []string) (o bootOptions) {
 				o.milestone = name
 			} else if args[i] == "verbose" || args[i] == "debug" {
 				o.verbose = true
+				o.debug = o.debug || args[i] == "debug"
 			} else if args[i] == "quiet" {
 				o.quiet = true
 			}
@@ -118,7 +120,7 @@ func services(args []string) func(context.Context, *Served) error {
 		logs := svclog.Zone()
 		return restarter.Run(ctx, restarter.Config{
 			Repo: s.Repo, Contracts: contracts, Launcher: restarter.Methods(l, logs), Orphans: list, Logs: logs,
-			Host: method.Zone, Zone: name, Init: os.Environ(), Milestone: o.milestone, Milestones: s.Milestones, Down: s.Down,
+			Host: method.Zone, Zone: name, Init: os.Environ(), Milestone: o.milestone, Debug: o.debug, Milestones: s.Milestones, Down: s.Down,
 			Say: s.Say, Alert: s.Alert, Notify: readiness(ready),
 			Console: func(n instance.Notice, text string) {
 				if n == instance.StartRequested && !o.tellsStarts(s.Repo) {
