@@ -80,7 +80,7 @@ func (t *Template) expect(direct bool) (*Birth, error) {
 	if !direct {
 		how = "activate move"
 	}
-	if err := t.command("make the directory", how); err != nil {
+	if err := t.activate(how); err != nil {
 		return nil, err
 	}
 	text, err := t.text()

@@ -17,6 +17,6 @@
 // (birth.go, gate.go). On a host without zones the server is started on demand (host.go).
 //
 // Errors are errnos, wrapped with what was tried, and the sentinels of errors.go. No goroutines,
-// no locks but a Reader's, and that of the place where an FS has found the cgroups. Programs in zones link it, so it imports only what is small: neither
+// no locks but a Reader's, and those of the places that an FS has found: the cgroups, the ctl file. Programs in zones link it, so it imports only what is small: neither
 // fmt nor os/exec (room command is for that).
 package contract

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sort"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,11 @@ type FS struct {
 	root *os.File
 	// cgroups is where the directories are that processes are born in.
 	cgroups cgroupPlace
+
+	// ctl is the ctl file of all contracts, open from its first use on; nil: the server, which an
+	// older one is, has none.
+	ctlOnce sync.Once
+	ctl     *os.File
 }
 
 // Open finds the file system of contracts: the zone's, or on the host that of the instance,
@@ -98,7 +104,23 @@ func (f *FS) check(root int) error {
 
 // Close lets go of it. Templates, readers and what else is open of it stay usable, contracts
 // do not.
-func (f *FS) Close() error { return f.root.Close() }
+func (f *FS) Close() error {
+	f.ctlOnce.Do(func() {})
+	if f.ctl != nil {
+		_ = f.ctl.Close()
+	}
+	return f.root.Close()
+}
+
+// control is the ctl file of all contracts; nil: there is none.
+func (f *FS) control() *os.File {
+	f.ctlOnce.Do(func() {
+		if fd, err := f.open(process("ctl"), unix.O_WRONLY); err == nil {
+			f.ctl = os.NewFile(uintptr(fd.Disown()), f.dir+"/"+process("ctl"))
+		}
+	})
+	return f.ctl
+}
 
 // Path is where it is mounted.
 func (f *FS) Path() string { return f.dir }

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -34,30 +35,41 @@ func (c *Contract) Abandon() error { return c.control("abandon", "abandon", 0) }
 // another one was faster; EINVAL: it is not inherited; EACCES: by another regent.
 func (c *Contract) Adopt() error { return c.control("adopt", "adopt", 0) }
 
-// control writes one word to the contract's ctl file; n follows when it is not 0.
+// control writes one word to the ctl file of all contracts, or to this one's; n follows when it is
+// not 0.
 func (c *Contract) control(op, word string, n uint64) error {
+	what := c.name()
+	text := []byte(word)
+	if n != 0 {
+		text = strconv.AppendUint(append(text, ' '), n, 10)
+		what = "event " + strconv.FormatUint(n, 10) + " of " + what
+	}
+	if all := c.fs.control(); all != nil {
+		text = append(append(strconv.AppendUint(nil, uint64(c.ID), 10), ' '), text...)
+		if _, err := all.Write(append(text, '\n')); err != nil {
+			return &sys.Error{Op: op, What: what, Errno: errnoOf(err)}
+		}
+		return nil
+	}
 	fd, err := c.fs.open(file(c.ID, "ctl"), unix.O_WRONLY)
 	if err != nil {
 		return &sys.Error{Op: op, What: c.name(), Errno: errnoOf(err)}
 	}
 	defer fd.Close()
-	b := []byte(word)
-	what := c.name()
-	if n != 0 {
-		b = strconv.AppendUint(append(b, ' '), n, 10)
-		what = "event " + strconv.FormatUint(n, 10) + " of " + what
-	}
-	err = sys.Retry(func() (e error) { _, e = unix.Write(fd.Int(), append(b, '\n')); return })
+	err = sys.Retry(func() (e error) { _, e = unix.Write(fd.Int(), append(text, '\n')); return })
 	if err != nil {
 		return &sys.Error{Op: op, What: what, Errno: err}
 	}
 	return nil
 }
 
-// errnoOf is what is in an error of this package.
+// errnoOf is what is in an error of this package, or of a file.
 func errnoOf(err error) error {
-	if e, ok := err.(*sys.Error); ok {
+	switch e := err.(type) {
+	case *sys.Error:
 		return e.Errno
+	case *os.PathError:
+		return e.Err
 	}
 	return err
 }

@@ -17,6 +17,9 @@ type Template struct {
 	// set are the terms that were written last, so that what needs a privilege is not
 	// written again and again.
 	set Terms
+	// want are terms that go with the next birth, when has is true.
+	want Terms
+	has  bool
 }
 
 // Template opens a template with the default terms.
@@ -35,11 +38,36 @@ func (t *Template) Close() error { return t.fd.Close() }
 // sense, EPERM for what needs a privilege; of the contract to transfer from ESRCH (there is
 // none), EACCES (it is another's) and ENOTEMPTY.
 func (t *Template) Set(terms Terms) error {
+	t.has = false
 	if err := t.write("set terms", appendTerms(nil, t.set, terms)); err != nil {
 		return err
 	}
 	t.set = terms
 	return nil
+}
+
+// Want is Set together with the next Start, which fails instead: that saves a way to the system.
+func (t *Template) Want(terms Terms) { t.want, t.has = terms, true }
+
+// activate makes the contract, of the terms that are wanted.
+func (t *Template) activate(how string) error {
+	const op = "make the directory"
+	if !t.has {
+		return t.command(op, how)
+	}
+	err := t.write(op, append(appendTerms(nil, t.set, t.want), how+"\n"...))
+	if err == nil {
+		t.set, t.has = t.want, false
+		return nil
+	}
+	if errnoOf(err) != unix.EINVAL {
+		return err
+	}
+	// They make no sense, or the server is an older one.
+	if err := t.Set(t.want); err != nil {
+		return err
+	}
+	return t.command(op, how)
 }
 
 // appendTerms gives the lines that change the terms of a template from one to another. What

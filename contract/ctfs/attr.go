@@ -72,7 +72,7 @@ func (f *FS) setattr(r *fuse.Request, k kind, id contract.ID) Answer {
 	if in.Valid&(fuse.SetMode|fuse.SetUID|fuse.SetGID) != 0 || in.Valid&fuse.SetSize == 0 && in.Valid&times != 0 {
 		return fail(unix.EPERM)
 	}
-	if in.Valid&fuse.SetSize != 0 && (in.Size != 0 || k != templateFile && k != ctlFile) {
+	if in.Valid&fuse.SetSize != 0 && (in.Size != 0 || k != templateFile && k != ctlFile && k != ctlsFile) {
 		return fail(unix.EACCES)
 	}
 	return Answer{What: Attr, Attr: fuse.AttrOut{Attr: f.attr(k, id)}}

@@ -1,6 +1,7 @@
 package ctfs
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -15,7 +16,7 @@ const (
 	noVerb verb = iota
 	// Of a template.
 	vTerms    // the text is lines of terms
-	vActivate // make a contract that waits for its first member
+	vActivate // make a contract that waits for its first member; text is terms that are set before
 	vClear    // forget it
 	vBorn     // number: its first member
 	vCreate   // ctmpl_create, which process contracts do not have
@@ -52,11 +53,23 @@ var ctlForms = []form{
 	{word: "newct", verb: vNewCT, number: true},
 }
 
+// parseCtls understands what was written to the ctl file of all contracts: the number of one, and what
+// is written to its own.
+func parseCtls(text []byte) (id contract.ID, c command, ok bool) {
+	number, rest, _ := strings.Cut(string(text), " ")
+	id, ok = parseID(number)
+	if !ok {
+		return 0, command{}, false
+	}
+	c, ok = parseCtl([]byte(rest))
+	return id, c, ok
+}
+
 // command is one thing asked for.
 type command struct {
 	verb   verb
 	number uint64
-	text   []byte // vTerms
+	text   []byte // vTerms, vActivate
 }
 
 // textMax is the longest text that can be written to a template or a ctl file at once. The
@@ -64,14 +77,21 @@ type command struct {
 // fuse.WriteMax bytes may have more to come.
 const textMax = fuse.WriteMax - 1
 
-// parseTemplate understands what was written to a template: one command alone, or terms.
+// parseTemplate understands what was written to a template: one command alone, or terms, which
+// activate may follow.
 func parseTemplate(text []byte) (command, bool) {
 	line, rest, _ := strings.Cut(string(text), "\n")
 	c, known, ok := parseForm(templateForms, line)
-	if !known {
-		return command{verb: vTerms, text: text}, true
+	if known {
+		return c, ok && strings.TrimSpace(rest) == ""
 	}
-	return c, ok && strings.TrimSpace(rest) == ""
+	end := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte("\n")), '\n') + 1
+	c, known, ok = parseForm(templateForms, strings.TrimSuffix(string(text[end:]), "\n"))
+	if known && c.verb == vActivate {
+		c.text = text[:end]
+		return c, ok
+	}
+	return command{verb: vTerms, text: text}, true
 }
 
 // parseCtl understands what was written to a ctl file: one line.

@@ -20,7 +20,13 @@ func TestParseTemplate(t *testing.T) {
 		{"activate move move", vActivate, false},
 		{"clear move", vClear, false},
 		{"activate\ncookie 5", vActivate, false},
-		{"cookie 5\nactivate", vTerms, true}, // which the table refuses
+		{"cookie 5\nactivate", vActivate, true},
+		{"cookie 5\nfatal core\nactivate move\n", vActivate, true},
+		{"cookie 5\nactivate x", vActivate, false},
+		{"cookie 5\nactivate\n\n", vTerms, true}, // which the table refuses
+		{"cookie 5\nactivate\ncookie 6", vTerms, true},
+		{"cookie 5\nclear", vTerms, true},
+		{"cookie 5\nborn 7", vTerms, true},
 		{"clear", vClear, true},
 		{"create", vCreate, true},
 		{"born 5", vBorn, true},
@@ -71,6 +77,35 @@ func TestParseCtl(t *testing.T) {
 	}
 }
 
+// Terms that are set before an activation are all that stands before it.
+func TestTermsBeforeActivation(t *testing.T) {
+	for text, want := range map[string]string{
+		"activate\n": "", "activate move": "", "cookie 5\nactivate": "cookie 5\n", "cookie 5\nsvc_aux activate\nactivate move\n": "cookie 5\nsvc_aux activate\n",
+	} {
+		c, ok := parseTemplate([]byte(text))
+		if !ok || string(c.text) != want || strings.Contains(text, "move") != (c.number == 1) {
+			t.Errorf("%q: %+v %v", text, c, ok)
+		}
+	}
+}
+
+func TestParseCtls(t *testing.T) {
+	for text, want := range map[string]command{"12 abandon\n": {verb: vAbandon}, "12 ack 0x10": {verb: vAck, number: 16}, "12  adopt ": {verb: vAdopt}} {
+		id, c, ok := parseCtls([]byte(text))
+		if !ok || id != 12 || c.verb != want.verb || c.number != want.number {
+			t.Errorf("%q: %d %+v %v", text, id, c, ok)
+		}
+	}
+	for _, text := range []string{
+		"", "12", "12 ", " 12 abandon", "012 abandon", "0 abandon", "-1 abandon", "+12 abandon", "4294967308 abandon", "abandon", "abandon 12",
+		"12 12 abandon", "12 abandon 3", "12 abandon\n13 abandon\n", "12\tabandon", "12 activate", "x abandon",
+	} {
+		if id, c, ok := parseCtls([]byte(text)); ok {
+			t.Errorf("%q is taken: %d %+v", text, id, c)
+		}
+	}
+}
+
 func TestPid(t *testing.T) {
 	for n, want := range map[uint64]bool{0: false, 1: true, 1<<31 - 1: true, 1 << 31: false, 1<<64 - 1: false} {
 		if _, ok := (command{number: n}).pid(); ok != want {
@@ -81,11 +116,14 @@ func TestPid(t *testing.T) {
 
 // Whatever is written, a command is what its words say, and nothing panics.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"activate", "born 1", "ack 5\n", "cookie 0x1\nparams none\n", "\x00\xff"} {
+	for _, s := range []string{"activate", "born 1", "ack 5\n", "cookie 0x1\nparams none\n", "cookie 1\nactivate\n", "5 abandon", "\x00\xff"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if c, ok := parseTemplate(text); ok && c.verb != vTerms && len(strings.Fields(string(text))) > 2 {
+		if c, ok := parseTemplate(text); ok && c.verb != vTerms && len(strings.Fields(strings.TrimPrefix(string(text), string(c.text)))) > 2 {
+			t.Errorf("%q is a command", text)
+		}
+		if id, c, ok := parseCtls(text); ok && (id == 0 || c.verb < vAbandon || len(strings.Fields(string(text))) > 3) {
 			t.Errorf("%q is a command", text)
 		}
 		if c, ok := parseCtl(text); ok && (c.verb < vAbandon || len(strings.Fields(string(text))) > 2) {

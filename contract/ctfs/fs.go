@@ -45,7 +45,9 @@ type Host interface {
 	// Template is the text of a template.
 	Template(fh uint64) (text []byte, errno unix.Errno)
 	// Activate, Born and Clear are a template's commands. The first two may have to wait, and
-	// are then asked for again with the same request.
+	// are then asked for again with the same request. Activates says whether this request has made
+	// the contract already.
+	Activates(r *fuse.Request, fh uint64) bool
 	Activate(r *fuse.Request, fh uint64, way Way) (errno unix.Errno, mustWait bool)
 	Born(r *fuse.Request, fh uint64, pid int32) (errno unix.Errno, mustWait bool)
 	Clear(r *fuse.Request, fh uint64) unix.Errno

@@ -80,7 +80,11 @@ func (f *FS) write(r *fuse.Request, k kind, id contract.ID) Answer {
 	case templateFile:
 		return f.writeTemplate(r, in.FH, text)
 	case ctlFile:
-		return f.writeCtl(r, id, text)
+		c, ok := parseCtl(text)
+		return f.writeCtl(r, id, c, ok)
+	case ctlsFile:
+		id, c, ok := parseCtls(text)
+		return f.writeCtls(r, id, c, ok)
 	}
 	return fail(unix.EBADF)
 }
@@ -98,6 +102,11 @@ func (f *FS) writeTemplate(r *fuse.Request, fh uint64, text []byte) Answer {
 		way := ByClone
 		if c.number == 1 {
 			way = ByMove
+		}
+		if len(c.text) > 0 && !f.host.Activates(r, fh) {
+			if a := f.setTerms(r, fh, c.text); a.What == Fail {
+				return a
+			}
 		}
 		errno, mustWait = f.host.Activate(r, fh, way)
 	case vBorn:
@@ -134,8 +143,7 @@ var ctlOps = map[verb]table.Kind{
 	vAbandon: table.Abandon, vAck: table.Ack, vQAck: table.QAck, vNAck: table.NAck, vAdopt: table.Adopt,
 }
 
-func (f *FS) writeCtl(r *fuse.Request, id contract.ID, text []byte) Answer {
-	c, ok := parseCtl(text)
+func (f *FS) writeCtl(r *fuse.Request, id contract.ID, c command, ok bool) Answer {
 	kind, known := ctlOps[c.verb]
 	if !ok || !known { // newct among them: process contracts negotiate nothing
 		return fail(unix.EINVAL)
@@ -145,6 +153,24 @@ func (f *FS) writeCtl(r *fuse.Request, id contract.ID, text []byte) Answer {
 		return fail(errno)
 	}
 	return f.do(r, who.ask(&table.Op{Kind: kind, CT: id, EV: c.event()}))
+}
+
+// writeCtls is writeCtl for a contract whose own ctl file the caller would have to open first.
+func (f *FS) writeCtls(r *fuse.Request, id contract.ID, c command, ok bool) Answer {
+	if !ok {
+		return fail(unix.EINVAL)
+	}
+	who, errno := f.host.Caller(r)
+	if errno != 0 {
+		return fail(errno)
+	}
+	if !f.exists(ctlFile, id) {
+		return fail(unix.ENOENT)
+	}
+	if !f.host.Table().MayControl(id, who.Proc, who.CT) {
+		return fail(unix.EACCES)
+	}
+	return f.writeCtl(r, id, c, ok)
 }
 
 // Requests of event files: _IO('c', n), without arguments (contract(4): ct_event_reset and

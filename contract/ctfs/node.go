@@ -32,6 +32,7 @@ const (
 	ctlFile           // /process/ID/ctl
 	statusFile        // /process/ID/status
 	eventsFile        // /process/ID/events
+	ctlsFile          // /process/ctl, which came later than the others: their numbers are those of predecessors
 	kinds
 )
 
@@ -45,13 +46,13 @@ func ofCT(k kind, id contract.ID) node { return node(k)<<kindShift | node(id) }
 // not exist.
 func (n node) split() (kind, contract.ID) {
 	if n>>kindShift == 0 {
-		if k := kind(n); n < node(allLink) && k != noKind {
+		if k := kind(n); n < node(allLink) && k != noKind || n == node(ctlsFile) {
 			return k, 0
 		}
 		return noKind, 0
 	}
 	k, id := n>>kindShift, contract.ID(n)
-	if k < node(allLink) || k >= node(kinds) || id == 0 {
+	if k < node(allLink) || k >= node(ctlsFile) || id == 0 {
 		return noKind, 0
 	}
 	return kind(k), id
@@ -77,6 +78,7 @@ var looks = [kinds]look{
 	ctlFile:      {unix.S_IFREG | 0o222, 1, contractDir},
 	statusFile:   {unix.S_IFREG | 0o444, 1, contractDir},
 	eventsFile:   {unix.S_IFREG | 0o444, 1, contractDir},
+	ctlsFile:     {unix.S_IFREG | 0o222, 1, processDir},
 }
 
 // named is one name in a directory.
@@ -88,7 +90,7 @@ type named struct {
 // Names that do not come and go.
 var (
 	rootNames     = []named{{"all", allDir}, {"process", processDir}}
-	processNames  = []named{{"template", templateFile}, {"latest", latestFile}, {"bundle", bundleFile}, {"pbundle", pbundleFile}}
+	processNames  = []named{{"template", templateFile}, {"latest", latestFile}, {"bundle", bundleFile}, {"pbundle", pbundleFile}, {"ctl", ctlsFile}}
 	contractNames = []named{{"ctl", ctlFile}, {"status", statusFile}, {"events", eventsFile}}
 )
 

@@ -12,7 +12,7 @@ func TestNodes(t *testing.T) {
 	seen := map[node]bool{}
 	for k := rootDir; k < kinds; k++ {
 		for _, id := range []contract.ID{0, 1, 63, 1 << 20, idMax} {
-			perCT := k >= allLink
+			perCT := k >= allLink && k != ctlsFile
 			if perCT != (id != 0) {
 				continue
 			}
@@ -35,7 +35,7 @@ func TestNodes(t *testing.T) {
 	if fixed(rootDir) != 1 {
 		t.Error("the root's number is the protocol's")
 	}
-	for _, n := range []node{0, node(allLink), node(kinds), ofCT(allLink, 0), ofCT(rootDir, 5), ofCT(kinds, 5), 1 << 63, ^node(0)} {
+	for _, n := range []node{0, node(allLink), node(kinds), ofCT(allLink, 0), ofCT(rootDir, 5), ofCT(kinds, 5), ofCT(ctlsFile, 5), 1 << 63, ^node(0)} {
 		if k, id := n.split(); k != noKind || id != 0 {
 			t.Errorf("%#x is kind %d of contract %d", uint64(n), k, id)
 		}

@@ -15,7 +15,7 @@ func (f *FS) open(r *fuse.Request, k kind, id contract.ID) Answer {
 	mode := flags & unix.O_ACCMODE
 	switch k {
 	case templateFile:
-	case ctlFile:
+	case ctlFile, ctlsFile:
 		// O_WRONLY exactly, as the original: who can read it can do nothing with that.
 		if mode != unix.O_WRONLY {
 			return fail(unix.EACCES)
@@ -29,6 +29,8 @@ func (f *FS) open(r *fuse.Request, k kind, id contract.ID) Answer {
 	case statusFile:
 		return f.openStatus(r, id)
 	case templateFile, latestFile, bundleFile, pbundleFile, ctlFile, eventsFile:
+	case ctlsFile: // who may do what with which contract is seen when it is written
+		return Answer{What: Open, Flags: fuse.OpenDirectIO | fuse.OpenNonSeekable}
 	default:
 		return fail(unix.EACCES)
 	}

@@ -64,6 +64,16 @@ func (f *FS) IsTemplate(r *fuse.Request) bool {
 	return k == templateFile
 }
 
+// IsActivate says whether a request is one that activates a template.
+func (f *FS) IsActivate(r *fuse.Request) bool {
+	if !f.IsTemplate(r) || r.Op() != fuse.OpWrite {
+		return false
+	}
+	_, text := r.Write()
+	c, ok := parseTemplate(text)
+	return ok && c.verb == vActivate
+}
+
 // IsBorn says whether a text written to a template names a first member.
 func IsBorn(text []byte) bool {
 	c, ok := parseTemplate(text)

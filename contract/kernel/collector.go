@@ -232,7 +232,7 @@ func (z *Zone) ending(p *place) bool {
 	if p.watch.wd < 0 && !z.empties.blind[p.CT] {
 		return false // nobody looks
 	}
-	populated, _, err := cgroupEvents(p.Path)
+	populated, _, err := cgroup2.Events(p.Path)
 	return err == nil && populated
 }
 

@@ -3,16 +3,15 @@ package kernel
 import (
 	"encoding/binary"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/cgroup2"
 	"github.com/linuxzones/zones/internal/sys"
 )
 
@@ -105,19 +104,10 @@ func (e *empties) changed() (list []contract.ID, all bool) {
 	}
 }
 
-// cgroupEvents reads cgroup.events. A directory that is gone is empty.
-func cgroupEvents(dir string) (populated, frozen bool, err error) {
-	b, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
-	if gone(err) {
-		return false, false, nil
-	}
-	return strings.Contains(string(b), "populated 1\n"), strings.Contains(string(b), "frozen 1\n"), err
-}
-
 // look sees whether a contract is empty that was not. A notice of a contract that was never
 // seen with a member means that it had one meanwhile, unless it was frozen or thawed.
 func (z *Zone) look(p *place, noticed bool) {
-	populated, frozen, err := cgroupEvents(p.Path)
+	populated, frozen, err := cgroup2.Events(p.Path)
 	if err != nil {
 		return
 	}

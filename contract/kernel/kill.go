@@ -161,7 +161,7 @@ func (c *cull) freeze(ctx context.Context, t *time.Timer) error {
 func awaitFrozen(ctx context.Context, t *time.Timer, dir string, most time.Duration) error {
 	end := time.Now().Add(most)
 	for look := lookFirst; ; look = min(2*look, lookMax) {
-		populated, frozen, err := cgroupEvents(dir)
+		populated, frozen, err := cgroup2.Events(dir)
 		if err != nil || frozen || !populated {
 			return err
 		}

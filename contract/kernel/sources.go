@@ -8,6 +8,7 @@ import (
 
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/cgroup2"
 )
 
 // OffVariable names an environment variable that switches sources off, for tests and for who
@@ -100,7 +101,7 @@ func (z *Zone) Watch(id contract.ID, want, critical contract.Events) error {
 		return nil
 	}
 	// Members that were there before the watch, of a login or of a resumed zone.
-	p.watch.populated, p.watch.frozen, _ = cgroupEvents(p.Path)
+	p.watch.populated, p.watch.frozen, _ = cgroup2.Events(p.Path)
 	switch {
 	case !p.watch.populated:
 	case z.c.Collector != nil:

@@ -213,7 +213,7 @@ func (t *tree) remove(p *place) error {
 	}
 	busy, err := cgroup2.Populated(p.Path)
 	if err == nil && !busy {
-		err = cgroup2.Remove(p.Path)
+		err = t.unmake(p)
 	}
 	if busy || errors.Is(err, unix.EBUSY) || errors.Is(err, unix.ENOTEMPTY) {
 		err = fmt.Errorf("remove contract %d: %w", p.CT, ErrBusy)
@@ -222,6 +222,16 @@ func (t *tree) remove(p *place) error {
 		t.forget(p)
 	}
 	return err
+}
+
+// unmake removes the directories. Few have others below, which the zone made where it may.
+func (t *tree) unmake(p *place) error {
+	name := contractName(p.CT)
+	_ = unix.Unlinkat(t.fd.Int(), name+"/"+bornName, unix.AT_REMOVEDIR)
+	if err := unix.Unlinkat(t.fd.Int(), name, unix.AT_REMOVEDIR); err == nil || err == unix.ENOENT {
+		return nil
+	}
+	return cgroup2.Remove(p.Path)
 }
 
 func (t *tree) list() []Dir {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/table"
+	"github.com/linuxzones/zones/internal/cgroup2"
 	"github.com/linuxzones/zones/internal/sys"
 )
 
@@ -155,7 +157,7 @@ func (z *Zone) OpenWindow(id contract.ID, c Caller) (Window, error) {
 	if z.window != nil {
 		return Window{}, fmt.Errorf("open contract %d for a birth: %w", id, ErrWindow)
 	}
-	populated, _, err := cgroupEvents(p.Path)
+	populated, _, err := cgroup2.Events(p.Path)
 	if err == nil && (p.killed || populated || p.watch.populated) {
 		err = ErrUsed
 	}
@@ -231,24 +233,41 @@ func (z *Zone) evictIntruders(w *window) int {
 // barrier returns when every move and birth that was allowed before has been done: they are
 // checked and done under one lock, which this takes for nothing.
 func (t *tree) barrier() {
-	_ = os.WriteFile(filepath.Join(t.root, contractsName, procsName), []byte("x"), 0)
+	n, err := unix.Openat(t.fd.Int(), contractsName+"/"+procsName, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	_, _ = unix.Write(n, []byte("x"))
+	unix.Close(n)
 }
 
 // ownProcs lists at most max processes of one directory, without those below.
 func ownProcs(path string, max int) ([]int32, error) {
-	f, err := os.Open(path)
+	n, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer f.Close()
+	fd := sys.Own(n)
+	defer fd.Close()
 	var pids []int32
-	sc := bufio.NewScanner(f)
+	sc := bufio.NewScanner(reader(n))
 	for len(pids) < max && sc.Scan() {
 		if pid, err := strconv.ParseInt(sc.Text(), 10, 32); err == nil && pid > 0 {
 			pids = append(pids, int32(pid))
 		}
 	}
 	return pids, sc.Err()
+}
+
+// reader reads a descriptor that is never waited for.
+type reader int
+
+func (r reader) Read(b []byte) (n int, err error) {
+	err = sys.Retry(func() (e error) { n, e = unix.Read(int(r), b); return })
+	if err == nil && n == 0 {
+		return 0, io.EOF
+	}
+	return max(n, 0), err
 }
 
 // evict kills a process that is in a cgroup where it must not be, when wrong agrees once the

@@ -199,6 +199,30 @@ func TestExecFails(t *testing.T) {
 	}
 }
 
+// Directories of contracts that are no more stay a moment, and take nobody's place: births in a row find
+// room, as many as there have been.
+func TestRoomOfTheDead(t *testing.T) {
+	before := removeAfter
+	t.Cleanup(func() { removeAfter = before }) // when the server has ended
+	removeAfter = time.Minute
+	r := startRig(t, func(r *rig) { r.cfg.ContractsMax = 3 })
+	a := r.agent(0)
+	for i := range 100 {
+		ct, pid := a.start("critical none\nparams none\n", "/bin/true")
+		a.must(ask{Do: "wait", N: pid})
+		ctl := a.open(fmt.Sprintf("process/%d/ctl", ct), unix.O_WRONLY)
+		if e := a.write(ctl, "abandon"); e != 0 {
+			t.Fatalf("abandon the contract of birth %d: %v", i, e)
+		}
+		a.must(ask{Do: "close", N: ctl})
+		for end := time.Now().Add(testenv.Deadline(10 * time.Second)); r.status(ct, "state") != "dead"; {
+			if time.Now().After(end) {
+				t.Fatalf("contract %d does not die", ct)
+			}
+		}
+	}
+}
+
 // Numbers that are none of the caller's children are refused; so is a contract too many.
 func TestBornOfOthers(t *testing.T) {
 	r := startRig(t, func(r *rig) { r.cfg.ContractsMax = 3 })

@@ -30,11 +30,18 @@ type window struct {
 // never is a moment that does not come.
 const never = math.MaxInt64
 
+// Activates says whether a request has made the contract that its template waits with.
+func (h *host) Activates(r *fuse.Request, fh uint64) bool {
+	b := (*Server)(h).kept.births[fh]
+	return b != nil && b.unique == r.Unique()
+}
+
 // Activate makes a contract of a template's terms and opens its birth. One window is open at a
 // time, and who came first is served first. Who comes in by a move needs none.
 func (h *host) Activate(r *fuse.Request, fh uint64, way ctfs.Way) (unix.Errno, bool) {
 	s := (*Server)(h)
-	if b := s.kept.births[fh]; b != nil && b.unique == r.Unique() {
+	if h.Activates(r, fh) {
+		b := s.kept.births[fh]
 		if b.placed || b.forked {
 			return 0, false
 		}
@@ -56,9 +63,13 @@ func (h *host) Activate(r *fuse.Request, fh uint64, way ctfs.Way) (unix.Errno, b
 		s.trouble("take a contract's number", err)
 		return unix.EAGAIN, false
 	}
-	res := h.Do(&table.Op{
+	op := &table.Op{
 		Kind: table.Activate, FH: fh, CT: id, Proc: who.Proc, Cred: who.Cred, ProcCT: who.CT, Comm: s.kernel.Comm(who.Proc),
-	})
+	}
+	res := h.Do(op)
+	if res.Errno == unix.EAGAIN && s.removeAll() {
+		res = h.Do(op)
+	}
 	if res.Errno != 0 {
 		return res.Errno, false
 	}

@@ -49,13 +49,15 @@ func birthClient(args []string) error {
 	terms := contract.DefaultTerms()
 	terms.Informative = contract.Fork | contract.Exit
 	terms.Critical = contract.Empty
-	if err := t.Set(terms); err != nil {
-		return err
-	}
 	seed, _ := strconv.Atoi(args[2])
 	for round := seed; ; round++ {
 		if _, err := os.Stat(args[1]); err == nil {
 			return nil
+		}
+		if terms.Cookie = uint64(round); round%2 == 0 {
+			t.Want(terms)
+		} else if err := t.Set(terms); err != nil {
+			return err
 		}
 		ct, err := oneBirth(t, round)
 		if err != nil {

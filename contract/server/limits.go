@@ -7,6 +7,10 @@ import "time"
 // by hand are tried once, on whatever machine.
 var windowLimit = 100 * time.Millisecond
 
+// removeAfter is how long the directories of a contract that is no more stay, so that their removal is
+// in nobody's way. It is a variable for tests.
+var removeAfter = 3 * time.Millisecond
+
 // Limits. What the zone's root holds is bounded by the table's and the session's own limits
 // (table.HandlesMax, fuse.ParkedMax, fuse.PollsMax); the others leave it room.
 const (
@@ -33,6 +37,9 @@ const (
 	// tried again.
 	retryFirst = 20 * time.Millisecond
 	retryMax   = 5 * time.Second
+
+	// removesMax is of how many contracts that are no more the directories stay for removeAfter.
+	removesMax = 64
 
 	// journalBytes is the most that the state takes in the journal, and as much again its
 	// records. A contract costs about 300 bytes and its strings, an event 30 to 100; what is not

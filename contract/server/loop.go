@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -64,6 +65,9 @@ func (s *Server) turn() error {
 	if err != nil && err != unix.EINTR {
 		return &sys.Error{Op: "epoll_wait", Errno: err}
 	}
+	// The runtime takes a goroutine that has waited in the kernel for one that has computed as long,
+	// and would interrupt it with a signal; this begins its time anew.
+	runtime.Gosched()
 	requests := false
 	for _, e := range ready[:max(n, 0)] {
 		switch int(e.Fd) {

@@ -132,6 +132,70 @@ func TestCtl(t *testing.T) {
 	}
 }
 
+// The ctl file of all contracts: what may be done with which is seen at each write, whoever has opened
+// it; a server that comes after knows it.
+func TestCtls(t *testing.T) {
+	r := startRig(t)
+	a, other := r.agent(0), r.agent(0)
+	ct, _ := a.start("params regent\ncritical none\n", "/bin/sleep", "1000")
+	for _, flags := range []int{unix.O_RDONLY, unix.O_RDWR, unix.O_RDWR | unix.O_TRUNC} {
+		if w := a.ask(ask{Do: "open", Path: "process/ctl", N: flags}); unix.Errno(w.Errno) != unix.EACCES {
+			t.Errorf("opened with %#x: %+v", flags, w)
+		}
+	}
+	mine, others := a.open("process/ctl", unix.O_WRONLY), other.open("process/ctl", unix.O_WRONLY|unix.O_TRUNC)
+	user := r.agent(1001)
+	users := user.open("process/ctl", unix.O_WRONLY)
+	id := fmt.Sprint(ct)
+	r.reopen()
+	for _, c := range []struct {
+		who  *agent
+		fd   int
+		text string
+		want unix.Errno
+	}{
+		{other, others, id + " abandon\n", unix.EACCES},
+		{user, users, id + " abandon\n", unix.EACCES},
+		{other, others, id + " ack 1\n", unix.EACCES},
+		{a, mine, "abandon\n", unix.EINVAL},
+		{a, mine, id + "\n", unix.EINVAL},
+		{a, mine, id + " nonsense\n", unix.EINVAL},
+		{a, mine, "0" + id + " abandon\n", unix.EINVAL},
+		{a, mine, id + " newct 1\n", unix.EINVAL},
+		{a, mine, "1999999 abandon\n", unix.ENOENT},
+		{a, mine, id + " ack 999999\n", unix.ESRCH},
+		{a, mine, id + " abandon\n", 0},
+	} {
+		if e := c.who.write(c.fd, c.text); e != c.want {
+			t.Errorf("%q: %v, want %v", c.text, e, c.want)
+		}
+	}
+	r.await(ct, "state", "orphan")
+
+	// Adopted, acknowledged and let go through it, by a member of the regent.
+	regent := a.must(ask{Do: "start", Text: "params regent\ncritical none\n", Argv: []string{"/bin/sleep", "1000"}}).N
+	member := r.memberOf(regent, 0)
+	ct, _ = member.start("params inherit\ncritical empty\n", "/bin/sleep", "1000")
+	second := r.memberOf(regent, 0)
+	seconds := second.open("process/ctl", unix.O_WRONLY)
+	if e := second.write(seconds, fmt.Sprint(ct, " adopt")); e != unix.EACCES {
+		t.Errorf("adopted what has an owner: %v", e)
+	}
+	member.leave()
+	r.await(ct, "state", "inherited")
+	if e := other.write(others, fmt.Sprint(ct, " adopt")); e != unix.EACCES {
+		t.Errorf("an outsider adopted: %v", e)
+	}
+	if e := second.write(seconds, fmt.Sprint(ct, " adopt\n")); e != 0 {
+		t.Errorf("adopt: %v", e)
+	}
+	r.await(ct, "state", "owned")
+	if e := second.write(seconds, fmt.Sprint(ct, " abandon")); e != 0 {
+		t.Errorf("abandon: %v", e)
+	}
+	r.await(ct, "state", "orphan")
+}
+
 // A contract that is inherited is its regent's members' to adopt.
 func TestInherit(t *testing.T) {
 	r := startRig(t)

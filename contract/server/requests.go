@@ -46,6 +46,10 @@ func (s *Server) outcome(r *fuse.Request) (a ctfs.Answer, known bool) {
 		return s.fs.Confirmed(r), true
 	}
 	switch d.op.Kind {
+	case table.Set:
+		if s.fs.IsActivate(r) {
+			return a, false
+		}
 	case table.Activate, table.Cancel, table.Close, table.Abandon:
 		if r.Op() == fuse.OpRelease || s.fs.IsTemplate(r) {
 			return a, false

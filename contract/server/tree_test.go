@@ -28,6 +28,7 @@ func TestTree(t *testing.T) {
 		{"process/template", "100666", 0, "1"},
 		{"process/latest", "100444", 0, "1"},
 		{"process/bundle", "100444", 0, "1"},
+		{"process/ctl", "100222", 0, "1"},
 		{"process/pbundle", "100444", 0, "1"},
 		{"process/" + id, "40555", 0, "2"},
 		{"process/" + id + "/ctl", "100222", 1001, "1"},
@@ -45,7 +46,7 @@ func TestTree(t *testing.T) {
 			t.Errorf("%s: %+v", name, w)
 		}
 	}
-	for dir, want := range map[string]string{"": "all process", "all": "1 " + id, "process": "1 " + id + " bundle latest pbundle template", "process/" + id: "ctl events status"} {
+	for dir, want := range map[string]string{"": "all process", "all": "1 " + id, "process": "1 " + id + " bundle ctl latest pbundle template", "process/" + id: "ctl events status"} {
 		if out, code := r.sh(1001, "ls ./"+dir+" | tr '\\n' ' '"); strings.TrimSpace(out) != want || code != 0 {
 			t.Errorf("ls %s: %q", dir, out)
 		}

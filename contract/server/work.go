@@ -39,7 +39,7 @@ func (s *Server) workOff(w *table.Work) {
 		s.kernel.Kill(k)
 	}
 	for _, id := range w.Gone {
-		s.remove(id)
+		s.removeSoon(id)
 	}
 	for _, fh := range w.Wake {
 		s.wake(fh)
@@ -61,6 +61,39 @@ func (s *Server) watch(id contract.ID) error {
 		s.trouble("watch a contract", err)
 	}
 	return err
+}
+
+// removeSoon has the directories of a contract that is no more removed when there is nothing else to
+// do: who has waited for its end is served before.
+func (s *Server) removeSoon(id contract.ID) {
+	if len(s.retries) >= removesMax {
+		s.remove(id)
+		return
+	}
+	r := s.retries[id]
+	if r == nil {
+		r = &retry{wait: retryFirst}
+		s.retries[id] = r
+	}
+	if r.remove = true; r.at == 0 {
+		r.at = sys.Monotonic() + int64(removeAfter)
+	}
+}
+
+// removeAll does all removals now, because there is no room for contracts, and says whether that made
+// some.
+func (s *Server) removeAll() bool {
+	before := s.table.Len()
+	for _, id := range sortedKeys(s.retries) {
+		if r := s.retries[id]; r.remove {
+			r.remove = false
+			if len(r.kills) == 0 {
+				r.at = 0
+			}
+			s.remove(id)
+		}
+	}
+	return s.table.Len() < before
 }
 
 // remove takes away the directories of a contract that is no more.

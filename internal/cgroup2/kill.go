@@ -1,6 +1,7 @@
 package cgroup2
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,19 +12,38 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/sys"
 )
+
+// eventsBytes are more than cgroup.events has: a few words, which the kernel gives in one read.
+const eventsBytes = 512
+
+// Events says whether a process lives in dir or below, and whether dir is frozen. A directory that
+// is not there has none. It is asked often, so that it goes without the os package, which has each
+// file looked at by the poller.
+func Events(dir string) (populated, frozen bool, err error) {
+	path := filepath.Join(dir, "cgroup.events")
+	n, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		var buf [eventsBytes]byte
+		var got int
+		err = sys.Retry(func() (e error) { got, e = unix.Read(n, buf[:]); return })
+		unix.Close(n)
+		b := buf[:max(got, 0)]
+		populated, frozen = bytes.Contains(b, []byte("populated 1\n")), bytes.Contains(b, []byte("frozen 1\n"))
+	}
+	if err == nil || gone(err) {
+		return populated, frozen, nil
+	}
+	return false, false, &os.PathError{Op: "look at cgroup", Path: path, Err: err}
+}
 
 // Populated says whether a process lives in dir or below. A directory that is not there has
 // none.
 func Populated(dir string) (bool, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
-	if gone(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return strings.Contains(string(b), "populated 1\n"), nil
+	populated, _, err := Events(dir)
+	return populated, err
 }
 
 // gone says whether an error means that there is no such directory, or not any more.

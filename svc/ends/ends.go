@@ -3,6 +3,7 @@ package ends
 import (
 	"errors"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -160,6 +161,9 @@ func (w *Watcher) run() {
 		if err != nil && err != unix.EINTR {
 			return // only a descriptor that is closed does this
 		}
+		// The runtime takes a goroutine that has waited in the kernel for one that has computed as
+		// long, and would interrupt it with a signal; this begins its time anew.
+		runtime.Gosched()
 		w.mu.Lock()
 		if w.closed {
 			w.mu.Unlock()

@@ -117,9 +117,7 @@ func (l *Launcher) Start(m Method) (Started, error) {
 }
 
 func (l *Launcher) start(t *contract.Template, m *Method) (Started, error) {
-	if err := t.Set(m.Terms); err != nil {
-		return Started{}, failure("set the terms of a contract", err)
-	}
+	t.Want(m.Terms)
 	if dir, ok := l.direct(m); ok {
 		s, born, err := l.startDirect(t, m, dir)
 		dir.Close()

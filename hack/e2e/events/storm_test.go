@@ -240,13 +240,29 @@ func (g *gale) judge() {
 	g.judgeOne(g.owner, "pbundle.json", parseJSON)
 }
 
-// judgeOne judges a reader of one contract, who came when its first process was there.
+// behindMax is how long a reader of one contract may go on reading when all has happened: one that
+// acknowledges each event asks the supervisor as often.
+const behindMax = time.Minute
+
+// judgeOne judges a reader of one contract, who came when its first process was there. It is waited
+// for until it has read as much as has happened.
 func (g *gale) judgeOne(a *actor, log string, parse func(string) ([]told, error)) {
-	events, err := parse(g.log(log))
-	must(g.t, err)
 	acc := *g.accounts[a.ct]
 	if filepath.Ext(log) != ".json" {
 		acc.lives = acc.lives[1:]
+	}
+	facts := acc.empties
+	for _, l := range acc.lives {
+		facts += len(l.must)
+	}
+	var events []told
+	for end := time.Now().Add(testenv.Deadline(behindMax)); ; time.Sleep(50 * time.Millisecond) {
+		var err error
+		events, err = parse(g.log(log))
+		if len(events) >= facts || time.Now().After(end) {
+			must(g.t, err) // before, its last line may be half written
+			break
+		}
 	}
 	v := judge(map[uint64]*account{a.ct: &acc}, events, counted)
 	v.name(events, g.outages)
