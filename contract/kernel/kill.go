@@ -60,7 +60,7 @@ func (z *Zone) everybody(k table.Kill) bool {
 // lives says whether a process has not begun to end.
 func lives(p table.Proc) bool {
 	s, err := readStat(p.Pid)
-	return err == nil && (p.Start == 0 || s.start == p.Start) && s.state != 'Z' && s.state != 'X'
+	return err == nil && (p.Start == 0 || s.start == p.Start) && s.state != 'Z' && s.state != 'X' && !s.exiting
 }
 
 // Times of a kill.

@@ -17,6 +17,7 @@ type stat struct {
 	state      byte
 	ppid, pgrp int32
 	start      uint64
+	exiting    bool // it has begun to end, and may not be a zombie yet
 	exitCode   uint32
 	hasExit    bool
 }
@@ -26,9 +27,13 @@ const (
 	fieldState    = 0
 	fieldPPid     = 1
 	fieldPgrp     = 2
+	fieldFlags    = 6
 	fieldStart    = 19
 	fieldExitCode = 49
 )
+
+// pfExiting is PF_EXITING among a task's flags.
+const pfExiting = 0x4
 
 // statBytesMax is more than any line of /proc/PID/stat.
 const statBytesMax = 2048
@@ -57,6 +62,8 @@ func parseStat(b []byte) (s stat, err error) {
 			s.ppid = int32(number(word))
 		case fieldPgrp:
 			s.pgrp = int32(number(word))
+		case fieldFlags:
+			s.exiting = number(word)&pfExiting != 0
 		case fieldStart:
 			s.start = number(word)
 		case fieldExitCode:

@@ -26,7 +26,7 @@ func (s *Server) request(r *fuse.Request) {
 // serve says what to answer.
 func (s *Server) serve(r *fuse.Request) ctfs.Answer {
 	s.serving = r
-	defer func() { s.serving = nil }()
+	defer func() { s.serving, s.asker = nil, nil }()
 	if a, known := s.outcome(r); known {
 		return a
 	}

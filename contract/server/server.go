@@ -31,6 +31,7 @@ type Server struct {
 	mount   *sys.FD // of a fresh file system, until it is asked for
 	fs      *ctfs.FS
 	serving *fuse.Request // the one that an Op belongs to
+	asker   *ctfs.Caller  // whose it is, when that was asked
 	first   *fuse.Request // one that a predecessor had taken, until the loop begins
 
 	waits    waits

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/sys"
 )
 
 // mounts are where the unified hierarchy may be, in the order tried.
@@ -34,9 +36,13 @@ func Mount() (string, error) {
 // Own is this process's cgroup below the mount, with a leading slash.
 func Own() (string, error) { return Of(os.Getpid()) }
 
+// procCgroupBytesMax is far more than /proc/PID/cgroup has: a path has 4,096 bytes, and of version 1
+// there are a dozen hierarchies.
+const procCgroupBytesMax = 128 << 10
+
 // Of is the cgroup of a process below the mount, with a leading slash.
 func Of(pid int) (string, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	b, err := sys.ReadFile("/proc/"+strconv.Itoa(pid)+"/cgroup", procCgroupBytesMax)
 	if err != nil {
 		return "", err
 	}
