@@ -25,7 +25,7 @@ var rules33 = []rule{
 	{"3.3/context-unknown-number", "A number that is no known user's is good where groups are said.", met},
 	{"3.3/context-unknown-name", "A name that is nobody's fails the method before it runs, for good.", met},
 	{"3.3/context-dir", "The working directory is entered as the user; :default and :home are his home.", met},
-	{"3.3/context-project", "Project and resource pool are entered.", differs(differences, "`project` and `resource_pool` are logged at each start and do nothing")},
+	{"3.3/context-project", "Project and resource pool are entered.", differs(differences, "Of a `project` the limits of each process")},
 	{"3.3/context-core", "corefile_pattern sets where core files go.", differs(differences, "`corefile_pattern` has core files made up to the hard limit")},
 	{"3.3/context-secflags", "Security flags are the system's, changed by the method's.", differs(differences, "Of the security flags `aslr` can be switched")},
 	{"3.3/context-privileges", "Limit, inheritable and permitted privileges are set.", differs(differences, "Privileges are capabilities, by the table of smf_method(5).")},

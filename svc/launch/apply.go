@@ -31,6 +31,7 @@ func (o *Order) put() *fault {
 		{"setregid", s.group},
 		{"setgroups", s.groups},
 		{"setrlimit", s.core},
+		{"setproject", s.limits},
 		{"personality", s.flags},
 		{"setppriv", s.limit},
 		{"setppriv", s.inherit},
@@ -87,6 +88,28 @@ func (s *setting) core() error {
 		limit.Cur = 0
 	}
 	return unix.Setrlimit(unix.RLIMIT_CORE, &limit)
+}
+
+// limits are the project's. A soft one that is above what the process may ever have is as far as that
+// goes; a hard one that is higher than svc.startd's own is refused by the kernel, and so is the start.
+func (s *setting) limits() error {
+	for _, l := range s.c.Limits {
+		var now unix.Rlimit
+		if err := unix.Getrlimit(int(l.Resource), &now); err != nil {
+			return err
+		}
+		if l.SetHard {
+			now.Max = l.Hard
+		}
+		if l.SetSoft {
+			now.Cur = l.Soft
+		}
+		now.Cur = min(now.Cur, now.Max)
+		if err := unix.Setrlimit(int(l.Resource), &now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // flags are the security flags: bits of the personality.

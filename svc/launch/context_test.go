@@ -150,6 +150,11 @@ func (r *rig) limits(t *testing.T) {
 		{"cat /proc/self/personality", method.Context{NoASLR: true}, "00040000"},
 		{"cat /proc/self/personality", method.Context{ASLR: true, NoExecStack: true}, "00000000"},
 		{"sh -c 'ulimit -Sc'", method.Context{Core: method.CoreNone}, "0"},
+		{"sh -c 'ulimit -Sn; ulimit -Hn'", method.Context{Limits: []method.Limit{{Resource: unix.RLIMIT_NOFILE, SetSoft: true, Soft: 77, SetHard: true, Hard: 99}}}, "77\n99"},
+		{"sh -c 'ulimit -Sn; ulimit -Hn'", method.Context{Limits: []method.Limit{{Resource: unix.RLIMIT_NOFILE, SetHard: true, Hard: 98}}}, "98\n98"},
+		{"sh -c 'ulimit -Sn; ulimit -Hn'", method.Context{Limits: []method.Limit{
+			{Resource: unix.RLIMIT_NOFILE, SetHard: true, Hard: 97}, {Resource: unix.RLIMIT_NOFILE, SetSoft: true, Soft: 1 << 40},
+		}}, "97\n97"},
 		{"sh -c '[ $(ulimit -Sc) = $(ulimit -Hc) ] && echo same'", method.Context{Core: method.CoreMade}, "same"},
 	} {
 		status, text := r.run(r.method(v.command, v.c))

@@ -25,7 +25,7 @@ func (l *Launcher) simple(c *method.Context) bool {
 	// Who is not root has no capabilities unless he is given some.
 	p := c.Privileges
 	nothing := p == nil || c.UID != 0 && !p.All && p.Caps == 0 && !l.heirs
-	return nothing && c.Limit == nil &&
+	return nothing && c.Limit == nil && len(c.Limits) == 0 &&
 		!c.NoASLR && c.Core == method.CoreKept && (l.plain || !c.ASLR && !c.NoExecStack)
 }
 

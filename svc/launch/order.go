@@ -8,7 +8,7 @@ import (
 
 // orderVersion is the first number of an order. Both sides are the same file, so that another one
 // means that the file was changed in place.
-const orderVersion = 1
+const orderVersion = 2
 
 // orderBytesMax is more than execve(2) takes of a command and an environment.
 const orderBytesMax = 8 << 20
@@ -36,6 +36,13 @@ func (o *Order) append(b []byte) []byte {
 	}
 	for _, id := range c.Groups {
 		b = binary.AppendUvarint(b, uint64(id))
+	}
+	b = binary.AppendUvarint(b, uint64(len(c.Limits)))
+	for _, l := range c.Limits {
+		b = appendFlags(b, l.SetSoft, l.SetHard)
+		for _, n := range []uint64{uint64(l.Resource), l.Soft, l.Hard} {
+			b = binary.AppendUvarint(b, n)
+		}
 	}
 	for _, p := range []*method.Privileges{c.Privileges, c.Limit} {
 		b = appendFlags(b, p != nil)
@@ -90,6 +97,12 @@ func parse(text []byte) (*Order, error) {
 	c.Core = method.Core(r.number(uint64(method.CoreMade)))
 	for n := r.number(uint64(len(r.b))); n > 0 && !r.bad; n-- {
 		c.Groups = append(c.Groups, r.id())
+	}
+	for n := r.number(uint64(len(r.b))); n > 0 && !r.bad; n-- {
+		var l method.Limit
+		r.flags(&l.SetSoft, &l.SetHard)
+		l.Resource, l.Soft, l.Hard = uint8(r.number(1<<8-1)), r.number(1<<64-1), r.number(1<<64-1)
+		c.Limits = append(c.Limits, l)
 	}
 	c.Privileges, c.Limit = r.privileges(), r.privileges()
 	if r.bad || len(r.b) > 0 {

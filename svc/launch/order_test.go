@@ -23,6 +23,7 @@ func full() *Order {
 			UID: 1, GID: 1<<32 - 1, SetGroups: true, Groups: []uint32{0, 70000}, Dir: "/dir",
 			Privileges: &method.Privileges{All: true, Caps: 1 << 63, Without: 5}, Limit: &method.Privileges{Caps: 7},
 			NoASLR: true, ASLR: true, NoExecStack: true, Core: method.CoreMade,
+			Limits: []method.Limit{{Resource: 255, SetSoft: true, Soft: 1<<64 - 1}, {SetHard: true, Hard: 1<<64 - 1}, {}},
 		},
 	}
 }

@@ -35,6 +35,8 @@ type Context struct {
 	NoExecStack bool
 	// Core is what becomes of core files.
 	Core Core
+	// Limits are those of the project.
+	Limits []Limit
 	// Notices are for the instance's log at each start.
 	Notices []string
 }
@@ -55,10 +57,12 @@ type Host struct {
 	Profiles Profiles
 	// CorePattern is the path of the kernel's name for core files.
 	CorePattern string
+	// Projects is the path of the table of projects.
+	Projects string
 }
 
 // Zone is the host that this process is in.
-var Zone = Host{Accounts: account.Zone, Profiles: ZoneProfiles, CorePattern: "/proc/sys/kernel/core_pattern"}
+var Zone = Host{Accounts: account.Zone, Profiles: ZoneProfiles, CorePattern: "/proc/sys/kernel/core_pattern", Projects: "/etc/project"}
 
 // reading is a context that is being read.
 type reading struct {

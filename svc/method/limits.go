@@ -1,9 +1,6 @@
 package method
 
 import (
-	"errors"
-	"math"
-	"strconv"
 	"strings"
 
 	"github.com/linuxzones/zones/svc/zonefile"
@@ -34,25 +31,6 @@ func (r *reading) coreFiles() error {
 		return nil
 	}
 	r.notice("corefile_pattern " + quoted(pattern) + " has no counterpart: the system names core files, see core(5).")
-	return nil
-}
-
-// project reads the project. There are none on Linux.
-func (r *reading) project() error {
-	v, err := r.word("project", byDefault, "project")
-	if err != nil || v == byDefault {
-		return err
-	}
-	switch n, err := strconv.ParseUint(strings.TrimRight(v, " \t"), 10, 64); {
-	case v == "":
-		return invalid("Project ID is invalid", "it is empty")
-	case v[0] < '0' || v[0] > '9':
-	case err != nil && !errors.Is(err, strconv.ErrRange):
-		return invalid("Project ID is invalid", quoted(v))
-	case err != nil || n > math.MaxInt32:
-		return invalid("Project ID too big", quoted(v))
-	}
-	r.notice("project " + quoted(v) + " has no counterpart: the method is run without.")
 	return nil
 }
 

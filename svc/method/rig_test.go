@@ -69,6 +69,15 @@ broken
 Web:x:y
 `
 
+const projects = `# projects
+system:0::::
+default:3::::
+files:100:what, a comment:web:*:process.max-file-descriptor=(basic,512,deny),(priv,1K,deny)
+web:101::::project.cpu-shares=(privileged,10,none);process.max-core-size=(basic,0,deny)
+bad:102::::process.max-stack-size=10
+short:103:
+`
+
 // host has the files above.
 func host(t testing.TB) Host {
 	t.Helper()
@@ -82,6 +91,7 @@ func host(t testing.TB) Host {
 		Accounts:    account.Files{Passwd: file("passwd", passwd), Group: file("group", groupFile)},
 		Profiles:    Profiles{File: file("exec_attr", execAttr), Dir: dir + "/exec_attr.d"},
 		CorePattern: file("core_pattern", "core.%p\n"),
+		Projects:    file("project", projects),
 	}
 }
 
