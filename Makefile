@@ -30,7 +30,7 @@ else
 HOSTBUILD := CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)'
 endif
 
-.PHONY: build install deps deps-build deps-bench bpf check conformance test test-short test-vm vm-tests bench demo demo-clean fuzz clean
+.PHONY: build install deps deps-build deps-bench bpf check conformance test test-short test-vm vm-tests bench bench-peers demo demo-clean fuzz clean
 
 build:
 	@mkdir -p $(BIN)/inzone/svc/bin
@@ -113,6 +113,10 @@ test-vm: deps build
 
 bench: deps-bench build
 	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/bench
+
+# Beside container supervisors; takes an hour. QUICK=1 and WHAT="A C" do less.
+bench-peers: deps-build build
+	@./hack/bench/peers/run.sh $(abspath $(BIN)) $(WHAT)
 
 demo: deps-build build
 	@./hack/demo.sh $(abspath $(BIN))
