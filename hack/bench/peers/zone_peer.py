@@ -40,6 +40,10 @@ class Zone(Peer):
     def begin(self):
         os.makedirs(INSTANCE, exist_ok=True)
 
+    def end(self):
+        if not os.path.isdir(INSTANCE + "/zones") or not os.listdir(INSTANCE + "/zones"):
+            runq(["rm", "-rf", "--one-file-system", INSTANCE], ok=False)
+
     def _path(self, cid):
         return INSTANCE + "/zones/" + cid
 
