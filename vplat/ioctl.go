@@ -25,19 +25,19 @@ const ioctlCommandArg = 1
 // There is no "unequal under a mask", so the complement is written down: the commands that
 // differ from the denied ones first in this bit, for every bit.
 func ioctlsAllowed() []specs.LinuxSeccompArg {
-	return complement(0, 0, []uint32{tiocsti, tioclinux})
+	return complement(ioctlCommandArg, 0, 0, []uint32{tiocsti, tioclinux})
 }
 
 // complement covers all numbers that agree with value in the bits of mask, but for the
-// denied ones, with conditions that no two numbers share. mask holds high bits only.
-func complement(mask, value uint32, denied []uint32) []specs.LinuxSeccompArg {
+// denied ones, with conditions on an argument that no two numbers share. mask holds high bits only.
+func complement(arg uint, mask, value uint32, denied []uint32) []specs.LinuxSeccompArg {
 	inside := slices.DeleteFunc(slices.Clone(denied), func(d uint32) bool { return d&mask != value })
 	switch {
 	case len(inside) == 0:
-		return []specs.LinuxSeccompArg{{Index: ioctlCommandArg, Value: uint64(mask), ValueTwo: uint64(value), Op: specs.OpMaskedEqual}}
+		return []specs.LinuxSeccompArg{{Index: arg, Value: uint64(mask), ValueTwo: uint64(value), Op: specs.OpMaskedEqual}}
 	case mask == ^uint32(0):
 		return nil
 	}
 	next := uint32(1) << (bits.Len32(^mask) - 1)
-	return append(complement(mask|next, value, inside), complement(mask|next, value|next, inside)...)
+	return append(complement(arg, mask|next, value, inside), complement(arg, mask|next, value|next, inside)...)
 }

@@ -54,8 +54,8 @@ var denied = []string{
 var kernelFloor = profile.KernelVersion{Kernel: 6, Major: 1}
 
 // seccompProfile is the profile of Docker and containerd for these capabilities, without
-// what is denied above and without two ioctls. Everything that it does not name fails with
-// EPERM (with ENOSYS if it is newer than the profile, which libcontainer adds).
+// what is denied above, without two ioctls and without some sockets. Everything that it does
+// not name fails with EPERM (with ENOSYS if it is newer than the profile, which libcontainer adds).
 //
 // reboot(2) is in it with CAP_SYS_BOOT: in a pid namespace it ends that namespace only.
 //
@@ -73,13 +73,16 @@ func seccompProfile(m machine, caps []string) *specs.LinuxSeccomp {
 			out.Architectures = slices.DeleteFunc(out.Architectures, func(a specs.Arch) bool { return a == specs.ArchX32 })
 		}
 	}
+	noSocketcalls := socketcallsDenied(m)
+	out.Syscalls = append(out.Syscalls, noSocketcalls...)
 	for _, call := range def.Syscalls {
 		if !applies(call, m.name, caps) {
 			continue
 		}
 		rule := call.LinuxSyscall
 		rule.Names = slices.DeleteFunc(slices.Clone(rule.Names), func(name string) bool {
-			return name == "ioctl" || name == "clone3" || slices.Contains(denied, name)
+			return name == "ioctl" || name == "clone3" || name == "socket" || name == "socketcall" && len(noSocketcalls) > 0 ||
+				slices.Contains(denied, name)
 		})
 		if len(rule.Names) > 0 {
 			out.Syscalls = append(out.Syscalls, rule)
@@ -88,6 +91,7 @@ func seccompProfile(m machine, caps []string) *specs.LinuxSeccomp {
 	out.Syscalls = append(out.Syscalls,
 		specs.LinuxSyscall{Names: []string{"clone3"}, Action: specs.ActAllow},
 		specs.LinuxSyscall{Names: []string{"ioctl"}, Action: specs.ActAllow, Args: ioctlsAllowed()})
+	out.Syscalls = append(out.Syscalls, socketsAllowed()...)
 	return out
 }
 
