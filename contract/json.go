@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 // The JSON forms. Their names are an interface: add, never rename. They are written by hand,
@@ -200,8 +202,8 @@ func appendQuoted(b []byte, s string) []byte {
 		switch {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
-		case r < ' ' || r >= 0x7f && r < 0xa0:
-			b = append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		case r != utf8.RuneError && printable.Risky(r): // none is beyond four digits
+			b = append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 		default:
 			b = utf8.AppendRune(b, r)
 		}

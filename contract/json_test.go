@@ -40,7 +40,7 @@ func TestJSONGolden(t *testing.T) {
 
 // FuzzQuoted: any string is written as JSON that means it.
 func FuzzQuoted(f *testing.F) {
-	f.Add("a\"\\\x1b[2J\u2028\x80\u009b")
+	f.Add("a\"\\\x1b[2J\u2028\x80\u009b\u202e\u061c\ufffd")
 	f.Fuzz(func(t *testing.T, s string) {
 		var back string
 		text := appendQuoted(nil, s)
@@ -54,6 +54,10 @@ func FuzzQuoted(f *testing.F) {
 			if c < ' ' || c == 0x7f {
 				t.Fatalf("%q is written with a control character: %q", s, text)
 			}
+		}
+		// What turns the direction of writing, or is a control character of 8 bits.
+		if strings.ContainsAny(string(text), "\u0080\u009b\u009f\u2028\u202e\u2066\u200f") {
+			t.Fatalf("%q is written %s", s, text)
 		}
 	})
 }

@@ -11,7 +11,7 @@ const cutMark = "..."
 // Text is s with a question mark for whatever is not plain text.
 func Text(s string) string {
 	return strings.Map(func(r rune) rune {
-		if risky(r) {
+		if Risky(r) {
 			return '?'
 		}
 		return r
@@ -29,9 +29,9 @@ func Cut(s string, limit int) string {
 	return Text(s[:limit]) + cutMark
 }
 
-// risky says whether a terminal may do more with a character than show it. utf8.RuneError is
+// Risky says whether a terminal may do more with a character than show it. utf8.RuneError is
 // also what strings.Map gives for a byte that is not UTF-8.
-func risky(r rune) bool {
+func Risky(r rune) bool {
 	switch {
 	case r < ' ', 0x7f <= r && r < 0xa0, r == utf8.RuneError:
 		return true

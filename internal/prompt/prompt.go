@@ -6,11 +6,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"github.com/linuxzones/zones/internal/printable"
 )
 
 const (
@@ -188,6 +191,8 @@ func (t *Terminal) key(line string, pos int, key rune) (string, int, bool) {
 		return "", 0, false
 	}
 	keep, words := t.complete(line[:pos])
+	// Some are others' words. One that cannot be shown cannot be typed either.
+	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return printable.Text(w) != w })
 	if len(words) == 0 {
 		return line, pos, true
 	}

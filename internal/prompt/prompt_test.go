@@ -116,6 +116,9 @@ func onTerminal(t *testing.T) (term *Terminal, keyboard *os.File) {
 		if strings.HasPrefix("complete", line) {
 			return "", []string{"complete "}
 		}
+		if strings.HasPrefix("painted", line) { // others' words, of which one can be shown
+			return "", []string{"paint\x1b]0;evil\a", "painted ", "paint\u009b7m", "paint\u202e", "paint\xff"}
+		}
 		return line, nil
 	})
 	t.Cleanup(func() {
@@ -139,6 +142,7 @@ func TestLines(t *testing.T) {
 	}{
 		{"plain\r", result{"plain", nil}, false},
 		{"comp\tit\r", result{"complete it", nil}, false},
+		{"pa\tblue\r", result{"painted blue", nil}, false},
 		{"nothing\t here\r", result{"nothing here", nil}, false},
 		{"\x1b[A\r", result{"nothing here", nil}, false},
 		{"half\x03", result{"", ErrInterrupted}, false},
