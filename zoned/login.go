@@ -64,7 +64,7 @@ func parseLoginSlot(name string) (id string, pid int, start uint64, ok bool) {
 	}
 	pid, err1 := strconv.Atoi(f[1])
 	start, err2 := strconv.ParseUint(f[2], 36, 64)
-	return f[0], pid, start, err1 == nil && err2 == nil
+	return f[0], pid, start, err1 == nil && err2 == nil && pid > 0
 }
 
 // login starts a process in the zone. zrun does it, beside the owner.

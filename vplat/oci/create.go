@@ -246,6 +246,9 @@ func retarget(r *helper.Request) error {
 	if err := json.Unmarshal(b, &state); err != nil {
 		return fmt.Errorf("read libcontainer's state: %w", err)
 	}
+	if state == nil {
+		return fmt.Errorf("read libcontainer's state: %s is empty", name)
+	}
 	paths, err := json.Marshal(map[string]string{"": filepath.Join(cgroupRoot, r.Cgroup)})
 	if err != nil {
 		return err
@@ -254,6 +257,9 @@ func retarget(r *helper.Request) error {
 	var config map[string]json.RawMessage
 	if err := json.Unmarshal(state["config"], &config); err != nil {
 		return fmt.Errorf("read libcontainer's state: %w", err)
+	}
+	if config == nil {
+		return fmt.Errorf("read libcontainer's state: %s has no configuration", name)
 	}
 	config["rootfs"] = json.RawMessage(`"/"`)
 	if state["config"], err = json.Marshal(config); err != nil {
