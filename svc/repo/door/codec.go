@@ -62,6 +62,7 @@ type decoder struct {
 	s      string
 	bad    bool
 	opsMax int
+	strs   int // strings taken, of whatever length
 }
 
 // done says whether the message was sound and is used up.
@@ -120,6 +121,7 @@ func (d *decoder) count(limit, eachBytes int) int {
 }
 
 func (d *decoder) str(limit int) string {
+	d.strs++
 	n := d.count(limit, 1)
 	s := d.s[:n]
 	d.s = d.s[n:]

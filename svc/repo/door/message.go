@@ -192,6 +192,10 @@ func ParseAnswer(p []byte) (Answer, error) {
 // Bytes is how much of the body is not read yet.
 func (a *Answer) Bytes() int { return len(a.body.s) }
 
+// Strings is how many were read of the body. Each takes some dozens of bytes of memory, with its
+// share of what it belongs to, and as little as one byte of an answer.
+func (a *Answer) Strings() int { return a.body.strs }
+
 // end checks that the body is used up.
 func (a *Answer) end() error {
 	if !a.body.done() {

@@ -115,12 +115,16 @@ func (w *word) Error() string { return w.text }
 func (w *word) Unwrap() error { return w.is }
 
 // strangerBytesMax is for all pages of a scan of a stranger's server. A real system has some
-// megabytes.
-const strangerBytesMax = 64 << 20
+// megabytes, and some ten thousands of strings in them: names, types and values. Many more take
+// many times their bytes in memory.
+const (
+	strangerBytesMax   = 64 << 20
+	strangerStringsMax = 1 << 20
+)
 
 // pages reads all pages of one generation.
 func (c *Client) pages(r *door.Request) (result door.Result, err error) {
-	for bytes := 0; ; {
+	for bytes, strings := 0, 0; ; {
 		a, err := c.ask(r, nil)
 		if err != nil {
 			return door.Result{}, err
@@ -134,8 +138,13 @@ func (c *Client) pages(r *door.Request) (result door.Result, err error) {
 		if a.Status == door.More && (r.After == before || r.After == (door.Cursor{})) {
 			err = door.ErrProtocol // it would never end
 		}
-		if err == nil && c.cfg.Dial != nil && bytes > strangerBytesMax {
+		strings += a.Strings()
+		switch {
+		case err != nil || c.cfg.Dial == nil:
+		case bytes > strangerBytesMax:
 			err = &repo.LimitError{What: "bytes of a zone's services", Max: strangerBytesMax}
+		case strings > strangerStringsMax:
+			err = &repo.LimitError{What: "names and values of a zone's services", Max: strangerStringsMax}
 		}
 		if err = c.took(err); err != nil {
 			return door.Result{}, err
