@@ -42,12 +42,19 @@ func FuzzReply(f *testing.F) {
 		for range files % 8 {
 			given = append(given, theirs.Int())
 		}
-		if err := sys.Send(theirs.Int(), answer, given...); err != nil {
+		defer theirs.Close()
+		var err error
+		if len(answer) > 0 {
+			err = sys.Send(theirs.Int(), answer, given...)
+		} else { // nothing is an end
+			given = nil
+			err = unix.Shutdown(theirs.Int(), unix.SHUT_WR)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		request := &Request{Op: OpExec, Zone: "z", Login: &Login{Args: []string{"id"}}}
 		reply, fds, err := converse(ours, request, nil)
-		theirs.Close()
 		defer sys.CloseAll(fds)
 		switch {
 		case err != nil && (reply != nil || len(fds) > 0):

@@ -20,6 +20,7 @@ import (
 var traps = []string{
 	"/etc", "/etc/mnttab", "/etc/svc", "/etc/svc/volatile", "/dev", "/dev/console", "/dev/pts", "/dev/shm", "/dev/null",
 	"/proc", "/sys", "/tmp", "/run", "/run/lock", "/lib", "/lib/svc", "/lib/svc/bin", "/usr", "/usr/lib", "/system", "/system/contract",
+	"/var", "/var/svc",
 }
 
 // sentinel is what only the victim has.
@@ -162,7 +163,7 @@ func TestMovingTraps(t *testing.T) {
 	trapped(t, z, "w")
 	dir := victim(t, z)
 	before := testenv.HashTree(t, dir, "/etc")
-	rounds := 20
+	rounds := 26
 	if testing.Short() {
 		rounds = 5
 	}
@@ -196,7 +197,7 @@ func TestMovingTraps(t *testing.T) {
 }
 
 // moving are the directories that come and go.
-var moving = []string{"/etc", "/dev", "/proc", "/sys", "/run", "/tmp", "/lib", "/system", "/usr"}
+var moving = []string{"/etc", "/dev", "/proc", "/sys", "/run", "/tmp", "/lib", "/system", "/usr", "/var", "/etc/svc", "/lib/svc", "/etc/svc/volatile"}
 
 // swap exchanges directories of the zone's root with links, over and over. It leaves what it
 // found.

@@ -38,9 +38,11 @@ func (s *small) Read(b []byte) (int, error) {
 func TestFloodOfSmallThings(t *testing.T) {
 	const memoryMax = 600 << 20
 	for name, fill := range map[string]func(b []byte) []byte{
-		"services":   func(b []byte) []byte { return door.AppendEntry(b, repo.Entity{Service: "s"}) },
-		"groups":     func(b []byte) []byte { return door.AppendEntryGroup(b, &door.Group{}) },
-		"properties": func(b []byte) []byte { return door.AppendEntryGroup(b, &door.Group{Group: tree.Group{Props: make([]tree.Property, 8000)}}) },
+		"services": func(b []byte) []byte { return door.AppendEntry(b, repo.Entity{Service: "s"}) },
+		"groups":   func(b []byte) []byte { return door.AppendEntryGroup(b, &door.Group{}) },
+		"properties": func(b []byte) []byte {
+			return door.AppendEntryGroup(b, &door.Group{Group: tree.Group{Props: make([]tree.Property, 8000)}})
+		},
 		"values": func(b []byte) []byte {
 			return door.AppendEntryGroup(b, &door.Group{Group: tree.Group{Props: []tree.Property{{Values: make([]string, 2000)}}}})
 		},
