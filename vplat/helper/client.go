@@ -97,12 +97,12 @@ func converse(conn *sys.FD, r *Request, attached []int) (*Reply, []*sys.FD, erro
 		return nil, nil, fmt.Errorf("the request is longer than %d bytes", MessageBytesMax)
 	}
 	if err := sys.Send(conn.Int(), p, attached...); err != nil {
-		return nil, nil, err
+		return nil, nil, died(err)
 	}
 	buf := make([]byte, ReplyBytesMax)
 	n, fds, err := sys.Recv(conn.Int(), buf)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, died(err)
 	}
 	if n == 0 {
 		return nil, nil, ErrDied
@@ -113,4 +113,13 @@ func converse(conn *sys.FD, r *Request, attached []int) (*Reply, []*sys.FD, erro
 		return nil, nil, fmt.Errorf("zrun's answer: %w", err)
 	}
 	return &reply, fds, nil
+}
+
+// died is the error of who ended before it had read its request: the socket of one that is killed
+// so early is broken, or reset, rather than at its end.
+func died(err error) error {
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+		return ErrDied
+	}
+	return err
 }

@@ -215,4 +215,3 @@ func TestInnerKilled(t *testing.T) {
 	figure(t, "points of svc.startd", fmt.Sprint(points["svc.startd"]))
 	t.Logf("%d kills", kills)
 }
-

@@ -86,7 +86,11 @@ func spawned(t *testing.T, argv, env []string, files []*os.File, a aim) *tracer 
 			return fmt.Errorf("the program does not stop at its start: %w", err)
 		}
 		tr.known[tr.target] = true
-		if err := unix.PtraceSetOptions(tr.target, followThreads|unix.PTRACE_O_EXITKILL); err != nil {
+		options := followThreads
+		if a.sig != unix.SIGSTOP { // that one is let go by the end of this thread
+			options |= unix.PTRACE_O_EXITKILL
+		}
+		if err := unix.PtraceSetOptions(tr.target, options); err != nil {
 			return err
 		}
 		return unix.PtraceSyscall(tr.target, 0)

@@ -45,11 +45,12 @@ func place(t *testing.T, z *testenv.Zones, zone string) {
 	self, err := os.Open("/proc/self/exe")
 	must(t, err)
 	defer self.Close()
-	f, err := os.OpenFile(inside(z, zone, actor), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
+	f, err := os.OpenFile(inside(z, zone, actor+".new"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
 	must(t, err)
 	_, err = io.Copy(f, self)
 	must(t, err)
 	must(t, f.Close())
+	must(t, os.Rename(inside(z, zone, actor+".new"), inside(z, zone, actor))) // one may be running
 }
 
 // act starts a role in the zone, which goes on when its login has ended.
@@ -148,6 +149,9 @@ func unhurt(t *testing.T, z *testenv.Zones, zone string, before record, init tes
 	return now
 }
 
+// What the writer's lines begin with, and its last word: nobody else writes such bytes.
+const lineMark, lastMark = "\x02", "\x03"
+
 // count writes numbered lines to the console until the file stop is there; how many is its record.
 func count(stop, record string) error {
 	tty, err := os.OpenFile("/dev/console", os.O_WRONLY|unix.O_NOCTTY, 0)
@@ -157,16 +161,20 @@ func count(stop, record string) error {
 	defer tty.Close()
 	n := 0
 	for {
-		if _, err := fmt.Fprintf(tty, "#%09d\n", n); err != nil {
+		if _, err := fmt.Fprintf(tty, "%s%09d\n", lineMark, n); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
 		n++
-		if n%64 == 0 {
+		if n%16 == 0 {
 			pause()
 		}
 		if _, err := os.Stat(stop); err == nil {
 			break
 		}
 	}
-	return os.WriteFile(record, fmt.Appendf(nil, "%d", n), 0o644)
+	if err := os.WriteFile(record, fmt.Appendf(nil, "%d", n), 0o644); err != nil {
+		return err
+	}
+	_, err = tty.WriteString(lastMark)
+	return err
 }
