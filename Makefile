@@ -30,7 +30,7 @@ else
 HOSTBUILD := CGO_ENABLED=0 $(GOBUILD) -ldflags '$(STRIP)'
 endif
 
-.PHONY: build install deps deps-build deps-bench bpf check conformance test test-short test-vm vm-tests bench bench-peers demo demo-clean fuzz clean
+.PHONY: build install deps deps-build deps-bench bpf check conformance crash-matrix test test-short test-vm vm-tests bench bench-peers demo demo-clean fuzz clean
 
 build:
 	@mkdir -p $(BIN)/inzone/svc/bin
@@ -85,6 +85,11 @@ check: deps
 # docs/CONFORMANCE.md, from the tests. ALL=1 runs also those that take root and zones.
 conformance: $(if $(filter 1,$(ALL)),build)
 	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/conformance $(if $(filter 1,$(ALL)),-all)
+
+# Every program is killed at each of its steps. FULL=1 takes all of them, about an hour, and makes
+# docs/CRASHES.md; otherwise a part, by SEED or at random.
+crash-matrix: build
+	@ZONES_BIN=$(abspath $(BIN)) go run ./hack/crash $(if $(filter 1,$(FULL)),-full) $(if $(SEED),-seed $(SEED)) $(if $(RUN),-run '$(RUN)')
 
 # Two packages at a time: the machine's cores are the tests' clock. -count=1: a test of the
 # kernel is not cached. The guest is last and alone, since emulation eats a core.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -191,6 +192,15 @@ func describe(dirs []string) (text string) {
 		for _, name := range []string{"cgroup.procs", "cgroup.events"} {
 			b, err := os.ReadFile(dir + "/" + name)
 			text += fmt.Sprintf("%s: %s %v\n", name, b, err)
+			for _, pid := range strings.Fields(string(b)) {
+				for _, file := range []string{"cmdline", "wchan", "syscall"} {
+					what, _ := os.ReadFile("/proc/" + pid + "/" + file)
+					text += fmt.Sprintf("  %s: %q\n", file, what)
+				}
+				for what, n := range held(atoi(pid)) {
+					text += fmt.Sprintf("  %d %s\n", n, what)
+				}
+			}
 		}
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
@@ -200,4 +210,9 @@ func describe(dirs []string) (text string) {
 		}
 	}
 	return text
+}
+
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
 }
