@@ -140,10 +140,12 @@ func (z *Zone) adoptConsole() {
 // of the last is undone: its caller is told, rather than have a command run twice.
 func (z *Zone) adoptLogins() {
 	names := z.slots.names()
-	runs := map[string]bool{}
+	runs, marked := map[string]bool{}, map[string]bool{}
 	for _, name := range names {
 		if id, pid, _, ok := parseLoginSlot(name); ok && pid != 0 {
 			runs[id] = true
+		} else if ok {
+			marked[id] = true
 		}
 	}
 	for _, name := range names {
@@ -157,7 +159,7 @@ func (z *Zone) adoptLogins() {
 			_ = z.keeper.Drop(name)
 			continue
 		}
-		l := &login{id: id, pid: pid, start: start, pidfd: z.slots.take(name)}
+		l := &login{id: id, pid: pid, start: start, pidfd: z.slots.take(name), unsure: pid != 0 && marked[id]}
 		if z.inc != nil {
 			l.dir = filepath.Join(z.cgroupDir(z.inc.cgroup), adminDir, "l"+id)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,8 @@ type login struct {
 	dir   string // its cgroup, absolute
 	ended *keeper.Death
 	waits []*request
+	// unsure: its supervisor died before it took the mark away, perhaps before it let it go.
+	unsure bool
 }
 
 func (l *login) slot() string { return loginSlot(l.id, l.pid, l.start) }
@@ -141,11 +144,21 @@ func (z *Zone) startLogin(l *login, q *helper.Request) (s started, err error) {
 	// It is nobody's once it has begun, and goes with its last process.
 	defer func() { z.abandon(ct) }()
 	z.journal.crashpoint("login has a contract")
-	var stdio []int
-	for _, f := range l.r.stdio {
-		stdio = append(stdio, f.Int())
+	attached := l.r.stdio
+	held, letGo, err := sys.Pipe()
+	if err != nil {
+		return s, err
 	}
-	reply, fds, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), l.dir, q, stdio)
+	defer letGo.Close()
+	if q.Held = !q.Login.Failsafe; q.Held { // of that one the shell itself is the first process
+		attached = append(slices.Clone(attached), held)
+	}
+	var numbers []int
+	for _, f := range attached {
+		numbers = append(numbers, f.Int())
+	}
+	reply, fds, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), l.dir, q, numbers)
+	held.Close()
 	if err != nil {
 		undoLogin(l.dir)
 		return s, err
@@ -164,6 +177,11 @@ func (z *Zone) startLogin(l *login, q *helper.Request) (s started, err error) {
 		return s, err
 	}
 	z.journal.crashpoint("login kept")
+	// From here on its end is nobody's to lose. One that has ended already needs no word.
+	if err := sys.WriteAll(letGo.Int(), []byte{1}); err != nil && !errors.Is(err, unix.EPIPE) {
+		z.log.WithError(err).Warn("let a login go")
+	}
+	z.journal.crashpoint("login let go")
 	if len(fds) > 1 {
 		s.tty = fds[1]
 	}
@@ -227,10 +245,10 @@ func (z *Zone) loginDied(l *login, d keeper.Death) {
 	l.pidfd.Close()
 	z.sweepLogins()
 	if l.r != nil {
-		z.loginResult(l.r, d)
+		z.loginResult(l.r, l)
 	}
 	for _, r := range l.waits {
-		z.loginResult(r, d)
+		z.loginResult(r, l)
 	}
 	l.waits = nil
 	z.expireLogins()
@@ -253,7 +271,17 @@ func (z *Zone) sweepLogins() {
 	}
 }
 
-func (z *Zone) loginResult(r *request, d keeper.Death) {
+// neverRan is the exit status of a login that was not let go (svc/enter).
+const neverRan = 213
+
+// loginResult tells how a login ended. One that may not have been let go, and was not, is undone.
+func (z *Zone) loginResult(r *request, l *login) {
+	d := *l.ended
+	if l.unsure && d.Status.Exited() && d.Status.ExitStatus() == neverRan {
+		r.tell(message(api.LevelError, keyLoginLost))
+		z.finish(r, -1)
+		return
+	}
 	z.audit.ended(r, 0, describe(d.Status))
 	r.tell(api.Reply{Type: api.ReplyResult, State: z.stateName(), Exited: true, Status: int(uint32(d.Status))})
 }
@@ -319,7 +347,7 @@ func (z *Zone) follow(r *request, l *login) {
 		return
 	}
 	if l.ended != nil {
-		z.loginResult(r, *l.ended)
+		z.loginResult(r, l)
 		return
 	}
 	l.waits = append(l.waits, r)

@@ -115,3 +115,12 @@ func WriteAll(fd int, p []byte) error {
 	}
 	return nil
 }
+
+// Pipe makes a pipe: the end that is read, and the one that is written.
+func Pipe() (r, w *FD, err error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, wrap("pipe2", "", err)
+	}
+	return Own(p[0]), Own(p[1]), nil
+}

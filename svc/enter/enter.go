@@ -18,6 +18,9 @@ const (
 
 // Main becomes the user's shell or command; it returns an exit status when it cannot.
 func Main(args []string) int {
+	if fd, held := os.LookupEnv(heldVariable); held {
+		awaitWord(fd)
+	}
 	c, err := parse(args[1:])
 	if err != nil {
 		say(err.Error())

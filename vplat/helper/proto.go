@@ -19,8 +19,8 @@ const (
 )
 
 // Request is the one message zrun is sent. With OpExec without a terminal the standard
-// input, output and error of the process come as descriptors; with OpCreate the detached
-// mounts that Mounts names.
+// input, output and error of the process come as descriptors, and in any case the pipe that Held
+// speaks of, as the last; with OpCreate the detached mounts that Mounts names.
 type Request struct {
 	Op Op `json:"op"`
 	// Zone and StateDir name the zone and its run-time directory on the host.
@@ -42,6 +42,8 @@ type Request struct {
 	// Login says what OpExec starts; Slot is the name of its cgroup below admin/.
 	Login *Login `json:"login,omitempty"`
 	Slot  string `json:"slot,omitempty"`
+	// Held: the process waits for a byte from its pipe before it becomes anything (OpExec).
+	Held bool `json:"held,omitempty"`
 }
 
 // Login says what OpExec starts. It is what the door's login verb says, field by field, so

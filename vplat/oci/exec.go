@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runc/libcontainer"
@@ -32,7 +33,12 @@ type Executed struct {
 // Close releases the descriptors; the process stays.
 func (e *Executed) Close() { sys.CloseAll([]*sys.FD{e.Pidfd, e.Master}) }
 
-// Exec starts a process in the zone. Without a terminal stdio must be three descriptors.
+// heldVariable tells enterProgram which of its descriptors it waits at. One that does not know it,
+// of a zone that was booted by an older version, closes that and begins at once.
+const heldVariable = "ZONES_LOGIN_HELD=3"
+
+// Exec starts a process in the zone. Without a terminal stdio must be three descriptors; with Held
+// the pipe comes behind them.
 func Exec(r *helper.Request, stdio []*os.File) (*Executed, error) {
 	runtime.LockOSThread() // until the process ends: a keyring is a thread's
 	if err := leaveKeyring(); err != nil {
@@ -58,6 +64,13 @@ func Exec(r *helper.Request, stdio []*os.File) (*Executed, error) {
 		Capabilities:   capabilities(plan.Login.Capabilities),
 		Rlimits:        rlimits(plan.Login.Rlimits),
 		SubCgroupPaths: map[string]string{"": slot},
+	}
+	if r.Held {
+		if len(stdio) == 0 || r.Login.Failsafe {
+			return nil, errors.New("a login that is held needs its pipe, and enter to wait at it")
+		}
+		proc.ExtraFiles, stdio = stdio[len(stdio)-1:], stdio[:len(stdio)-1]
+		proc.Env = append(slices.Clone(proc.Env), heldVariable)
 	}
 	var con *consoleSocket
 	if r.Login.TTY {

@@ -41,13 +41,21 @@ var operations = []operation{
 	{name: "install", from: "configured", to: "installed", args: []string{"install"}},
 }
 
+// ranFile has a line for each login that has begun.
+const ranFile = "/var/tmp/ran"
+
+func ran(z *testenv.Zones, zone string) int {
+	text, _ := os.ReadFile(inside(z, zone, ranFile))
+	return strings.Count(string(text), "ran\n")
+}
+
 // do carries the operation out and waits for its end.
 func (o operation) do(t *testing.T, z *testenv.Zones, zone string) said {
 	t.Helper()
 	before := z.Status(zone)
 	switch {
 	case o.login:
-		return ask(z, "zlogin", zone, "echo x; exit 4")
+		return ask(z, "zlogin", zone, "echo ran >>"+ranFile+"; echo x; exit 4")
 	case o.args != nil:
 		return ask(z, "zoneadm", append([]string{"-z", zone}, o.args...)...)
 	case o.init:
@@ -119,7 +127,7 @@ func (o operation) lead(t *testing.T, z *testenv.Zones, zone string) {
 func (o operation) killed(t *testing.T, z *testenv.Zones, zone, point string) {
 	t.Helper()
 	o.lead(t, z, zone)
-	deaths := inits(z, zone)
+	deaths, begun := inits(z, zone), ran(z, zone)
 	file := filepath.Join(z.ZoneState(zone), "crash")
 	must(t, os.MkdirAll(z.ZoneState(zone), 0o700))
 	must(t, os.WriteFile(file, []byte("1 "+point), 0o600))
@@ -134,6 +142,9 @@ func (o operation) killed(t *testing.T, z *testenv.Zones, zone, point string) {
 	}
 	if is := listed(t, z, zone); is != o.to {
 		t.Errorf("the zone is %s, want %s", is, o.to)
+	}
+	if n := ran(z, zone) - begun; o.login && n != map[string]int{"completed": 1}[what] {
+		t.Errorf("the command began %d times, and its caller is told: %v", n, s)
 	}
 	truth(t, z.For(t), zone)
 	if o.init && inits(z, zone) == deaths {
