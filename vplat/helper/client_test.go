@@ -11,8 +11,6 @@ import (
 	"github.com/linuxzones/zones/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
-
 // TestDiedUnread: a helper that is killed before it has read its request, or just after, has ended
 // without an answer, and that is what is said.
 func TestDiedUnread(t *testing.T) {
