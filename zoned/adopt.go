@@ -203,7 +203,7 @@ func (z *Zone) verify(held *keeper.Held) {
 // resume finishes an operation that its supervisor did not live to finish.
 func (z *Zone) resume(op operation) {
 	r := newRequest(api.Request{
-		Version: api.Version, ID: op.ID, Verb: op.Verb, BootArgs: op.BootArgs, BootArgsGiven: op.BootArgsGiven,
+		Version: api.Version, ID: op.ID, Verb: op.Verb, BootArgs: op.BootArgs, BootArgsGiven: op.BootArgsGiven, Verbose: op.Verbose,
 	}, sys.Peer{})
 	if op.ID == "" {
 		r.origin = fromKernel
@@ -232,7 +232,7 @@ func (z *Zone) resume(op operation) {
 		z.state = configs.ShuttingDown
 	}
 	z.publish()
-	z.run(r, &operation{ID: op.ID, Verb: op.Verb, Phases: left, BootArgs: op.BootArgs, BootArgsGiven: op.BootArgsGiven, Attempt: op.Attempt + 1, Revive: op.Revive, Failed: op.Failed})
+	z.run(r, &operation{ID: op.ID, Verb: op.Verb, Phases: left, BootArgs: op.BootArgs, BootArgsGiven: op.BootArgsGiven, Verbose: op.Verbose, Attempt: op.Attempt + 1, Revive: op.Revive, Failed: op.Failed})
 }
 
 // concludeResumed answers for an operation of which only the result is missing.

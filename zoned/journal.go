@@ -70,6 +70,7 @@ type operation struct {
 	BootArgs string   `json:"bootargs,omitempty"`
 	// BootArgsGiven: without it the configuration's serve.
 	BootArgsGiven bool `json:"bootargs_given,omitempty"`
+	Verbose       bool `json:"verbose,omitempty"`
 	// Past are the phases that are over.
 	Past []phase `json:"past,omitempty"`
 	// Revive: when this halt has ended the zone waits to be booted again, because its init died.

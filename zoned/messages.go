@@ -43,6 +43,9 @@ const (
 	keyContractsNone    = "contracts.none"
 	keyContractsBusy    = "contracts.busy"
 	keyContractsFailed  = "contracts.failed"
+	keyLeft             = "halt.left"
+	keyLeftCount        = "halt.checked"
+	keyLeftUnknown      = "halt.unchecked"
 )
 
 // english are the texts. The words of the original are kept to the letter where it has them.
@@ -81,6 +84,9 @@ var english = map[string]string{
 	keyContractsNone:    "no contracts are served for the zone: it is not ready",
 	keyContractsBusy:    "%s callers look at contracts already",
 	keyContractsFailed:  "contracts: %s",
+	keyLeft:             "the zone is halted, but not gone: %s; try zoneadm -z %s fsck",
+	keyLeftCount:        "%s",
+	keyLeftUnknown:      "WARNING: it could not be checked whether anything of the zone is left: %s",
 }
 
 // message makes a reply of a key and its arguments.

@@ -130,6 +130,7 @@ func (z *Zone) place() error {
 	if err := makeCgroup(dir); err != nil {
 		return err
 	}
+	z.mark(z.cgroupDir(z.base), 0)
 	for _, pid := range []int{os.Getppid(), os.Getpid()} {
 		if err := cgroup2.Enter(dir, pid); err != nil {
 			return err

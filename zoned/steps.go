@@ -152,6 +152,12 @@ func planCgroup(w *worker, d *stepData) error {
 
 func doCgroup(_ context.Context, w *worker, d *stepData) error {
 	dir := w.z.cgroupDir(d.Cgroup)
+	// The mark comes before anything can live there: what has none is known by the journal.
+	if err := cgroup2.Make(dir); err != nil {
+		return err
+	}
+	w.z.mark(dir, w.inc.id)
+	w.z.journal.crashpoint("within do cgroup")
 	for _, sub := range []string{contractsDir, adminDir} {
 		if err := cgroup2.Make(filepath.Join(dir, sub)); err != nil {
 			return err
@@ -270,6 +276,7 @@ func (w *worker) halt() error {
 		w.to(configs.ShuttingDown)
 	}
 	w.say(api.LevelProgress, keyStep, "end the zone's processes")
+	w.haltedCgroup = w.z.cgroupID(&w.z.journal.hist)
 	err := w.endProcesses()
 	if err == nil {
 		err = w.rollBack()

@@ -41,11 +41,13 @@ type worker struct {
 
 	collecting *collecting        // between the steps collector and events
 	mounts     map[string]*sys.FD // of served file systems, until zrun has placed them
+
+	haltedCgroup uint64 // by what number the collector knew the zone that was halted
 }
 
 // begin starts the transition of a request.
 func (z *Zone) begin(r *request, phases []phase) {
-	z.run(r, &operation{ID: r.ID, Verb: r.Verb, Phases: phases, BootArgs: r.BootArgs, BootArgsGiven: r.BootArgsGiven})
+	z.run(r, &operation{ID: r.ID, Verb: r.Verb, Phases: phases, BootArgs: r.BootArgs, BootArgsGiven: r.BootArgsGiven, Verbose: r.Verbose})
 }
 
 // run gives an operation a worker.
@@ -125,7 +127,8 @@ func (w *worker) phases() error {
 	if w.op.Attempt == 0 {
 		w.announce()
 	}
-	for _, p := range w.op.Phases {
+	var left error
+	for i, p := range w.op.Phases {
 		var err error
 		switch p {
 		case phaseHalt:
@@ -142,13 +145,16 @@ func (w *worker) phases() error {
 		if err := w.z.journal.log(&record{Type: recPhase, Phase: p}); err != nil {
 			return err
 		}
+		if p == phaseHalt {
+			left = w.proveHalted(i == len(w.op.Phases)-1 && w.op.Failed == nil)
+		}
 	}
 	if w.op.Failed != nil {
 		w.bootFailed()
 		return errFailed
 	}
 	w.concluded()
-	return nil
+	return left
 }
 
 // errFailed: the operation failed under a supervisor before this one, which said why.
@@ -192,6 +198,8 @@ func (w *worker) failed(p phase, err error) {
 	if herr := w.halt(); herr != nil {
 		w.say(api.LevelError, keyDestroyWhy, herr.Error())
 		w.say(api.LevelError, keyDestroy)
+	} else {
+		_ = w.proveHalted(false)
 	}
 	w.bootFailed()
 }

@@ -39,8 +39,9 @@ type subcommand struct {
 	about    string // one line for `help`
 	more     string // what `help SUBCOMMAND` adds
 	// altRoot: -R makes sense. noZone: it is not about one zone, and -z means nothing.
-	altRoot, noZone bool
-	do              func(ctx context.Context, c *command, a *admin.Admin) error
+	// anyZone: without -z it is about all of them.
+	altRoot, noZone, anyZone bool
+	do                       func(ctx context.Context, c *command, a *admin.Admin) error
 }
 
 // usageOf is shown when even the subcommand is not known.
@@ -122,6 +123,8 @@ func (s subcommand) line() string {
 	switch {
 	case s.noZone:
 		return "zoneadm " + s.synopsis
+	case s.anyZone:
+		return "zoneadm [-z zone] " + s.synopsis
 	case s.altRoot:
 		return "zoneadm [-R root] [-z zone] " + s.synopsis
 	}
@@ -153,7 +156,7 @@ func (c *command) byUUID(a *admin.Admin) error {
 }
 
 func doTransition(ctx context.Context, c *command, a *admin.Admin) error {
-	o := admin.TransitionOptions{Force: admin.Force(c.opts.Has('f')), Reboot: c.opts.Has('r')}
+	o := admin.TransitionOptions{Force: admin.Force(c.opts.Has('f')), Reboot: c.opts.Has('r'), Verbose: c.opts.Has('v')}
 	if len(c.opts.Operands) > 0 {
 		o.Args = c.opts.Operands
 	}
@@ -205,6 +208,10 @@ func doInstall(ctx context.Context, c *command, a *admin.Admin) error {
 
 func doUninstall(ctx context.Context, c *command, a *admin.Admin) error {
 	return a.Uninstall(ctx, admin.Force(c.opts.Has('F')))
+}
+
+func doFsck(ctx context.Context, c *command, a *admin.Admin) error {
+	return a.Fsck(ctx, admin.Reclaiming(!c.opts.Has('n')))
 }
 
 func doCheck(_ context.Context, c *command, a *admin.Admin) error {

@@ -33,7 +33,10 @@ func running() map[admin.Command]subcommand {
 Without arguments those of the zone's configuration (bootargs) serve.
 -f boots a zone that is incomplete as well.`,
 		},
-		admin.Halt:  {synopsis: "halt", do: doTransition, about: "Halt the zone at once: its processes are killed."},
+		admin.Halt: {
+			spec: "v", synopsis: "halt [-v]", do: doTransition, about: "Halt the zone at once: its processes are killed.",
+			more: "-v says what was checked to be gone. What is left is named, and the exit code is 1.",
+		},
 		admin.Ready: {synopsis: "ready", do: doTransition, about: "Prepare the zone: everything but its processes."},
 		admin.Reboot: {
 			operands: many, synopsis: "reboot [-- boot_arguments]", do: doTransition,
@@ -81,6 +84,15 @@ func telling() map[admin.Command]subcommand {
 			spec: "o:", synopsis: "check [-o json]", noZone: true, do: doCheck,
 			about: "Say what this host offers and lacks for zones, and what follows.",
 			more:  "Exit code 0: all that is needed is there. 1: something needed is lacking.",
+		},
+		admin.Fsck: {
+			spec: "n", synopsis: "fsck [-n]", anyZone: true, do: doFsck,
+			about: "Find what dead zones have left on the host, and take it away.",
+			more: `	-n   say what is left and change nothing
+Without -z: of all zones, those without a configuration too. What a living zone has, and what
+is not provably ours, is not touched.
+Exit codes, which add up: 0 nothing was left. 1 something was, and is gone. 4 something is left.
+8 it could not be looked at everything. 16 the command line makes no sense.`,
 		},
 		admin.Help: {
 			operands: optionalOne, synopsis: "help [subcommand]", noZone: true, do: doHelp,

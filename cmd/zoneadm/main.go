@@ -73,9 +73,12 @@ func interruptible() (context.Context, func()) {
 // report turns what came of a command into one line and an exit code.
 func report(w io.Writer, c *command, err error) int {
 	var usage *admin.UsageError
+	var findings *admin.FsckError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &findings):
+		return findings.Code
 	case errors.Is(err, admin.ErrSaid):
 		return exitError
 	case errors.As(err, &usage):
@@ -88,6 +91,9 @@ func report(w io.Writer, c *command, err error) int {
 			line += "; usage: " + c.usage()
 		}
 		_, _ = fmt.Fprintln(w, line)
+		if c != nil && c.name == admin.Fsck {
+			return admin.FsckUsage
+		}
 		return exitUsage
 	}
 	zone := ""
@@ -95,6 +101,9 @@ func report(w io.Writer, c *command, err error) int {
 		zone = c.zone
 	}
 	_, _ = fmt.Fprintln(w, admin.Line(zone, err.Error()))
+	if c != nil && c.name == admin.Fsck {
+		return admin.FsckFailed
+	}
 	return exitError
 }
 

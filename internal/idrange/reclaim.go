@@ -58,6 +58,9 @@ func rangesInUse() (map[uint32]bool, error) {
 		if err != nil {
 			continue // it has ended
 		}
+		if ended(string(b)) {
+			continue
+		}
 		for line := range strings.Lines(string(b)) {
 			if f := strings.Fields(line); len(f) > 1 && (f[0] == "Uid:" || f[0] == "Gid:" || f[0] == "Groups:") {
 				noteRanges(used, f[1:])
@@ -65,6 +68,12 @@ func rangesInUse() (map[uint32]bool, error) {
 		}
 	}
 	return used, nil
+}
+
+// ended says whether a process's status is that of one that only waits to be reaped: nothing is
+// done with its ids any more.
+func ended(status string) bool {
+	return strings.Contains(status, "\nState:\tZ") || strings.Contains(status, "\nState:\tX")
 }
 
 func noteRanges(used map[uint32]bool, ids []string) {

@@ -19,6 +19,8 @@ const shownAfter = time.Second
 type TransitionOptions struct {
 	Force  Force // boot -f
 	Reboot bool  // shutdown -r
+	// Verbose: halt says what it has checked to be gone.
+	Verbose bool
 	// Args are boot arguments; nil: none were given, the configuration's serve.
 	Args []string
 }
@@ -30,7 +32,7 @@ func (a *Admin) Transition(ctx context.Context, cmd Command, o TransitionOptions
 	if err != nil {
 		return err
 	}
-	req := api.Request{Verb: api.Verb(cmd), Force: bool(o.Force), Reboot: o.Reboot}
+	req := api.Request{Verb: api.Verb(cmd), Force: bool(o.Force), Reboot: o.Reboot, Verbose: o.Verbose}
 	if o.Args != nil {
 		req.BootArgsGiven = true
 		req.BootArgs = strings.Join(o.Args, " ")

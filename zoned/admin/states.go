@@ -15,6 +15,7 @@ type Command string
 const (
 	Boot      Command = "boot"
 	Check     Command = "check"
+	Fsck      Command = "fsck"
 	Halt      Command = "halt"
 	Help      Command = "help"
 	Install   Command = "install"

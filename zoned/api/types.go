@@ -56,12 +56,14 @@ type Request struct {
 	BootArgs string `json:"bootargs,omitempty"` // boot, reboot, shutdown -r
 	// BootArgsGiven tells "no arguments" from "these, though empty": only without it the
 	// configuration's bootargs serve.
-	BootArgsGiven bool   `json:"bootargs_given,omitempty"`
-	Force         bool   `json:"force,omitempty"`  // boot -f
-	Reboot        bool   `json:"reboot,omitempty"` // shutdown -r
-	Login         *Login `json:"login,omitempty"`
-	Target        string `json:"target,omitempty"` // wait, signal: the id of the login's request
-	Signal        int    `json:"signal,omitempty"` // signal: the number
+	BootArgsGiven bool `json:"bootargs_given,omitempty"`
+	Force         bool `json:"force,omitempty"`  // boot -f
+	Reboot        bool `json:"reboot,omitempty"` // shutdown -r
+	// Verbose: say what was checked (halt -v).
+	Verbose bool   `json:"verbose,omitempty"`
+	Login   *Login `json:"login,omitempty"`
+	Target  string `json:"target,omitempty"` // wait, signal: the id of the login's request
+	Signal  int    `json:"signal,omitempty"` // signal: the number
 	// After is an event's number: only later ones are wanted (contract-events). A client that
 	// was cut off goes on from the last it got.
 	After uint64 `json:"after,omitempty"`
