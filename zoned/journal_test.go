@@ -11,6 +11,7 @@ import (
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/zoned/api"
+	"github.com/linuxzones/zones/zoned/remains"
 )
 
 // life is what a boot, a login's halt and another boot write.
@@ -48,6 +49,37 @@ func lines(t *testing.T, records []*record) [][]byte {
 		out = append(out, l)
 	}
 	return out
+}
+
+// TestOthersReadTheSame: who looks for what dead generations left reads the journal with eyes of
+// its own, and takes for living what its writer does, at every line.
+func TestOthersReadTheSame(t *testing.T) {
+	all := lines(t, life("boot"))
+	for n := 1; n <= len(all); n++ {
+		b := bytes.Join(all[:n], nil)
+		h, err := replay(b, "boot")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, journalName), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		live, err := remains.Living(dir, "boot")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[int]bool{}
+		if inc := incarnationOf(h.steps); inc != nil && inc.id != 0 {
+			want[inc.id] = true
+		}
+		if !reflect.DeepEqual(live, want) {
+			t.Errorf("behind line %d: %v, want %v", n, live, want)
+		}
+		if live, err = remains.Living(dir, "another boot"); err != nil || len(live) > 0 {
+			t.Errorf("behind line %d, of another boot: %v, %v", n, live, err)
+		}
+	}
 }
 
 // TestReplayOfEveryPrefix: a supervisor may be killed behind any byte it wrote. What is

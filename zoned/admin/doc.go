@@ -13,6 +13,10 @@
 // together with others of its kind, since the supervisor orders those and names the one
 // under way to whoever comes second. A lock that is not free is an error at once.
 //
+// Who looks for what dead zones have left (fsck) holds it together with the latter, and beside it
+// the locks of keeper and supervisor, so that neither comes up meanwhile: who starts them tries
+// again. Where one of them lives, only what carries the mark of a dead generation is looked at.
+//
 // # Interruption
 //
 // An installation or removal that is interrupted, by a signal or by death, leaves the zone

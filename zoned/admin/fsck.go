@@ -132,6 +132,7 @@ func (f *fsck) zone(zone string) {
 	if s.Dead() && !s.Forgotten && lives(items) {
 		f.anything = true
 		f.code |= FsckLeft
+		held.alone = false // nothing of it is ours to take
 		f.say(zone, "it is down and its processes live: end it with zoneadm -z %s halt", zone)
 		return
 	}
@@ -217,7 +218,7 @@ type hold struct {
 // be changed; a directory that we made goes if nobody has come to use it.
 func (h *hold) release(reclaim Reclaiming) {
 	for _, l := range h.locks {
-		if l.Pid() != 0 && !bool(reclaim) {
+		if l.Pid() != 0 && !(bool(reclaim) && h.alone) {
 			l.Release()
 		} else {
 			_ = l.Remove()
@@ -259,6 +260,7 @@ func (a *Admin) holdZone() (*hold, error) {
 	for _, name := range []string{api.ZschedPid, api.ZonedPid} {
 		lock, _, err := sys.LockFile(h.dir, name)
 		if errors.Is(err, unix.EAGAIN) {
+			h.found = nil // of a keeper that has died before its supervisor, who cleans up
 			return h, nil
 		}
 		if err != nil {

@@ -106,7 +106,7 @@ func members(zone string, id int, dir string) []Item {
 // and is not marked is not ours, and keeps it.
 func (h *Host) around(zone, base string) []Item {
 	mark := h.Mark(zone, 0)
-	if !marked(base, mark) || filepath.Ext(base) == ".scope" {
+	if !marked(base, mark) || filepath.Ext(base) == ".scope" || h.shared(zone, base) {
 		return nil
 	}
 	sup := filepath.Join(base, "sup")
@@ -126,6 +126,21 @@ func (h *Host) around(zone, base string) []Item {
 		return nil
 	}}}
 	return append(all, members(zone, 0, sup)...)
+}
+
+// shared says whether somebody else has something in a zone's directory: then it stays.
+func (h *Host) shared(zone, base string) bool {
+	entries, err := readDir(base)
+	if err != nil {
+		return true
+	}
+	for _, e := range entries {
+		id, err := strconv.Atoi(strings.TrimPrefix(e.Name(), "g"))
+		if e.IsDir() && e.Name() != "sup" && (err != nil || !marked(filepath.Join(base, e.Name()), h.Mark(zone, id))) {
+			return true
+		}
+	}
+	return false
 }
 
 // Settle waits a moment for the last supervisor's process to end: it lets go of its lock first.

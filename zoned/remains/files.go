@@ -67,8 +67,8 @@ func (s Scope) Dead() bool { return !s.Kept && !s.Building }
 func (h *Host) findFiles(s Scope) ([]Item, error) {
 	var all []Item
 	dir := h.lay.ZoneState(s.Zone)
-	entries, err := readDir(dir)
-	if err != nil && !errors.Is(err, unix.ENOTDIR) {
+	entries, err := readOwnDir(dir)
+	if err != nil {
 		return nil, err
 	}
 	foreign := false
@@ -91,9 +91,9 @@ func (h *Host) findFiles(s Scope) ([]Item, error) {
 		}
 		all = append(all, Item{Kind: kind, Zone: s.Zone, Name: h.rel(path), Remove: remove})
 	}
-	if s.Forgotten && s.Dead() && err == nil && !foreign && s.Zone != configs.GlobalName {
-		if _, err := os.Lstat(dir); err == nil {
-			all = append(all, Item{Kind: File, Zone: s.Zone, Name: h.rel(dir), Remove: func() error { return removeFile(dir) }})
+	if s.Forgotten && s.Dead() && !foreign && s.Zone != configs.GlobalName {
+		if st, err := os.Lstat(dir); err == nil && st.IsDir() {
+			all = append(all, Item{Kind: File, Zone: s.Zone, Name: h.rel(dir), Remove: func() error { return removeOwnDir(dir) }})
 		}
 	}
 	if s.Dead() {
@@ -105,6 +105,17 @@ func (h *Host) findFiles(s Scope) ([]Item, error) {
 		}
 	}
 	return all, nil
+}
+
+// readOwnDir lists a zone's run-time directory. A link in its place is nobody's.
+func readOwnDir(dir string) ([]os.DirEntry, error) {
+	if st, err := os.Lstat(dir); err != nil || !st.IsDir() {
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		return nil, err
+	}
+	return os.ReadDir(dir)
 }
 
 // eventful says whether the journal is of another boot, or speaks of steps that were not
@@ -121,6 +132,19 @@ func removeFile(path string) error {
 		return nil
 	}
 	return err
+}
+
+// removeOwnDir removes a zone's run-time directory that holds nothing any more but the locks by
+// which the caller keeps others out.
+func removeOwnDir(dir string) error {
+	for name, r := range known {
+		if r == ofKeeper && strings.HasSuffix(name, ".pid") {
+			if err := removeFile(filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return removeFile(dir)
 }
 
 func unmount(at string) error {

@@ -1,0 +1,102 @@
+package remains
+
+import (
+	"fmt"
+	"hash/crc32"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/layout"
+)
+
+// line is a line of a journal.
+func line(body string) string {
+	return fmt.Sprintf("%08x %s\n", crc32.ChecksumIEEE([]byte(body)), body)
+}
+
+func TestMark(t *testing.T) {
+	h := Naming(layout.At("/some where\nodd"), "b-1")
+	m := h.Mark("web", 7)
+	if got, ok := parseMark(m.String()); !ok || got != m || !h.ours(got) || len(m.String()) > 255 {
+		t.Errorf("%q: %+v %v", m, got, ok)
+	}
+	if Naming(layout.At("/some where"), "b-1").ours(m) || Naming(layout.At("/some where\nodd"), "b-2").ours(m) {
+		t.Error("another instance or boot takes it for its own")
+	}
+	for _, s := range []string{
+		"", "zones1", "zones2 b 7 web x", "zones1 b -1 web x", "zones1 b 07 web x", "zones1 b 7 .. x", "zones1 b 7 a/b x",
+		"zones1 b 7 web", "zones1  b 7 web x", "zones1 b 7 global x", "zones1 b 99999999999999999999 web x", "zones1 b 7 web x\n y",
+	} {
+		if m, ok := parseMark(s); ok {
+			t.Errorf("%q is taken for %+v", s, m)
+		}
+	}
+}
+
+func FuzzMark(f *testing.F) {
+	f.Add("zones1 b 7 web x")
+	f.Add("zones1 b 7 we\x00b x")
+	f.Fuzz(func(t *testing.T, s string) {
+		if m, ok := parseMark(s); ok && (m.String() != s || strings.ContainsAny(m.Zone, "/ \n\x00") || m.ID < 0) {
+			t.Errorf("%q: %+v", s, m)
+		}
+	})
+}
+
+func FuzzLedger(f *testing.F) {
+	open := line(`{"t":"open","v":1,"boot":"b"}`)
+	f.Add([]byte(open + line(`{"t":"do","step":"cgroup","data":{"cgroup":"/z/g5"}}`) + "torn"))
+	f.Add([]byte(open + line(`{"t":"do","step":"cgroup","data":{"cgroup":""}}`) + line(`{"t":"undone","step":"cgroup"}`)))
+	f.Add([]byte(open + line(`{"t":"done","step":"x"}`)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		l, err := parseLedger(b)
+		if err != nil {
+			return
+		}
+		if len(l.live) > l.steps || len(l.ids) > l.steps {
+			t.Errorf("%+v", l)
+		}
+		// More of it makes nothing unreadable but by what is added.
+		if len(b) > 0 && b[len(b)-1] == '\n' {
+			if _, err := parseLedger(append(b[:len(b):len(b)], "half a li"...)); err != nil {
+				t.Errorf("a torn last line: %v", err)
+			}
+		}
+	})
+}
+
+func FuzzDevices(f *testing.F) {
+	if b, err := syscall.NetlinkRIB(unix.RTM_GETLINK, unix.AF_UNSPEC); err == nil {
+		f.Add(b)
+	}
+	f.Add([]byte{16, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		all, err := parseDevices(b)
+		for _, d := range all {
+			if _, ok := parseMark(d.mark.String()); !ok || err != nil {
+				t.Errorf("%+v, %v", d, err)
+			}
+		}
+	})
+}
+
+func FuzzUnescape(f *testing.F) {
+	f.Add(`a\040b\011\012\134`)
+	f.Add(`\04`)
+	f.Fuzz(func(t *testing.T, s string) {
+		if got := unescape(s); len(got) > len(s) || !strings.Contains(s, `\`) && got != s {
+			t.Errorf("%q: %q", s, got)
+		}
+	})
+}
+
+func TestUnescape(t *testing.T) {
+	for in, want := range map[string]string{`a\040b`: "a b", `\134040`: `\040`, `x\`: `x\`, `\999`: `\999`, `\012\011`: "\n\t"} {
+		if got := unescape(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+}
