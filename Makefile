@@ -15,7 +15,8 @@ BIN     ?= bin
 
 # Reproducible and small; the build cache makes a second build a look at the sources.
 GOBUILD := go build -trimpath -buildvcs=false
-STRIP   := -s -w
+# VERSION=1.2.3 makes programs of that build (internal/build).
+STRIP   := -s -w$(if $(VERSION), -X github.com/linuxzones/zones/internal/build.Version=$(VERSION))
 # libcontainer needs cgo; a static program does not load code from wherever it is run.
 # `go test` and `go vet` see the same files through the same tags.
 TAGS    := seccomp,netgo,osusergo

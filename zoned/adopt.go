@@ -23,6 +23,9 @@ func (z *Zone) adopt(held *keeper.Held) {
 	for i := range h.results {
 		z.restore(&h.results[i])
 	}
+	if h.open != nil && h.open.Verb == api.VerbUpgrade {
+		z.upgraded(*h.open)
+	}
 	z.adoptLogins()
 	if z.inc != nil {
 		z.matchDeaths(z.inc)

@@ -71,6 +71,11 @@ type operation struct {
 	// BootArgsGiven: without it the configuration's serve.
 	BootArgsGiven bool `json:"bootargs_given,omitempty"`
 	Verbose       bool `json:"verbose,omitempty"`
+	// Of an upgrade: the file that ran, whether it is the one to go on, and both builds.
+	Program     string `json:"program,omitempty"`
+	SameProgram bool   `json:"same_program,omitempty"`
+	From        string `json:"from,omitempty"`
+	To          string `json:"to,omitempty"`
 	// Past are the phases that are over.
 	Past []phase `json:"past,omitempty"`
 	// Revive: when this halt has ended the zone waits to be booted again, because its init died.

@@ -46,6 +46,11 @@ const (
 	keyLeft             = "halt.left"
 	keyLeftCount        = "halt.checked"
 	keyLeftUnknown      = "halt.unchecked"
+	keyUpgradeNothing   = "upgrade.nothing"
+	keyUpgradeSame      = "upgrade.same"
+	keyUpgradeRefused   = "upgrade.refused"
+	keyUpgraded         = "upgrade.done"
+	keyUpgradeFailed    = "upgrade.failed"
 )
 
 // english are the texts. The words of the original are kept to the letter where it has them.
@@ -86,6 +91,11 @@ var english = map[string]string{
 	keyContractsFailed:  "contracts: %s",
 	keyLeft:             "the zone is halted, but not gone: %s; try zoneadm -z %s fsck",
 	keyLeftCount:        "%s",
+	keyUpgradeNothing:   "zone is not ready: whoever boots it starts the programs that are installed",
+	keyUpgradeSame:      "the zone runs the installed build %s already",
+	keyUpgradeRefused:   "not upgraded: %s; build %s goes on",
+	keyUpgraded:         "build %s runs the zone now, build %s did before",
+	keyUpgradeFailed:    "not upgraded: the supervisor of build %s did not come to serve, build %s goes on; see %s",
 	keyLeftUnknown:      "WARNING: it could not be checked whether anything of the zone is left: %s",
 }
 

@@ -68,6 +68,9 @@ func Run(lay layout.Layout, name, libexec string, log *logrus.Entry) error {
 	if err := lock.WritePid(os.Getpid()); err != nil {
 		return fatal("%v", err)
 	}
+	if err := z.refuseOlder(); err != nil {
+		return err
+	}
 	if err := z.place(); err != nil {
 		return fatal("%v", err)
 	}
@@ -161,7 +164,7 @@ func (z *Zone) live() error {
 		stop()
 		return fatal("talk to zsched: %v", err)
 	}
-	z.keeper = client
+	z.keeper, z.keeperBuild = client, held.Build
 	for name, fd := range held.Slots {
 		z.slots.put(name, fd)
 	}
@@ -191,6 +194,7 @@ func (z *Zone) live() error {
 	if err := z.keeper.Started(); err != nil {
 		return fatal("talk to zsched: %v", err)
 	}
+	z.stamp()
 	z.detach()
 	z.log.WithField("generation", held.Generation).Info("serving")
 	z.loop()

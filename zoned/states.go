@@ -104,6 +104,7 @@ var callers = map[api.Verb]access{
 	api.VerbBoot:             hostRoot,
 	api.VerbHalt:             hostRoot,
 	api.VerbReboot:           hostRoot,
+	api.VerbUpgrade:          hostRoot,
 	api.VerbShutdown:         hostRoot,
 	api.VerbNoteUninstalling: hostRoot,
 	api.VerbLogin:            hostRoot,

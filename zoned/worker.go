@@ -81,13 +81,18 @@ func (z *Zone) done(o outcome) {
 		z.initDied(o.inc)
 	}
 	z.settleShutdown()
+	z.next()
+	z.revive()
+	z.hold()
+}
+
+// next begins what has waited.
+func (z *Zone) next() {
 	for z.busy == nil && len(z.queue) > 0 {
 		next := z.queue[0]
 		z.queue = z.queue[1:]
 		z.transition(next)
 	}
-	z.revive()
-	z.hold()
 }
 
 // hold tells the keeper whether a supervisor must be started again whatever this one dies of:

@@ -45,8 +45,10 @@ type Zone struct {
 	base    string // cgroup of this zone below the cgroup2 mount
 	mount   string // cgroup2 mount
 	libexec string // where zrun and the zone's programs are
-	brand   configs.Brand
-	slots   *slots // descriptors that the keeper holds too
+
+	keeperBuild string // zsched's
+	brand       configs.Brand
+	slots       *slots // descriptors that the keeper holds too
 
 	contracts atomic.Pointer[contracts] // nil when there are none
 	mounts    atomic.Pointer[mounts]    // nil when there is no table of mounts
@@ -171,6 +173,8 @@ func (z *Zone) handle(e event) {
 		z.loginTaken(e.r)
 	case evShut:
 		z.shutdownEnded(e.r, e.failed)
+	case evUpgrade:
+		z.upgradeDecided(e)
 	case evReboot:
 		if e.n == z.restarts.n {
 			z.revive()
@@ -240,6 +244,10 @@ func (z *Zone) remember(r *request) {
 func (z *Zone) transition(r *request) {
 	if z.busy != nil {
 		z.enqueue(r)
+		return
+	}
+	if r.Verb == api.VerbUpgrade {
+		z.upgrade(r)
 		return
 	}
 	st, err := z.effective(r)

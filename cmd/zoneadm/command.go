@@ -210,6 +210,16 @@ func doUninstall(ctx context.Context, c *command, a *admin.Admin) error {
 	return a.Uninstall(ctx, admin.Force(c.opts.Has('F')))
 }
 
+func doUpgrade(ctx context.Context, c *command, a *admin.Admin) error {
+	switch all := c.opts.Has('a'); {
+	case all && c.zone != "":
+		return badUsage("-a and -z are mutually exclusive")
+	case all:
+		return a.UpgradeAll(ctx)
+	}
+	return a.Upgrade(ctx)
+}
+
 func doFsck(ctx context.Context, c *command, a *admin.Admin) error {
 	return a.Fsck(ctx, admin.Reclaiming(!c.opts.Has('n')))
 }

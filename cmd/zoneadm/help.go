@@ -47,6 +47,12 @@ Without arguments those of the zone's configuration (bootargs) serve.
 			about: "Have the zone shut itself down in order.",
 			more:  "-r boots it again afterwards.",
 		},
+		admin.Upgrade: {
+			spec: "a", synopsis: "upgrade [-a]", anyZone: true, do: doUpgrade,
+			about: "Have the installed programs take over a running zone, which does not notice.",
+			more: `	-a   all zones that run
+Programs of an older build are refused. When the new ones do not come to serve, those before go on.`,
+		},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -14,12 +15,19 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "-V" {
+		fmt.Println(zoned.Describe())
+		return
+	}
 	if len(os.Args) != 3 || os.Args[1] != "-z" || os.Args[2] == "" {
 		usage()
 	}
 	if _, err := unix.FcntlInt(keeper.SocketFD, unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
 		usage()
 	}
+	// A keeper that goes back to an older program starts it by the number of a descriptor, which
+	// ps would show.
+	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&[]byte("zoned\x00")[0])), 0, 0, 0)
 	err := run(layout.FromEnv(), os.Args[2])
 	var start *zoned.StartError
 	switch {

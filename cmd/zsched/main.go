@@ -11,6 +11,7 @@ import (
 
 	"github.com/linuxzones/zones/internal/keeper"
 	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/internal/ring"
 	"github.com/linuxzones/zones/internal/sys"
 )
 
@@ -34,6 +35,9 @@ func main() {
 	// What is the thread's and not the process's (keyring, signal mask) is set on this one, and
 	// children are born of it.
 	runtime.LockOSThread()
+	if len(os.Args) == 2 && os.Args[1] == keeper.TryFlag {
+		os.Exit(try())
+	}
 	if len(os.Args) != 3 || os.Args[1] != "-z" || !validName(os.Args[2]) {
 		say("Usage: zsched -z zonename\n\tNote: zsched should not be run directly.")
 		os.Exit(exitUsage)
@@ -41,7 +45,12 @@ func main() {
 	resetProcess()
 	// Copies: the title is written over arguments and environment.
 	zone, env := strings.Clone(os.Args[2]), environment()
-	code, err := run(zone, env)
+	code, err := 0, error(nil)
+	if n, took := tookState(); took {
+		code, err = goOn(zone, env, n)
+	} else {
+		code, err = run(zone, env)
+	}
 	if err != nil {
 		say("zsched: zone '" + zone + "': " + err.Error())
 		os.Exit(1)
@@ -59,7 +68,7 @@ func validName(s string) bool {
 func environment() []string {
 	var env []string
 	for _, v := range syscall.Environ() {
-		if name, _, _ := strings.Cut(v, "="); name != "GOMAXPROCS" && name != "GOGC" {
+		if name, _, _ := strings.Cut(v, "="); name != "GOMAXPROCS" && name != "GOGC" && name != keeper.TookVariable {
 			env = append(env, strings.Clone(v))
 		}
 	}
@@ -93,14 +102,19 @@ func run(zone string, env []string) (int, error) {
 		_ = lock.Remove()
 		return 0, err
 	}
-	cgroup := "/zones" + lay.Tag() + "/" + zone
-	code, err := keep(zone, env, dir)
+	code, err := keep(zone, env, dir, lock)
+	leave(zone, dir, lock)
+	return code, err
+}
+
+// leave takes away what a keeper has made for itself.
+func leave(zone string, dir *sys.FD, lock *sys.Lock) {
+	lay := layout.At(strings.Clone(os.Getenv(layout.EnvRoot)))
 	_ = unix.Unlinkat(dir.Int(), doorName, 0)
 	_ = unix.Unlinkat(dir.Int(), consoleName, 0)
 	// Before the lock is let go: a successor makes these directories anew.
-	leaveCgroup(cgroup)
+	leaveCgroup("/zones" + lay.Tag() + "/" + zone)
 	_ = lock.Remove()
-	return code, err
 }
 
 // openState makes the run-time directories and opens the zone's. Doors are protected by their
@@ -150,7 +164,7 @@ func openOwn(path string, mode uint32) (*sys.FD, error) {
 	return dir, nil
 }
 
-func keep(zone string, env []string, dir *sys.FD) (int, error) {
+func keep(zone string, env []string, dir *sys.FD, lock *sys.Lock) (int, error) {
 	// The console before the door: who finds the door open finds a console.
 	console, err := sys.ListenUnix(dir, consoleName, 0o600, backlog)
 	if err != nil {
@@ -164,21 +178,31 @@ func keep(zone string, env []string, dir *sys.FD) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	self, err := os.Executable()
+	cfg, err := config(zone, env, w, dir, lock, &journal{dir: dir, zone: zone})
 	if err != nil {
 		return 0, err
 	}
-	program := self[:strings.LastIndexByte(self, '/')+1] + supervisor(zone)
-	log := journal{dir: dir, zone: zone}
-	k, err := keeper.New(keeper.Config{
-		Program: program, Args: []string{program, "-z", zone}, Env: env,
-		Door: door, Console: console, Ring: w, Title: "zsched " + zone,
-		Ready: log.detach, Say: log.say,
-	})
+	cfg.Door, cfg.Console = door, console
+	k, err := keeper.New(cfg)
 	if err != nil {
 		return 0, err
 	}
 	code := k.Run()
 	saveRing(dir, w)
 	return code, nil
+}
+
+// config is what a keeper is started with, whether it is the zone's first or goes on.
+func config(zone string, env []string, w *ring.Writer, dir *sys.FD, lock *sys.Lock, log *journal) (keeper.Config, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return keeper.Config{}, err
+	}
+	program := self[:strings.LastIndexByte(self, '/')+1] + supervisor(zone)
+	fd, at := lock.FDs()
+	return keeper.Config{
+		Program: program, Args: []string{program, "-z", zone}, Env: env,
+		Ring: w, Title: "zsched " + zone, Ready: log.detach, Say: log.say,
+		Self: self, Own: []string{self, "-z", zone}, Kept: []int{dir.Int(), fd, at},
+	}, nil
 }

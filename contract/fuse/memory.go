@@ -35,6 +35,9 @@ const (
 	version   = 1
 )
 
+// MemoryVersion is of the memory's form. Another one is refused.
+const MemoryVersion = version
+
 // The parts of the file, each at a multiple of a page.
 const (
 	readingAt = pageBytes

@@ -25,6 +25,9 @@ const (
 	storeVersion = 1
 )
 
+// MemoryVersion is of the memory's form. Another one is refused.
+const MemoryVersion = storeVersion
+
 // store is what outlives a server, in the private part of the session's memory.
 type store struct {
 	magic, version uint64

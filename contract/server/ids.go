@@ -36,6 +36,9 @@ const (
 	idsLockLimit = 5 * time.Second
 )
 
+// IDsVersion is of the file of counters. Another one begins anew behind what is in use.
+const IDsVersion = idsVersion
+
 // idsHeader is the first page. All but the counters is written once, under the file's lock.
 type idsHeader struct {
 	magic, version uint64

@@ -287,6 +287,9 @@ func (k *kept) birthOf(ct contract.ID) (fh uint64, b *birth) {
 // understood. Another one is refused.
 const keptVersion = 2
 
+// StateVersion is keptVersion, for who thinks of another program's taking over.
+const StateVersion = keptVersion
+
 // encode is the snapshot: what is kept, then the table.
 func (k *kept) encode(t *table.Table) []byte {
 	b := []byte{keptVersion}

@@ -11,6 +11,9 @@ import (
 // opVersion stands before an encoded Op: 1, the first.
 const opVersion = 1
 
+// OpVersion is opVersion, for who thinks of another program's taking over.
+const OpVersion = opVersion
+
 // What of an Op is not zero, and so follows. The order is that of the fields.
 const (
 	opNow = 1 << iota

@@ -50,6 +50,10 @@ func (k *Keeper) start(now int64) {
 			k.exit, k.done = 1, true
 			return
 		}
+		if k.goBack() {
+			k.startAt = now
+			return
+		}
 		k.startAt = k.restart.next(now, true)
 		return
 	}
@@ -78,10 +82,7 @@ func (k *Keeper) spawn() error {
 	}
 	pid, pidfd := 0, -1
 	if err == nil {
-		pid, err = syscall.ForkExec(k.cfg.Program, k.cfg.Args, &syscall.ProcAttr{
-			Dir: "/", Env: k.cfg.Env, Sys: &syscall.SysProcAttr{PidFD: &pidfd},
-			Files: []uintptr{uintptr(null), 1, 2, uintptr(theirs.Int())},
-		})
+		pid, pidfd, err = k.fork([]uintptr{uintptr(null), 1, 2, uintptr(theirs.Int())})
 	}
 	if err != nil {
 		ours.Close()
@@ -109,6 +110,10 @@ func (k *Keeper) signals() {
 		}
 		if d.Pid == k.pid {
 			k.supervisorDied(d.Status)
+			continue
+		}
+		if d.Pid == k.renewal.pid {
+			k.looked(d.Status)
 			continue
 		}
 		if !k.deaths.add(d) && k.deaths.lost == 1 {

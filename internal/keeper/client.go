@@ -28,6 +28,7 @@ type Client struct {
 	in       []byte        // of Dial, then of Next
 	mu       sync.Mutex    // one Append at a time
 	appended chan struct{} // answers to Append, passed on by Next
+	renewed  chan Renewed  // answers to Renew, likewise
 }
 
 // Close hangs up: the last thing before the end of the process. Next must have returned, or
@@ -40,6 +41,7 @@ type Held struct {
 	Deaths     []Death
 	Generation uint32 // how many supervisors were started before this one, and this one
 	Crashes    uint32 // how many of them died before their start-up was complete
+	Build      string // the keeper's
 }
 
 // Close releases the descriptors.
@@ -51,7 +53,7 @@ func (h *Held) Close() {
 
 // Dial says hello on descriptor fd and takes what the keeper holds.
 func Dial(fd *sys.FD) (*Client, *Held, error) {
-	c := &Client{fd: fd, in: make([]byte, MessageMax), appended: make(chan struct{}, 1)}
+	c := &Client{fd: fd, in: make([]byte, MessageMax), appended: make(chan struct{}, 1), renewed: make(chan Renewed, 1)}
 	if err := c.send([]byte{byte(opHello), ProtoVersion}); err != nil {
 		return nil, nil, err
 	}
@@ -74,8 +76,9 @@ func Dial(fd *sys.FD) (*Client, *Held, error) {
 				continue
 			}
 		case o == opWelcome && len(fds) == 0:
-			h.Generation, h.Crashes, err = parseWelcome(body)
+			w, err := parseWelcome(body)
 			if err == nil {
+				h.Generation, h.Crashes, h.Build = w.Generation, w.Crashes, w.Build
 				return c, h, nil
 			}
 			h.Close()
@@ -102,6 +105,13 @@ func (c *Client) Next() (Death, error) {
 			select {
 			case c.appended <- struct{}{}:
 			default: // its Append has given up
+			}
+		case opRenewed:
+			if len(body) == 2 {
+				select {
+				case c.renewed <- Renewed{Answer(body[0]), int(body[1])}:
+				default:
+				}
 			}
 		}
 	}
@@ -143,6 +153,30 @@ func (c *Client) Append(p []byte) error {
 		return nil
 	case <-t.C:
 		return ErrSlow
+	}
+}
+
+// renewLimit bounds the wait for the keeper's look at the program on disk; its own is shorter.
+const renewLimit = 15 * time.Second
+
+// Renew has the keeper execute its own program anew, as it is on disk now, when this
+// supervisor has ended. It looks first whether that one can take over; what it found is the
+// answer. Next must be running. One call at a time.
+func (c *Client) Renew() (Renewed, error) {
+	select {
+	case <-c.renewed: // of one that gave up
+	default:
+	}
+	if err := c.send([]byte{byte(opRenew)}); err != nil {
+		return Renewed{}, err
+	}
+	t := time.NewTimer(renewLimit)
+	defer t.Stop()
+	select {
+	case r := <-c.renewed:
+		return r, nil
+	case <-t.C:
+		return Renewed{}, ErrSlow
 	}
 }
 

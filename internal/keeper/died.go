@@ -47,6 +47,16 @@ func (k *Keeper) supervisorDied(ws unix.WaitStatus) {
 		noMoreCores()
 	}
 	now := sys.Monotonic()
+	if k.renewal.wanted {
+		k.renew()
+	}
+	if !k.started && k.goBack() {
+		k.restart.crashes++
+		k.startAt = now
+		k.lastStatus = "pid " + pid + " of a new " + k.cfg.Program + " died before it served, " + how
+		k.cfg.Say(k.lastStatus + ": going back to the one before")
+		return
+	}
 	k.startAt = k.restart.next(now, !k.started)
 	if k.started {
 		text := "pid " + pid + " died, " + how + ", restarting"

@@ -237,7 +237,7 @@ func TestVersions(t *testing.T) {
 	k, theirs2 := local(t)
 	check(t, sys.Send(theirs2.Int(), []byte{byte(opHello), ProtoVersion + 1}))
 	serve(k)
-	if !strings.Contains(saidAll(), "speaks version 2") {
+	if !strings.Contains(saidAll(), "speaks version 3") {
 		t.Errorf("the keeper says %q", saidAll())
 	}
 }

@@ -27,6 +27,12 @@ type Config struct {
 	// left alone. No string here may be one of os.Args, or a part of one: the title is
 	// written over them.
 	Title string
+	// Self is the path of this program: when a supervisor asks for it (Renew), what is there
+	// then is executed in this process's place. Kept are descriptors of the caller's that go
+	// along (State.Kept). Empty: it can not be asked for.
+	Self string
+	Own  []string // its arguments, argv[0] included
+	Kept []int
 }
 
 // Keeper is the process's one object.
@@ -39,6 +45,9 @@ type Keeper struct {
 	restart throttle
 	link    link
 	title   title
+
+	programs programs
+	renewal  renewal
 
 	pid        int     // the supervisor's, 0 when there is none
 	pidfd      *sys.FD // and the same as a descriptor
@@ -59,7 +68,7 @@ type Keeper struct {
 	hangUpLimit int64 // hangUpLimit, but for tests
 
 	in  [MessageMax]byte
-	out [1 + 16 + NameMax]byte
+	out [1 + 16 + NameMax + buildMax]byte
 }
 
 // New makes a keeper. It becomes the subreaper of everything below it.
@@ -133,6 +142,9 @@ func (k *Keeper) due(now int64) {
 	if k.killAt != 0 && now >= k.killAt {
 		k.killStray()
 	}
+	if k.renewal.killAt != 0 && now >= k.renewal.killAt {
+		k.tired()
+	}
 	if k.term.openAt != 0 && now >= k.term.openAt {
 		k.openSlave()
 	}
@@ -160,7 +172,7 @@ func (k *Keeper) handle(fd int) {
 // timeout is how long to sleep, in milliseconds: until what is due first.
 func (k *Keeper) timeout(now int64) int {
 	until := int64(0)
-	for _, t := range [...]int64{k.startAt, k.killAt, k.term.waitUntil, k.term.openAt} {
+	for _, t := range [...]int64{k.startAt, k.killAt, k.renewal.killAt, k.term.waitUntil, k.term.openAt} {
 		if t != 0 && (until == 0 || t < until) {
 			until = t
 		}

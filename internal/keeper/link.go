@@ -115,6 +115,8 @@ func (k *Keeper) obey(o op, body []byte, m *sys.Received) bool {
 		k.complete()
 	case o == opQuit && len(body) == 0:
 		k.quit = true
+	case o == opRenew && len(body) == 0:
+		k.look()
 	default:
 		return false
 	}
@@ -173,6 +175,7 @@ func (k *Keeper) hello(version byte) {
 // complete: the supervisor serves.
 func (k *Keeper) complete() {
 	k.started = true
+	k.served()
 	if !k.everReady {
 		k.everReady = true
 		k.cfg.Ready()
@@ -191,6 +194,9 @@ func (k *Keeper) next() (m []byte, fd int) {
 	if k.link.phase == greeted && k.link.owed > 0 {
 		return append(b, byte(opAppended)), -1
 	}
+	if k.link.phase == greeted && k.renewal.answer != 0 {
+		return append(b, byte(opRenewed), byte(k.renewal.answer), k.renewal.status), -1
+	}
 	if d, ok := k.deaths.next(); ok {
 		return appendDeath(b, d), -1
 	}
@@ -207,6 +213,8 @@ func (k *Keeper) noteSent(m []byte) {
 		k.link.slot++
 	case opAppended:
 		k.link.owed--
+	case opRenewed:
+		k.renewal.answer = 0
 	case opDeath:
 		k.deaths.sent++
 	case opWelcome:

@@ -4,11 +4,13 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/build"
 )
 
 // ProtoVersion is the protocol's. A supervisor of another one is refused and must be
 // replaced together with its keeper, which takes a halt.
-const ProtoVersion = 1
+const ProtoVersion = 2
 
 // SocketFD is the number of the supervisor's descriptor for the keeper.
 const SocketFD = 3
@@ -45,7 +47,7 @@ const (
 	opHello    op = 'h' // to the keeper: version
 	opSlot     op = 's' // from: name, one descriptor
 	opDeath    op = 'd' // from: pid, start, status
-	opWelcome  op = 'w' // from: version, generation, crashes; ends the answer to hello
+	opWelcome  op = 'w' // from: version, generation, crashes, build; ends the answer to hello
 	opPut      op = 'p' // to: name, one descriptor
 	opDrop     op = 'x' // to: name
 	opForget   op = 'f' // to: pid, start
@@ -54,6 +56,8 @@ const (
 	opStarted  op = 'u' // to: start-up is complete
 	opQuit     op = 'q' // to: the supervisor leaves in order
 	opAppended op = 'A' // from: the bytes of one append are in the ring
+	opRenew    op = 'n' // to: execute the keeper's program anew when this supervisor has ended
+	opRenewed  op = 'N' // from: Answer, exit code; what became of that
 )
 
 // ErrProto: a message that is none of this protocol's.
@@ -92,18 +96,21 @@ func parseForget(b []byte) (pid int, start uint64, err error) {
 }
 
 func appendWelcome(b []byte, generation, crashes uint32) []byte {
-	return append32(append32(append(b, byte(opWelcome), ProtoVersion), generation), crashes)
+	return append(append32(append32(append(b, byte(opWelcome), ProtoVersion), generation), crashes), build.Version...)
 }
 
+// buildMax bounds a build's name.
+const buildMax = 32
+
 // parseWelcome refuses another version's, whatever else that one holds.
-func parseWelcome(b []byte) (generation, crashes uint32, err error) {
+func parseWelcome(b []byte) (h Held, err error) {
 	switch {
 	case len(b) > 0 && b[0] != ProtoVersion:
-		return 0, 0, ErrVersion
-	case len(b) != 9:
-		return 0, 0, ErrProto
+		return h, ErrVersion
+	case len(b) < 9 || len(b) > 9+buildMax:
+		return h, ErrProto
 	}
-	return le32(b[1:]), le32(b[5:]), nil
+	return Held{Generation: le32(b[1:]), Crashes: le32(b[5:]), Build: string(b[9:])}, nil
 }
 
 func validName(b []byte) bool { return len(b) > 0 && len(b) <= NameMax }

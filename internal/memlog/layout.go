@@ -6,6 +6,9 @@ import (
 	"unsafe"
 )
 
+// Version is of the file's form. Another one is refused.
+const Version = 1
+
 const (
 	// RecordMax is the longest record, in bytes: some times the largest request that a
 	// client can make.
@@ -26,7 +29,7 @@ const (
 	pageBytes   = 4096
 	headerBytes = pageBytes
 	magic       = 0x31676f6c6d656d7a // "zmemlog1", little-endian
-	version     = 1
+	version     = Version
 )
 
 // header is the first page.

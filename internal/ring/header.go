@@ -44,6 +44,9 @@ const (
 	mask        = Size - 1
 )
 
+// Version is of the memory's form. Another one is refused.
+const Version = version
+
 // header is the first page of the mapping. The three parts are on cache lines of their own,
 // since the two sides write theirs thousands of times a second. Every field is accessed
 // atomically: the other side is another process.

@@ -67,6 +67,15 @@ func tryLock(dir *FD, name string) (*Lock, int, error) {
 	return &Lock{fd: fd, dir: d, name: name}, 0, nil
 }
 
+// FDs are the descriptors of the lock and of its directory, for who executes another program
+// that goes on with the lock.
+func (l *Lock) FDs() (lock, dir int) { return l.fd.Int(), l.dir.Int() }
+
+// AdoptLock goes on with a lock whose descriptors this program was executed with.
+func AdoptLock(lock, dir int, name string) *Lock {
+	return &Lock{fd: Own(lock), dir: Own(dir), name: name}
+}
+
 // WritePid puts the caller's pid into the locked file: at every instant, that of its death
 // included, the file's first line is either the old number or the new one.
 func (l *Lock) WritePid(pid int) error {

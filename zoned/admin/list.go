@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/internal/build"
 	"github.com/linuxzones/zones/zoned/api"
 )
 
@@ -57,6 +58,7 @@ type live struct {
 	id    int
 	since int64
 	note  string
+	build string // of the programs that run it, empty when they are this one's
 }
 
 // live reads a zone's status. Nil: there is no virtual platform.
@@ -76,6 +78,11 @@ func (a *Admin) live(name string) (*live, error) {
 		return nil, nil
 	}
 	l := &live{state: state, id: st.ID, since: st.ReadySince, note: st.Note}
+	for _, b := range []string{st.Build, st.KeeperBuild} {
+		if b != "" && b != build.Version {
+			l.build = b
+		}
+	}
 	if l.state != configs.Down && st.Effective() == api.StateDown {
 		l.state = configs.Down
 		l.note = "its supervisor was killed; halt cleans up"
@@ -189,6 +196,9 @@ func (a *Admin) describe(e configs.Entry, form Form) (Zone, bool) {
 	z.Brand, z.IPType = cfg.Brand, string(cfg.IPType)
 	if l != nil && z.Note == "" && l.since > 0 && bornBefore(cfg.Brand, l.since) {
 		z.Note = "booted before the host's software changed; reboot it"
+	}
+	if l != nil && z.Note == "" && l.build != "" {
+		z.Note = fmt.Sprintf("run by build %s, %s is installed; upgrade it", l.build, build.Version)
 	}
 	return z, ok
 }

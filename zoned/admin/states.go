@@ -26,6 +26,7 @@ const (
 	Reboot    Command = "reboot"
 	Shutdown  Command = "shutdown"
 	Uninstall Command = "uninstall"
+	Upgrade   Command = "upgrade"
 	Verify    Command = "verify"
 )
 

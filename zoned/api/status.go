@@ -42,6 +42,9 @@ type Status struct {
 	Contract uint32 `json:"contract,omitempty"`
 	// ReadySince is when the virtual platform was made, in seconds since 1970.
 	ReadySince int64 `json:"ready_since,omitempty"`
+	// Build and KeeperBuild are of the programs of Zoned and Zsched.
+	Build       string `json:"build,omitempty"`
+	KeeperBuild string `json:"keeper_build,omitempty"`
 	// Note says what a zone waits for or why it is where it is, for `zoneadm list -v`.
 	Note string `json:"note,omitempty"`
 }

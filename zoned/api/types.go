@@ -37,6 +37,7 @@ const (
 	VerbBoot             Verb = "boot"
 	VerbHalt             Verb = "halt"
 	VerbReboot           Verb = "reboot"
+	VerbUpgrade          Verb = "upgrade"  // programs on disk take the place of supervisor and keeper
 	VerbShutdown         Verb = "shutdown" // graceful; with Reboot set it boots again
 	VerbNoteUninstalling Verb = "note_uninstalling"
 	VerbLogin            Verb = "login"           // run a command or a login in the zone

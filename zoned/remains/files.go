@@ -27,7 +27,7 @@ var known = map[string]rule{
 	"snapshot.xml": ofGeneration, "plan.json": ofGeneration, "oci": ofGeneration,
 	"door": ofKeeper, "console": ofKeeper, "zsched.pid": ofKeeper, "zoned.pid": ofKeeper,
 	"journal": ofJournal,
-	"op.lock": ofZone, "console.ring": ofZone, "zsched.log": ofZone, "zsched.log.0": ofZone,
+	"op.lock": ofZone, "console.ring": ofZone, "zsched.log": ofZone, "zsched.log.0": ofZone, "build": ofZone,
 	// Of the host's own contracts (contract/global), whose zone is never forgotten.
 	"generation": ofZone, "contractd.pid": ofKeeper,
 }

@@ -15,6 +15,9 @@ import (
 // ledgerMax bounds a journal; zoned's own limit is the same.
 const ledgerMax = 8 << 20
 
+// ledgerVersion is of the journals that are understood, zoned's own.
+const ledgerVersion = 1
+
 // ErrLedger: the journal says nothing that can be relied upon.
 var ErrLedger = errors.New("the zone's journal can not be read")
 
@@ -32,6 +35,7 @@ type ledger struct {
 type entry struct {
 	Type string `json:"t"`
 	Boot string `json:"boot"`
+	V    int    `json:"v"`
 	Step string `json:"step"`
 	Data struct {
 		ZoneID int    `json:"zone_id"`
@@ -87,8 +91,8 @@ func parseLedger(b []byte) (*ledger, error) {
 		case !ok && (!whole || len(rest) == 0) && !first:
 			b = nil // torn
 			continue
-		case !ok, first && e.Type != "open":
-			return nil, errors.New("a line is damaged")
+		case !ok, first && (e.Type != "open" || e.V != ledgerVersion):
+			return nil, errors.New("a line is damaged, or of another version")
 		}
 		switch e.Type {
 		case "open":
