@@ -46,8 +46,8 @@ func main() {
 	// Copies: the title is written over arguments and environment.
 	zone, env := strings.Clone(os.Args[2]), environment()
 	code, err := 0, error(nil)
-	if n, took := tookState(); took {
-		code, err = goOn(zone, env, n)
+	if n, back, took := tookState(); took {
+		code, err = goOn(zone, env, n, back)
 	} else {
 		code, err = run(zone, env)
 	}

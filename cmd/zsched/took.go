@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -34,21 +35,29 @@ func try() int {
 
 // tookState is the descriptor with the state of the keeper in whose place this program was
 // executed.
-func tookState() (int, bool) {
-	n, err := strconv.Atoi(os.Getenv(keeper.TookVariable))
-	return n, err == nil && n > 2
+// back: it has been given back by one that could not go on, to whom there is no way.
+func tookState() (n int, back, ok bool) {
+	text, back := strings.CutSuffix(os.Getenv(keeper.TookVariable), wayBack)
+	n, err := strconv.Atoi(text)
+	return n, back, err == nil && n > 2
 }
+
+// wayBack stands behind the number of a descriptor with a state that was given back.
+const wayBack = "-"
 
 // goOn keeps where another program of this process has kept until now. What it can not do is a
 // reason to execute that one again: it was passed on open.
-func goOn(zone string, env []string, fd int) (int, error) {
+func goOn(zone string, env []string, fd int, back bool) (int, error) {
 	state, err := keeper.Load(fd)
 	if err != nil {
 		return 0, err // then nobody knows what the other one was either
 	}
 	k, w, dir, lock, err := tryResume(zone, env, state)
+	if err != nil && back {
+		return 0, err
+	}
 	if err != nil {
-		own := append(env[:len(env):len(env)], "GOMAXPROCS=1", "GOGC=20", keeper.TookVariable+"="+strconv.Itoa(fd))
+		own := append(env[:len(env):len(env)], "GOMAXPROCS=1", "GOGC=20", keeper.TookVariable+"="+strconv.Itoa(fd)+wayBack)
 		say("zsched: zone '" + zone + "': build " + build.Version + " can not go on (" + err.Error() + "): going back to build " + state.Build)
 		return 0, state.GoBack(fd, []string{os.Args[0], "-z", zone}, own)
 	}
@@ -69,6 +78,7 @@ func tryResume(zone string, env []string, s *keeper.State) (k *keeper.Keeper, w 
 			err = errPanic
 		}
 	}()
+	crashpoint("took")
 	if len(s.Kept) != 3 {
 		return nil, nil, nil, nil, keeper.ErrState
 	}

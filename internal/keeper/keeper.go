@@ -65,7 +65,7 @@ type Keeper struct {
 	events     *sys.FD // signals, as an eventfd
 	data, room *sys.FD
 
-	hangUpLimit int64 // hangUpLimit, but for tests
+	hangUpLimit, lookLimit, newLimit int64 // the constants, but for tests
 
 	in  [MessageMax]byte
 	out [1 + 16 + NameMax + buildMax]byte
@@ -95,7 +95,7 @@ func newKeeper(cfg Config) (*Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{cfg: cfg, epoll: ep, lastStatus: "healthy", hangUpLimit: hangUpLimit}
+	k := &Keeper{cfg: cfg, epoll: ep, lastStatus: "healthy", hangUpLimit: hangUpLimit, lookLimit: lookLimit, newLimit: newLimit}
 	k.restart = throttle{spacing: crashSpacing, delayMax: delayMax}
 	if k.data, err = ring.NewEvent(); err != nil {
 		return nil, err
@@ -145,6 +145,9 @@ func (k *Keeper) due(now int64) {
 	if k.renewal.killAt != 0 && now >= k.renewal.killAt {
 		k.tired()
 	}
+	if k.programs.until != 0 && now >= k.programs.until {
+		k.overdue()
+	}
 	if k.term.openAt != 0 && now >= k.term.openAt {
 		k.openSlave()
 	}
@@ -172,7 +175,7 @@ func (k *Keeper) handle(fd int) {
 // timeout is how long to sleep, in milliseconds: until what is due first.
 func (k *Keeper) timeout(now int64) int {
 	until := int64(0)
-	for _, t := range [...]int64{k.startAt, k.killAt, k.renewal.killAt, k.term.waitUntil, k.term.openAt} {
+	for _, t := range [...]int64{k.startAt, k.killAt, k.renewal.killAt, k.programs.until, k.term.waitUntil, k.term.openAt} {
 		if t != 0 && (until == 0 || t < until) {
 			until = t
 		}

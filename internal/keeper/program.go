@@ -17,6 +17,20 @@ type programs struct {
 	tried fileID  // the file on disk at the last start, zero when the good one was started instead
 	bad   fileID  // the file on disk that did not come to serve
 	known fileID  // the file on disk that good was once
+	until int64   // when a new one must serve, 0 for no limit
+}
+
+// newLimit is how long a supervisor of another file than the last one's may take to serve. It
+// takes milliseconds, and who waits for it can have the one before.
+const newLimit = 60 * second
+
+// overdue ends a new supervisor that does not come to serve.
+func (k *Keeper) overdue() {
+	k.programs.until = 0
+	k.cfg.Say("pid " + strconv.Itoa(k.pid) + " of a new " + k.cfg.Program + " does not come to serve: it is killed")
+	if err := sys.PidfdSignal(k.pidfd.Int(), unix.SIGKILL); err != nil {
+		k.cfg.Say(err.Error())
+	}
 }
 
 // fileID tells one content of a file from another.
@@ -42,6 +56,10 @@ func (k *Keeper) fork(files []uintptr) (pid, pidfd int, err error) {
 		// In the child the number means the same: descriptors are closed behind execve's look.
 		path, k.programs.tried = k.programs.good.Proc(), fileID{}
 	}
+	k.programs.until = 0
+	if k.programs.good.Valid() && (k.programs.tried != fileID{}) && k.programs.tried != k.programs.known {
+		k.programs.until = sys.Monotonic() + k.newLimit
+	}
 	pid, err = syscall.ForkExec(path, k.cfg.Args, &syscall.ProcAttr{
 		Dir: "/", Env: k.cfg.Env, Files: files, Sys: &syscall.SysProcAttr{PidFD: &pidfd},
 	})
@@ -50,6 +68,7 @@ func (k *Keeper) fork(files []uintptr) (pid, pidfd int, err error) {
 
 // served holds the file of a supervisor that serves.
 func (k *Keeper) served() {
+	k.programs.until = 0
 	if (k.programs.tried == fileID{}) {
 		return // it is the one that is held
 	}
@@ -65,6 +84,7 @@ func (k *Keeper) served() {
 // that did last: then that one is started again, at once.
 func (k *Keeper) goBack() bool {
 	p := &k.programs
+	p.until = 0
 	if !p.good.Valid() || p.tried == (fileID{}) || p.tried == p.known {
 		return false
 	}

@@ -73,7 +73,7 @@ func (k *Keeper) look() {
 		k.answer(RenewRefused, 126)
 		return
 	}
-	k.renewal.killAt = sys.Monotonic() + lookLimit
+	k.renewal.killAt = sys.Monotonic() + k.lookLimit
 }
 
 func tryProgram(program string, env []string, state *sys.FD) (int, *sys.FD, error) {

@@ -28,12 +28,25 @@ const (
 	dirVariable  = "KEEPER_TEST_DIR"
 	// calmVariable: the times of restarts are the real ones.
 	calmVariable = "KEEPER_TEST_CALM"
+	// programVariable is the supervisor's program, selfVariable the keeper's; without them it is
+	// this one.
+	programVariable = "KEEPER_TEST_PROGRAM"
+	selfVariable    = "KEEPER_TEST_SELF"
 
 	controlName = "control"
 	logName     = "log"
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == TryFlag {
+		if _, err := Load(TryFD); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if os.Getenv(TookVariable) != "" {
+		os.Exit(keeperMain())
+	}
 	switch os.Getenv(roleVariable) {
 	case "keeper":
 		os.Exit(keeperMain())
@@ -53,6 +66,8 @@ const (
 	rigSpacing     = 300 * time.Millisecond
 	rigDelayMax    = 5 * time.Millisecond
 	rigHangUpLimit = 100 * time.Millisecond
+	rigLookLimit   = 300 * time.Millisecond
+	rigNewLimit    = 2 * time.Second
 )
 
 // keeperMain is zsched as far as this package goes.
@@ -62,6 +77,9 @@ func keeperMain() int {
 	dir, err := sys.OpenDir(base)
 	if err != nil {
 		return fail(err)
+	}
+	if n, err := strconv.Atoi(os.Getenv(TookVariable)); err == nil {
+		return resumed(n, fail)
 	}
 	door, err := sys.ListenUnix(dir, "door", 0o600, 8)
 	if err != nil {
@@ -75,25 +93,64 @@ func keeperMain() int {
 	if err != nil {
 		return fail(err)
 	}
-	var env []string
-	for _, v := range os.Environ() {
-		env = append(env, strings.Clone(strings.Replace(v, roleVariable+"=keeper", roleVariable+"=supervisor", 1)))
-	}
-	exe, err := os.Executable()
+	cfg, err := keeperConfig()
 	if err != nil {
 		return fail(err)
 	}
-	say := func(s string) { _, _ = os.Stdout.WriteString(s + "\n") }
-	k, err := New(Config{
-		Program: exe, Args: []string{"supervisor"}, Env: env, Door: door, Console: console, Ring: w,
-		Ready: func() { say("READY") }, Say: say, Title: "zsched web",
-	})
+	cfg.Door, cfg.Console, cfg.Ring = door, console, w
+	k, err := New(cfg)
 	if err != nil {
 		return fail(err)
 	}
 	if os.Getenv(calmVariable) == "" {
 		k.restart.spacing, k.restart.delayMax, k.hangUpLimit = int64(rigSpacing), int64(rigDelayMax), int64(rigHangUpLimit)
 	}
+	k.lookLimit, k.newLimit = int64(rigLookLimit), int64(rigNewLimit)
+	return k.Run()
+}
+
+// keeperConfig is what both a first and a later program of a keeper are started with.
+func keeperConfig() (Config, error) {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, TookVariable+"=") {
+			env = append(env, strings.Clone(strings.Replace(v, roleVariable+"=keeper", roleVariable+"=supervisor", 1)))
+		}
+	}
+	exe, err := os.Executable()
+	say := func(s string) { _, _ = os.Stdout.WriteString(s + "\n") }
+	cfg := Config{
+		Program: exe, Args: []string{"supervisor"}, Env: env, Ready: func() { say("READY") }, Say: say, Title: "zsched web",
+		Self: exe, Own: []string{strings.Clone(exe)},
+	}
+	if p := os.Getenv(programVariable); p != "" {
+		cfg.Program = strings.Clone(p)
+	}
+	return cfg, err
+}
+
+// resumed is a keeper in whose process another program was executed.
+func resumed(fd int, fail func(error) int) int {
+	s, err := Load(fd)
+	if err != nil {
+		return fail(err)
+	}
+	cfg, err := keeperConfig()
+	if err != nil {
+		return fail(err)
+	}
+	if cfg.Ring, err = ring.OpenWriter(s.Slot(SlotRing)); err != nil {
+		return fail(err)
+	}
+	k, err := Resume(s, cfg)
+	if err != nil {
+		return fail(err)
+	}
+	unix.Close(fd)
+	s.Settled()
+	cfg.Say("RESUMED")
+	k.restart.spacing, k.restart.delayMax, k.hangUpLimit = int64(rigSpacing), int64(rigDelayMax), int64(rigHangUpLimit)
+	k.lookLimit, k.newLimit = int64(rigLookLimit), int64(rigNewLimit)
 	return k.Run()
 }
 
@@ -116,6 +173,11 @@ func start(t testing.TB, env ...string) *rig {
 	log, err := os.Create(filepath.Join(r.dir, logName))
 	check(t, err)
 	defer log.Close()
+	for _, v := range env {
+		if self, ok := strings.CutPrefix(v, selfVariable+"="); ok {
+			exe = self
+		}
+	}
 	r.cmd = exec.Command(exe)
 	r.cmd.Env = append(append(os.Environ(), roleVariable+"=keeper", dirVariable+"="+r.dir), env...)
 	r.cmd.Stdout, r.cmd.Stderr = log, log

@@ -229,7 +229,7 @@ func Resume(s *State, cfg Config) (*Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{cfg: cfg, epoll: ep, lastStatus: s.lastStatus, hangUpLimit: hangUpLimit, restart: s.restart}
+	k := &Keeper{cfg: cfg, epoll: ep, lastStatus: s.lastStatus, hangUpLimit: hangUpLimit, lookLimit: lookLimit, newLimit: newLimit, restart: s.restart}
 	k.restart.spacing, k.restart.delayMax = crashSpacing, delayMax
 	for i, name := range s.slotNames {
 		if !k.slots.put(name, sys.Own(s.slotFDs[i])) {

@@ -97,6 +97,9 @@ func (p *player) obey(f []string, fds []int) (string, []int, error) {
 		return "", nil, p.client.Started()
 	case "quit":
 		return "", nil, p.client.Quit()
+	case "renew":
+		a, err := p.client.Renew()
+		return fmt.Sprintf("%d %d", a.Answer, a.Exit), nil, err
 	case "append":
 		return "", nil, p.client.Append([]byte(arg(1)))
 	case "exit":
