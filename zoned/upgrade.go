@@ -126,7 +126,7 @@ func (l *limited) Write(p []byte) (int, error) {
 
 // upgradeDecided goes on, or makes way.
 func (z *Zone) upgradeDecided(e evUpgrade) {
-	if e.leave {
+	if e.leave && !z.orphaned {
 		z.log.Info("making way for the programs on disk")
 		z.terminating, z.leaving = true, true
 		return
@@ -135,8 +135,20 @@ func (z *Zone) upgradeDecided(e evUpgrade) {
 	if e.refused != "" {
 		e.r.tell(message(api.LevelError, keyUpgradeRefused, e.refused, build.Version))
 		z.finish(e.r, -1)
-	} else {
+	} else if !e.leave {
 		z.finish(e.r, 0)
+	}
+	switch {
+	case z.terminating:
+		z.leaving = true
+	case z.orphaned:
+		// There is nobody who would start a successor. Who asked gets his answer as from one.
+		if e.leave {
+			z.upgraded(*z.journal.hist.open)
+		}
+		z.begin(z.fromZone(api.VerbHalt), halt)
+	case z.inc != nil && z.inc.isDead():
+		z.initDied(z.inc)
 	}
 	z.next()
 }
@@ -144,8 +156,11 @@ func (z *Zone) upgradeDecided(e evUpgrade) {
 // upgraded answers a request for an upgrade in a successor: which program it is of says what
 // became of it.
 func (z *Zone) upgraded(op operation) {
-	r := newRequest(api.Request{Version: api.Version, ID: op.ID, Verb: op.Verb}, sys.Peer{})
-	z.remember(r)
+	r := z.requests[op.ID]
+	if r == nil {
+		r = newRequest(api.Request{Version: api.Version, ID: op.ID, Verb: op.Verb}, sys.Peer{})
+		z.remember(r)
+	}
 	rval := 0
 	if op.SameProgram == (programID(ownProgram) == op.Program) {
 		r.tell(message(api.LevelNote, keyUpgraded, build.Version, op.From))

@@ -7,6 +7,9 @@
 // has the zone, with the supervisor's exit code when that did not come to serve, and with 0
 // when the zone needs no supervisor any more.
 //
+// With -t alone it says by its exit code whether it could go on with the keeper whose state is in
+// descriptor 3; with ZSCHED_TOOK in its environment it does, in the process that executed it.
+//
 // GOMAXPROCS and GOGC of its environment are for itself and not handed on: who starts it makes
 // it smaller with GOMAXPROCS=1 and GOGC=20.
 package main

@@ -24,12 +24,17 @@
 //     deaths, with the start time that tells a process from a later one of the same number.
 //   - A descriptor is held until it is replaced, dropped, or the keeper ends.
 //
+// Both programs can be replaced (docs/adr/0008-upgrade.md). The supervisor's file is held open
+// once one has served: when the file on disk is another one and does not come to serve, the one
+// before is started again (program.go). The keeper's own is executed in its place between two
+// supervisors, after it has said beside us that it can go on with our state (renew.go, state.go).
+//
 // A supervisor that closes its socket and stays can be told nothing any more: it is killed
 // after hangUpLimit, and replaced. One that hangs with its socket open is not judged here.
 //
 // One thread, one epoll loop, no lock; one goroutine that passes on signals, for life.
 // Standard library without fmt, net and encoding, and x/sys only: it must be small enough to
-// be right. It refuses: paths, names of zones, policies.
+// be right. It refuses: paths but those of the two programs, names of zones, policies.
 //
 // How it dies: with the supervisor that says Quit or goes below ready; by a signal it does
 // not survive, and then the supervisor sees the end of the socketpair and halts the zone.

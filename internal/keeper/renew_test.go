@@ -16,6 +16,7 @@ import (
 	"github.com/linuxzones/zones/internal/build"
 	"github.com/linuxzones/zones/internal/ring"
 	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // program puts a file in the place of path at once, as an installation does: this program, or
@@ -141,18 +142,30 @@ func TestRenew(t *testing.T) {
 	}
 	_, err := slave.WriteString("end|")
 	check(t, err)
+	shows(t, s, text+"end|")
+	renewed(t, r, s, rounds)
+}
+
+// shows reads what the ring holds of the console's output, up to its end.
+func shows(t testing.TB, s *supervisor, want string) {
+	t.Helper()
 	rd := reader(t, s)
 	buf := make([]byte, 4096)
 	var got []byte
-	deadline := time.Now().Add(20 * time.Second)
-	for !bytes.HasSuffix(got, []byte("end|")) && time.Now().Before(deadline) {
+	testenv.Eventually(t, func() bool {
 		n, _, err := rd.ReadAt(uint64(len(got)), buf)
 		check(t, err)
 		got = append(got, buf[:n]...)
-	}
-	if string(got) != text+"end|" {
+		return bytes.HasSuffix(got, []byte("end|"))
+	}, "the console's last word")
+	if string(got) != want {
 		t.Errorf("the console's output is %q", got)
 	}
+}
+
+// renewed holds a keeper that was executed in some rounds to what it is to be then.
+func renewed(t testing.TB, r *rig, s *supervisor, rounds int) {
+	t.Helper()
 	deaths, _ := filepath.Glob(filepath.Join(r.dir, "deaths.*"))
 	told := 0
 	for _, name := range deaths {

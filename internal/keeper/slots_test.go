@@ -135,6 +135,7 @@ func TestTooManySlots(t *testing.T) {
 func TestTableOfDescriptorsFull(t *testing.T) {
 	r := start(t)
 	s := r.serving()
+	r.awaitLog("READY")
 	read, _ := pipe(t)
 	before := descriptors(t, r.cmd.Process.Pid)
 	// What is allocated below this number is still to be had.
@@ -157,6 +158,7 @@ func TestTableOfDescriptorsFull(t *testing.T) {
 func TestNoDescriptorLeaks(t *testing.T) {
 	r := start(t)
 	s := r.serving()
+	r.awaitLog("READY") // it holds the file of one that serves then
 	read, _ := pipe(t)
 	count := func() int { return descriptors(t, r.cmd.Process.Pid) }
 	before := count()

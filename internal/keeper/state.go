@@ -110,7 +110,15 @@ func appendID(b []byte, id fileID) []byte {
 // Load reads the state in a descriptor and leaves it open. A state of a newer build, or of a
 // form that this program does not know, is refused: ErrOlder.
 func Load(fd int) (*State, error) {
-	b := make([]byte, stateMax)
+	// As much as there is: what a keeper has touched once it has for life.
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	if st.Size > stateMax {
+		return nil, ErrState
+	}
+	b := make([]byte, st.Size)
 	n, err := unix.Pread(fd, b, 0)
 	if err != nil {
 		return nil, err
