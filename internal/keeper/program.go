@@ -21,8 +21,8 @@ type programs struct {
 }
 
 // newLimit is how long a supervisor of another file than the last one's may take to serve. It
-// takes milliseconds, and who waits for it can have the one before.
-const newLimit = 60 * second
+// takes milliseconds, who waits for it gives up after 30 seconds, and there is the one before.
+const newLimit = 20 * second
 
 // overdue ends a new supervisor that does not come to serve.
 func (k *Keeper) overdue() {

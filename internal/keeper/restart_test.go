@@ -252,12 +252,13 @@ func TestCrashes(t *testing.T) {
 			t.Errorf("started again after %v", waited)
 		}
 		r.awaitLog(text + ", restarting")
+		if words := s.do("hello"); !strings.Contains(words, fmt.Sprintf("crashes %d ", crash)) {
+			t.Errorf("the supervisor is told %s", words)
+		}
+		// Who answers has set its title.
 		want := fmt.Sprintf("zsched web: monitoring pid %d (%s)", s.pid, text)
 		if got := psTitle(r.cmd.Process.Pid); got != want {
 			t.Errorf("the title is %q, not %q", got, want)
-		}
-		if words := s.do("hello"); !strings.Contains(words, fmt.Sprintf("crashes %d ", crash)) {
-			t.Errorf("the supervisor is told %s", words)
 		}
 		s.do("started")
 		s.kill(unix.SIGKILL)

@@ -74,7 +74,7 @@ func FuzzDevices(f *testing.F) {
 	}
 	f.Add([]byte{16, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		all, err := parseDevices(b)
+		all, _, err := parseDevices(b)
 		for _, d := range all {
 			if _, ok := parseMark(d.mark.String()); !ok || err != nil {
 				t.Errorf("%+v, %v", d, err)
