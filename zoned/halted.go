@@ -34,7 +34,7 @@ func (z *Zone) mark(dir string, id int) {
 // That is an error of who asked for the halt (final); a boot that follows, or was undone, goes
 // its way: the zone is halted and can be booted.
 func (w *worker) proveHalted(final bool) error {
-	items, err := w.z.leftBehind(w.haltedCgroup)
+	items, err := w.z.leftBehind(w.haltedCgroup, w.haltedDirs)
 	if err != nil {
 		w.say(api.LevelWarning, keyLeftUnknown, err.Error())
 		return nil
@@ -67,12 +67,12 @@ func (w *worker) proveHalted(final bool) error {
 }
 
 // leftBehind lists what of the halted zone is there.
-func (z *Zone) leftBehind(cgroup uint64) ([]remains.Item, error) {
+func (z *Zone) leftBehind(cgroup uint64, dirs []string) ([]remains.Item, error) {
 	h, err := remains.Open(z.lay)
 	if err != nil {
 		return nil, err
 	}
-	items, err := h.Find(remains.Scope{Zone: z.name, Kept: true})
+	items, err := h.Find(remains.Scope{Zone: z.name, Kept: true, Cgroups: dirs})
 	if err != nil {
 		return nil, err
 	}

@@ -276,7 +276,12 @@ func (w *worker) halt() error {
 		w.to(configs.ShuttingDown)
 	}
 	w.say(api.LevelProgress, keyStep, "end the zone's processes")
-	w.haltedCgroup = w.z.cgroupID(&w.z.journal.hist)
+	w.haltedCgroup, w.haltedDirs = w.z.cgroupID(&w.z.journal.hist), nil
+	for _, l := range w.z.journal.hist.steps {
+		if l.Name == "cgroup" {
+			w.haltedDirs = append(w.haltedDirs, l.Data.Cgroup)
+		}
+	}
 	err := w.endProcesses()
 	if err == nil {
 		err = w.rollBack()

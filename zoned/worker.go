@@ -42,7 +42,9 @@ type worker struct {
 	collecting *collecting        // between the steps collector and events
 	mounts     map[string]*sys.FD // of served file systems, until zrun has placed them
 
-	haltedCgroup uint64 // by what number the collector knew the zone that was halted
+	// Of the zone that was halted: by what number the collector knew it, and its cgroups.
+	haltedCgroup uint64
+	haltedDirs   []string
 }
 
 // begin starts the transition of a request.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,21 +53,23 @@ func (h *Host) findCgroups(s Scope) ([]Item, error) {
 	var all []Item
 	for _, root := range h.roots() {
 		for _, base := range h.bases(root, s.Zone) {
-			here, err := h.generations(s.Zone, base)
+			here, err := h.generations(s, base)
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, here...)
 			if !s.Kept && !s.Building {
-				all = append(all, h.around(s.Zone, base)...)
+				all = append(all, h.around(s, base)...)
 			}
 		}
 	}
 	return all, nil
 }
 
-// generations are the marked directories of generations in one of a zone's.
-func (h *Host) generations(zone, base string) ([]Item, error) {
+// generations are the directories of generations in one of a zone's: the marked, and those that
+// are known by other ways.
+func (h *Host) generations(s Scope, base string) ([]Item, error) {
+	zone := s.Zone
 	entries, err := readDir(base)
 	if err != nil {
 		return nil, err
@@ -79,10 +82,13 @@ func (h *Host) generations(zone, base string) ([]Item, error) {
 			continue
 		}
 		dir, mark := filepath.Join(base, e.Name()), h.Mark(zone, id)
-		if !marked(dir, mark) {
+		remove := func() error { return removeCgroup(dir, mark) }
+		if known := slices.Contains(s.Cgroups, strings.TrimPrefix(dir, h.mount)) && unmarked(dir); known {
+			remove = func() error { return removeKnown(dir) }
+		} else if !marked(dir, mark) {
 			continue
 		}
-		all = append(all, Item{Kind: Cgroup, Zone: zone, ID: id, Name: dir, Remove: func() error { return removeCgroup(dir, mark) }})
+		all = append(all, Item{Kind: Cgroup, Zone: zone, ID: id, Name: dir, Remove: remove})
 		all = append(all, members(zone, id, dir)...)
 	}
 	return all, nil
@@ -104,9 +110,10 @@ func members(zone string, id int, dir string) []Item {
 
 // around is the zone's own directory with the one of its dead keeper. What is in it beside them
 // and is not marked is not ours, and keeps it.
-func (h *Host) around(zone, base string) []Item {
+func (h *Host) around(s Scope, base string) []Item {
+	zone := s.Zone
 	mark := h.Mark(zone, 0)
-	if !marked(base, mark) || filepath.Ext(base) == ".scope" || h.shared(zone, base) {
+	if !marked(base, mark) || filepath.Ext(base) == ".scope" || h.shared(s, base) {
 		return nil
 	}
 	sup := filepath.Join(base, "sup")
@@ -129,14 +136,21 @@ func (h *Host) around(zone, base string) []Item {
 }
 
 // shared says whether somebody else has something in a zone's directory: then it stays.
-func (h *Host) shared(zone, base string) bool {
+func (h *Host) shared(s Scope, base string) bool {
+	here, err := h.generations(s, base)
+	if err != nil {
+		return true
+	}
+	ours := map[string]bool{filepath.Join(base, "sup"): true}
+	for _, i := range here {
+		ours[i.Name] = true
+	}
 	entries, err := readDir(base)
 	if err != nil {
 		return true
 	}
 	for _, e := range entries {
-		id, err := strconv.Atoi(strings.TrimPrefix(e.Name(), "g"))
-		if e.IsDir() && e.Name() != "sup" && (err != nil || !marked(filepath.Join(base, e.Name()), h.Mark(zone, id))) {
+		if e.IsDir() && !ours[filepath.Join(base, e.Name())] {
 			return true
 		}
 	}
@@ -168,6 +182,26 @@ func marked(dir string, want Mark) bool {
 	defer fd.Close()
 	m, ok := readMark(fd.Int())
 	return ok && m == want
+}
+
+// unmarked says whether a directory carries no mark at all, not even another's.
+func unmarked(dir string) bool {
+	_, err := unix.Lgetxattr(dir, markAttr, nil)
+	return err == unix.ENODATA || err == unix.ENOTSUP
+}
+
+// removeKnown is removeCgroup for one that is known by other ways.
+func removeKnown(dir string) error {
+	if !unmarked(dir) {
+		if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		return errReplaced
+	}
+	if err := emptyCgroup(dir); err != nil {
+		return err
+	}
+	return cgroup2.Remove(dir)
 }
 
 // emptyLimit is how long killed processes may take to go.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -181,12 +182,19 @@ type Scope struct {
 	Building bool
 	// Forgotten: the zone has no configuration, so nothing of it is for the next boot.
 	Forgotten bool
+	// Cgroups are directories of generations, below the mount of the unified hierarchy, that are
+	// known to be the zone's though they may carry no mark. Those of a dead zone's journal are
+	// found by Find.
+	Cgroups []string
 }
 
 // Find lists what is left of a zone, in the order in which it is to be taken away.
 func (h *Host) Find(s Scope) ([]Item, error) {
 	var all []Item
 	var live map[int]bool
+	if s.Dead() {
+		s.Cgroups = append(slices.Clone(s.Cgroups), h.journaled(s.Zone)...)
+	}
 	marked, err := h.marked(s)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/linuxzones/zones/internal/sys"
@@ -64,6 +66,16 @@ func Living(dir, boot string) (map[int]bool, error) {
 		}
 	}
 	return live, nil
+}
+
+// journaled are the cgroups that the zone's journal speaks of, if it is of this boot: a
+// supervisor that was killed between making one and marking it has left it without a mark.
+func (h *Host) journaled(zone string) []string {
+	l, err := readLedger(h.lay.ZoneState(zone))
+	if err != nil || l.boot != h.boot {
+		return nil
+	}
+	return slices.Collect(maps.Keys(l.live))
 }
 
 // readLedger reads the journal in dir.

@@ -67,6 +67,34 @@ func TestCgroups(t *testing.T) {
 	r.wants(Scope{Zone: "we"})
 }
 
+// One that its maker did not live to mark is known by the journal, and by who halts.
+func TestCgroupUnmarked(t *testing.T) {
+	r := newRig(t)
+	dir := r.cgroup(mount(t), "web/g5", "")
+	r.cgroup(mount(t), "web/g6", "")
+	foreign := r.cgroup(mount(t), "web/g7", Naming(layout.At("/x"), r.boot).Mark("web", 7).String())
+	below := strings.TrimPrefix(dir, mount(t))
+	kept := Scope{Zone: "web", Kept: true, Cgroups: []string{below, strings.TrimPrefix(foreign, mount(t))}}
+	r.wants(kept, "cgroup "+dir)
+	r.wants(Scope{Zone: "web"})
+	journal := func(boot string) string {
+		return line(`{"t":"open","v":1,"boot":"`+boot+`"}`) + line(`{"t":"do","step":"cgroup","data":{"cgroup":"`+below+`"}}`)
+	}
+	r.file("web", "journal", journal("another"))
+	r.wants(Scope{Zone: "web"}, "file state/web/journal")
+	r.file("web", "journal", journal(r.boot))
+	items := r.wants(Scope{Zone: "web"}, "cgroup "+dir, "file state/web/journal")
+	check(t, WriteMark(dir, Naming(layout.At("/x"), r.boot).Mark("web", 5)))
+	if err := items[0].Remove(); err != errReplaced || !exists(dir) {
+		t.Errorf("one that another has marked meanwhile: %v", err)
+	}
+	check(t, unix.Removexattr(dir, markAttr))
+	r.removeAll(Scope{Zone: "web"}, items)
+	if exists(dir) {
+		t.Error("it is left")
+	}
+}
+
 // A directory that was replaced between look and removal is not touched.
 func TestCgroupReplaced(t *testing.T) {
 	r := newRig(t)
