@@ -171,6 +171,7 @@ func (z *Zone) upgraded(op operation) {
 	said := append(r.said(), api.Reply{Type: api.ReplyResult, Rval: rval, State: z.state.String()})
 	if err := z.journal.end(result{ID: op.ID, Replies: said}); err != nil {
 		z.log.WithError(err).Error("journal")
+		z.journal.hist.open = nil // there is nothing to go on with
 	}
 	z.log.WithField("from", op.From).WithField("build", build.Version).Info("upgrade")
 	z.finish(r, rval)
