@@ -18,6 +18,8 @@ var (
 	ErrLineTooLong = errors.New("identification too long")
 	// ErrInUse: the console has a holder, and it is told which.
 	ErrInUse = errors.New("console is in use")
+	// ErrReaders: as many watch as may.
+	ErrReaders = errors.New("too many readers")
 	// ErrCrowded: newer connections took the place of one that had not identified itself.
 	ErrCrowded = errors.New("too many connections without identification")
 )

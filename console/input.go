@@ -3,6 +3,7 @@ package console
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/sys"
 )
 
@@ -77,4 +78,21 @@ func (in *input) wait() {
 	if err := in.poll.change(in.master.Int(), unix.EPOLLOUT|unix.EPOLLONESHOT); err != nil {
 		in.pending = nil
 	}
+}
+
+// resize tells the terminal how large the writer's window is.
+func (in *input) resize(w wire.Window) {
+	if in.master.Valid() {
+		_ = unix.IoctlSetWinsize(in.master.Int(), unix.TIOCSWINSZ, &unix.Winsize{Row: w.Rows, Col: w.Cols})
+	}
+}
+
+// size is what the terminal has been told.
+func (in *input) size() (w wire.Window) {
+	if in.master.Valid() {
+		if ws, err := unix.IoctlGetWinsize(in.master.Int(), unix.TIOCGWINSZ); err == nil {
+			w = wire.Window{Cols: ws.Col, Rows: ws.Row}
+		}
+	}
+	return w
 }

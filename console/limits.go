@@ -34,8 +34,20 @@ const (
 	// leaveTime is how long a disconnected client may take to close its side after it was
 	// told, before it is cut off. The output it has not yet read is in the socket.
 	leaveTime = time.Second
-	// leavingMax bounds disconnected clients that have not closed their side.
-	leavingMax = 8
+	// leavingMax bounds disconnected clients that have not closed their side: all there can be.
+	leavingMax = readersMax + 8
+)
+
+// Readers.
+const (
+	// readersMax is how many may watch: a class, not a crowd. Each has a socket's buffer in the
+	// kernel (some 200 KiB when it does not read), and its turn at each piece of output.
+	readersMax = 64
+	// screenBytes is the most of a screenful: 200 columns and 80 lines of plain text.
+	screenBytes = 16 << 10
+	// scanBytes is how far back it is looked for what a screenful could be in the middle of. It
+	// takes a millisecond, and is more than the longest string that vt waits for.
+	scanBytes = 256 << 10
 )
 
 // Input.

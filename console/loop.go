@@ -2,10 +2,12 @@ package console
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
+	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/ring"
 	"github.com/linuxzones/zones/internal/sys"
 )
@@ -21,11 +23,18 @@ type loop struct {
 	poll  *poller
 	input input
 
-	holder  *client
+	clients map[int]*client // by descriptor: all that follow
+	holder  *client         // the writer
+	readers []*client
 	leaving []*client // told to go, not yet gone
 	place   place
+	holds   *holds
+	size    wire.Window // of the console's terminal, as far as anybody said
+	logger  *logger     // nil: there is none
 
-	buf      []byte // output on its way, there while there is a holder
+	buf      []byte // output on its way, there while there are clients
+	chunk    []byte // what is in it, from chunkAt on
+	chunkAt  uint64
 	inbuf    [inputChunk]byte
 	acceptAt int64 // no connection is accepted until then, 0: accepting
 	damage   error // the ring cannot be read any more
@@ -36,7 +45,8 @@ func newLoop(s *Server) (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{s: s, log: s.cfg.Log.WithField("op", "console"), ring: s.cfg.Ring, poll: p, input: input{poll: p}}
+	l := &loop{s: s, log: s.cfg.Log.WithField("op", "console"), ring: s.cfg.Ring, poll: p, input: input{poll: p}, clients: map[int]*client{}}
+	l.holds = newHolds(s.cfg.Ring, s.cfg.RoomEvent.Int())
 	for _, fd := range []int{s.cfg.Listener.Int(), s.cfg.DataEvent.Int(), s.wake.Int()} {
 		if err := p.add(fd, unix.EPOLLIN); err != nil {
 			p.close()
@@ -143,10 +153,9 @@ func (l *loop) deadline() int64 {
 	sooner(l.input.retryAt)
 	sooner(l.acceptAt)
 	if c := l.holder; c != nil {
-		sooner(c.cutAt)
 		sooner(c.patienceEnds())
 	}
-	for _, c := range l.leaving {
+	for _, c := range l.clients {
 		sooner(c.cutAt)
 	}
 	return at
@@ -167,29 +176,37 @@ func (l *loop) timers(now int64) {
 	if c := l.holder; c != nil && over(c.patienceEnds()) {
 		l.losePatience(now)
 	}
-	if c := l.holder; c != nil && over(c.cutAt) {
-		l.cut(c)
-	}
-	for i := len(l.leaving) - 1; i >= 0; i-- {
-		if over(l.leaving[i].cutAt) {
-			l.gone(l.leaving[i], ErrNotTold)
+	for _, c := range l.clients {
+		if over(c.cutAt) {
+			l.giveUpOn(c)
 		}
 	}
 }
 
-// interest tells the poller what is wanted of the holder now.
-func (l *loop) interest() {
-	c := l.holder
-	if c == nil {
+// giveUpOn cuts off a client that did not leave in time.
+func (l *loop) giveUpOn(c *client) {
+	if slices.Contains(l.leaving, c) {
+		l.gone(c, ErrNotTold)
 		return
 	}
-	if e := c.wants(l.input.full()); e != c.events {
-		if err := l.poll.change(c.fd, e); err != nil {
-			l.log.WithError(err).Error("console client cut off")
-			l.cut(c)
-			return
+	l.cut(c)
+}
+
+// interest tells the poller what is wanted of each client now.
+func (l *loop) interest() {
+	full := l.input.full()
+	for _, c := range l.clients {
+		if c != l.holder && !c.reader {
+			continue
 		}
-		c.events = e
+		if e := c.wants(full); e != c.events {
+			if err := l.poll.change(c.fd, e); err != nil {
+				l.log.WithError(err).Error("console client cut off")
+				l.cut(c)
+				continue
+			}
+			c.events = e
+		}
 	}
 }
 
@@ -197,18 +214,16 @@ func (l *loop) interest() {
 func (l *loop) end(successor bool) {
 	if !successor {
 		l.ring.SetAttached(0)
-		l.setCursor(ring.NoHold)
+		l.holds.setWriter(noHold)
 	}
-	for _, c := range append(l.leaving, l.holder) {
-		if c != nil {
-			c.close()
-			c.tell(ErrShutdown)
-		}
+	for _, c := range l.clients {
+		c.close()
+		c.tell(ErrShutdown)
 	}
 	for _, c := range l.place.waiting {
 		c.conn.close()
 	}
-	l.holder, l.leaving, l.place = nil, nil, place{}
+	l.clients, l.holder, l.readers, l.leaving, l.place = nil, nil, nil, nil, place{}
 	l.input.close()
 	l.poll.close()
 	l.s.attached.Store(0)

@@ -96,7 +96,10 @@ func New(cfg Config) (*Server, error) {
 // on and makes non-blocking, or nowhere (nil), where it is discarded: before the zone is ready
 // and after it is halted. Input on its way to the previous one is discarded.
 func (s *Server) SetInput(master *sys.FD) error {
-	err := s.ask(func(l *loop) { l.input.set(master) })
+	err := s.ask(func(l *loop) {
+		l.input.set(master)
+		l.setInput(&l.input)
+	})
 	if err != nil {
 		master.Close()
 	}
@@ -111,11 +114,11 @@ func (s *Server) Notice(kind wire.Notice, args string) error {
 	if err := s.cfg.Append([]byte(kind.Text(args, asked))); err != nil {
 		return fmt.Errorf("console notice: %w", err)
 	}
-	if !kind.Drops(asked) {
+	if !kind.Drops(true) {
 		return nil
 	}
 	left := make(chan error, 1)
-	if err := s.ask(func(l *loop) { l.dropHolder(l.ring.Head(), left) }); err != nil {
+	if err := s.ask(func(l *loop) { l.dropClients(kind, l.ring.Head(), left) }); err != nil {
 		return err
 	}
 	return <-left // the loop answers each, at its end too

@@ -114,6 +114,15 @@ func send(fd int, p []byte) (n int, err error) {
 	return max(n, 0), err
 }
 
+// send2 is send of two pieces at once.
+func send2(fd int, a, b []byte) (n int, err error) {
+	err = sys.Retry(func() (e error) {
+		n, e = unix.SendmsgBuffers(fd, [][]byte{a, b}, nil, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+		return
+	})
+	return max(n, 0), err
+}
+
 // hungUp says whether the other side of a connection is gone for good. The original writes
 // zero bytes for that. On Linux this also fails for a peer that has merely shut its reading
 // and is alive, and raises SIGPIPE; poll reports POLLHUP exactly when both ways are closed.

@@ -9,5 +9,6 @@ var ErrEscape = errors.New("invalid escape character")
 var (
 	errLost    = errors.New("connection lost")
 	errRefused = errors.New("connection refused by the zone's supervisor")
+	errOlder   = errors.New("connection refused by the zone's supervisor; one of an older version knows neither -r nor -f")
 	errSilent  = errors.New("no answer from the zone's supervisor")
 )

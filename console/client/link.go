@@ -25,6 +25,13 @@ type link struct {
 	deaf    bool   // the supervisor takes no more input
 	answer  []byte // as far as it was read
 
+	framed bool        // frames flow, not raw bytes
+	frames wire.Frames // from the supervisor
+	rest   []byte      // frames for it, as far as they are not sent
+	size   bool        // it is to be told the window's size
+	old    bool        // the next attempt is of the first version
+	shut   int         // how often in a row it hung up on one of ours without a word
+
 	counts bool       // the supervisor told a position
 	at     wire.Point // of the next byte
 
@@ -41,6 +48,7 @@ func (l *link) got(n int) { l.at.Pos += uint64(n) }
 func (l *link) drop() {
 	l.fd.Close()
 	l.fd, l.welcome, l.deaf, l.answer = nil, false, false, nil
+	l.framed, l.frames, l.rest, l.size = false, wire.Frames{}, nil, false
 }
 
 // connect begins to look for a supervisor.
@@ -75,13 +83,29 @@ func (s *session) connected(d *dialed) {
 
 func (s *session) ident() wire.Ident {
 	id := wire.Ident{Pid: os.Getpid(), Locale: s.o.Locale, DropWithZone: s.o.DropWithZone, From: wire.Live}
+	if !s.link.old {
+		id.Version, id.Role = wire.Version, s.role
+	}
 	switch {
 	case s.link.counts:
 		id.From, id.Point = wire.Position, s.link.at
-	case s.o.History && !s.banner:
+	case s.banner || s.o.Recorder != nil:
+	case s.o.History:
 		id.From = wire.History
+	case !s.link.old:
+		id.From, id.Rows = wire.Screen, s.tty.rows()
 	}
 	return id
+}
+
+// hungUpOn notes that the supervisor closed the connection without a word. One that is older
+// than our words does that, and so does one that dies; from the second time on both forms are
+// tried in turn. A watcher has no older form.
+func (l *link) hungUpOn(role wire.Role) {
+	l.refusals++
+	if l.shut++; l.shut > 1 {
+		l.old = !l.old && role == wire.Writer
+	}
 }
 
 // again tries once more after a pause, if there is time left.
@@ -108,9 +132,9 @@ func (s *session) readAnswer() {
 		if _, err := receive(l.fd.Int(), c[:]); err == unix.EAGAIN {
 			return
 		} else if err != nil {
-			l.refusals++
+			l.hungUpOn(s.role)
 			if !s.banner && l.refusals >= refusalsMax {
-				s.fail(errRefused)
+				s.fail(s.refused())
 				return
 			}
 			s.again(errRefused)
@@ -122,7 +146,9 @@ func (s *session) readAnswer() {
 	switch {
 	case err != nil:
 		s.fail(err)
-	case a.HolderPid != 0:
+	case a.Full != 0:
+		s.fail(fmt.Errorf("console: %d processes watch it already, which is the most; end one with %c. and try again", a.Full, DefaultEscape))
+	case a.HolderPid != 0 && !a.Framed():
 		s.tty.restore()
 		fmt.Fprintf(s.o.Stderr, "%s%s: Console is already in use by process ID %d.\n", s.newline(), s.o.Program, a.HolderPid)
 		s.end(exitFailed)
@@ -131,26 +157,45 @@ func (s *session) readAnswer() {
 	}
 }
 
+func (s *session) refused() error {
+	if s.role != wire.Writer {
+		return errOlder
+	}
+	return errRefused
+}
+
 func (s *session) welcomed(a wire.Answer) {
 	l := &s.link
-	l.welcome, l.giveUpAt, l.answer = true, 0, nil
+	l.welcome, l.giveUpAt, l.answer, l.shut, l.old = true, 0, nil, 0, false
+	l.framed = a.Framed()
 	switch {
 	case !s.banner:
-		s.begin()
+		s.begin(a.Reader)
 	case !l.counts || !a.HasPositions || a.Point.Epoch != l.at.Epoch:
-		s.show([]byte(wire.RestartedText()))
+		s.notice(wire.RestartedText())
 	case a.Point.Pos > l.at.Pos:
-		s.show([]byte(wire.LostText(a.Point.Pos - l.at.Pos)))
+		s.notice(wire.LostText(a.Point.Pos - l.at.Pos))
 	}
 	l.counts, l.at = a.HasPositions, a.Point
+	switch {
+	case a.Reader && s.role != wire.Reader:
+		s.taken(a.HolderPid)
+	case !a.Reader:
+		s.role = wire.Writer
+		l.size = l.framed && s.tty.exists()
+	}
 	s.transmit()
 }
 
 // begin is the first welcome.
-func (s *session) begin() {
+func (s *session) begin(watching bool) {
 	s.banner = true
 	if !s.o.Quiet {
-		s.show(fmt.Appendf(nil, "[Connected to zone '%s' console]\n", s.o.Zone))
+		how := ""
+		if watching {
+			how = " for watching"
+		}
+		s.show(fmt.Appendf(nil, "[Connected to zone '%s' console%s]\n", s.o.Zone, how))
 	}
 	if err := s.tty.makeRaw(); err != nil {
 		s.fail(fmt.Errorf("terminal: %w", err))

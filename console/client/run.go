@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/sys"
 )
 
@@ -20,15 +21,29 @@ type Options struct {
 	NoEscape     bool // -E
 	DropWithZone bool // -d
 	Quiet        bool // -Q: no banners
-	History      bool // begin with the oldest output that is kept
-	Locale       string
-	Program      string // for error texts; "zlogin" when empty
+	History      bool // begin with the oldest output that is kept, not with the last screenful
+	// Role is what is wanted: to type, to watch, or to type in the place of whoever does.
+	Role wire.Role
+	// Recorder takes the output instead of Stdout; nothing is read from Stdin then.
+	Recorder Recorder
+	Locale   string
+	Program  string // for error texts; "zlogin" when empty
 
 	// nil: the process's own.
 	Stdin, Stdout, Stderr *os.File
 }
 
+// Recorder is told what happens at the console. An error ends the session.
+type Recorder interface {
+	Output(p []byte) error // bytes of the zone's
+	Resize(w wire.Window) error
+	Mark(text string) error // a word about the recording: bytes are missing
+}
+
 func (o *Options) defaults() {
+	if o.Recorder != nil {
+		o.Role, o.Quiet = wire.Reader, true
+	}
 	if o.Escape == 0 {
 		o.Escape = DefaultEscape
 	}
@@ -50,9 +65,9 @@ func (o *Options) defaults() {
 }
 
 // Run connects to a zone's console and stays until the session ends. exit is the process's
-// exit code: 0 after an escape, or when the supervisor said good-bye; 1 when the console could
-// not be had or was lost, which was said on Stderr, or when ctx ended; 128 and the number of a
-// signal that ended it.
+// exit code: 0 after an escape, or when the supervisor said good-bye, or when a signal ended a
+// recording; 1 when the console could not be had or was lost, which was said on Stderr, or when
+// ctx ended; 128 and the number of a signal that ended it.
 func Run(ctx context.Context, o Options) (exit int) {
 	o.defaults()
 	s, err := newSession(ctx, o)

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/linuxzones/zones/console/vt"
+	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/ring"
 	"github.com/linuxzones/zones/internal/sys"
 )
@@ -30,6 +32,9 @@ type session struct {
 	outbuf   []byte
 	banner   bool // the first banner was shown, so the last is owed
 	coloured bool // the zone sent control sequences
+	role     wire.Role
+	painted  bool // the output is a terminal
+	filter   vt.Filter
 
 	done    bool
 	escaped bool // by an escape
@@ -47,9 +52,13 @@ func newSession(ctx context.Context, o Options) (*session, error) {
 		return nil, err
 	}
 	s := &session{
-		o: o, ctx: ctx, watch: w, stdin: int(o.Stdin.Fd()), stdout: stdout,
-		tty: openTerminal(int(o.Stdin.Fd())), outbuf: make([]byte, chunkBytes),
+		o: o, ctx: ctx, watch: w, stdin: int(o.Stdin.Fd()), stdout: stdout, role: o.Role,
+		tty: terminal{fd: -1}, outbuf: make([]byte, chunkBytes), painted: isTerminal(stdout.Int()),
 	}
+	if s.noInput = o.Recorder != nil; !s.noInput {
+		s.tty = openTerminal(int(o.Stdin.Fd()))
+	}
+	s.tty.typeless = o.Role == wire.Reader
 	s.esc = newEscape(o.Escape, o.NoEscape, s.tty.special())
 	return s, nil
 }
@@ -131,7 +140,7 @@ func (s *session) wantLink() unix.PollFd {
 	if s.link.up() && len(s.out) == 0 {
 		events |= unix.POLLIN
 	}
-	if s.link.welcome && !s.link.deaf && len(s.in) > 0 {
+	if s.link.welcome && !s.link.deaf && s.owes() {
 		events |= unix.POLLOUT
 	}
 	return want(s.link.fd.Int(), events)
@@ -167,7 +176,16 @@ func (s *session) signalled(sig syscall.Signal) {
 		// terminal is taken again on SIGCONT only.
 	case syscall.SIGCONT:
 		s.continued()
+	case syscall.SIGWINCH:
+		if s.role == wire.Writer && s.link.framed && s.tty.exists() {
+			s.link.size = true
+			s.transmit()
+		}
 	default:
+		if s.o.Recorder != nil {
+			s.end(exitOK)
+			return
+		}
 		s.end(exitSignal + int(sig))
 	}
 }
@@ -190,11 +208,11 @@ func (s *session) readInput() {
 		var ended bool
 		if s.in, last, ended = s.esc.feed(s.in, s.inbuf[:n]); ended {
 			s.out = append(s.out, s.esc.echo(last)...)
-			s.transmit()
+			s.send()
 			s.escaped = true
 			s.end(exitOK)
 		} else {
-			s.transmit()
+			s.send()
 		}
 	case err == unix.EAGAIN:
 	case s.tty.exists(): // hung up: there is nobody to show anything to
@@ -204,17 +222,12 @@ func (s *session) readInput() {
 	}
 }
 
-// transmit sends input as far as the supervisor takes it.
-func (s *session) transmit() {
-	for s.link.welcome && !s.link.deaf && len(s.in) > 0 {
-		n, err := transmit(s.link.fd.Int(), s.in)
-		s.in = append(s.in[:0], s.in[n:]...)
-		if err == unix.EAGAIN {
-			return
-		}
-		// What the supervisor sent before it died is still to be read, so this is not yet the end.
-		s.link.deaf = err != nil
+// send sends what was typed. What a watcher types, or their terminal, is nobody's.
+func (s *session) send() {
+	if s.role == wire.Reader {
+		s.in = s.in[:0]
 	}
+	s.transmit()
 }
 
 // serveLink reads from the supervisor, and sends it what waits.
@@ -232,8 +245,7 @@ func (s *session) serveLink(revents int16) {
 	n, err := receive(s.link.fd.Int(), s.outbuf)
 	switch {
 	case n > 0:
-		s.link.got(n)
-		s.show(s.outbuf[:n])
+		s.received(s.outbuf[:n])
 	case err == unix.EAGAIN:
 	case errors.Is(err, io.EOF) && !closedBothWays(s.link.fd.Int()):
 		s.end(exitOK) // the supervisor said good-bye: see package console

@@ -19,7 +19,7 @@ func TestPipes(t *testing.T) {
 	s := newServer(t)
 	u := onPipes(t, s, "drop")
 	p, id := s.accept()
-	if !id.DropWithZone || id.From != wire.Live || id.Pid != u.cmd.Process.Pid {
+	if !id.DropWithZone || id.From != wire.Screen || id.Pid != u.cmd.Process.Pid {
 		t.Errorf("%+v", id)
 	}
 	p.welcome(0)

@@ -3,6 +3,7 @@ package client
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/sys"
 )
 
@@ -11,6 +12,9 @@ type terminal struct {
 	fd    int // -1: none
 	saved unix.Termios
 	raw   bool
+	// typeless: nothing typed is meant for a program that reads it later. It may be the
+	// terminal's own answer to something that the zone has written.
+	typeless bool
 }
 
 func isTerminal(fd int) bool {
@@ -55,9 +59,31 @@ func (t *terminal) restore() {
 	if !t.raw || !t.mine() {
 		return
 	}
+	if t.typeless {
+		_ = unix.IoctlSetInt(t.fd, unix.TCFLSH, unix.TCIFLUSH)
+	}
 	if unix.IoctlSetTermios(t.fd, unix.TCSETS, &t.saved) == nil {
 		t.raw = false
 	}
+}
+
+// window is the terminal's size; nothing when there is none.
+func (t *terminal) window() (w wire.Window) {
+	if !t.exists() {
+		return w
+	}
+	if ws, err := unix.IoctlGetWinsize(t.fd, unix.TIOCGWINSZ); err == nil {
+		w = wire.Window{Cols: ws.Col, Rows: ws.Row}
+	}
+	return w
+}
+
+// rows is how many lines of the past are asked for: the banner takes one.
+func (t *terminal) rows() int {
+	if w := t.window(); w.Rows > 1 {
+		return min(int(w.Rows)-1, wire.RowsMax)
+	}
+	return wire.RowsUsual
 }
 
 // mine says whether the terminal is this process's to set: it is not while a shell has put

@@ -162,7 +162,7 @@ func TestRefusedConsoleLeavesTheTerminalAlone(t *testing.T) {
 	u := onTerminal(t, s, "")
 	u.types("typed ahead\n")
 	p, id := s.accept()
-	if id.Pid != u.cmd.Process.Pid || id.From != wire.Live {
+	if id.Pid != u.cmd.Process.Pid || id.From != wire.Screen {
 		t.Errorf("%+v", id)
 	}
 	p.say("77\n")

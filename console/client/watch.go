@@ -13,7 +13,7 @@ import (
 
 // signals are what the session reacts to.
 var signals = []os.Signal{
-	syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTSTP, syscall.SIGCONT,
+	syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTSTP, syscall.SIGCONT, syscall.SIGWINCH,
 }
 
 // watch turns what happens elsewhere (a signal, the end of the context, a connection that was

@@ -10,12 +10,23 @@ const (
 	// IdentMax is the longest first line of a client, its newline included: the longest
 	// locale, a pid, a position, the words, and as much again.
 	IdentMax = 512
-	// AnswerMax is the longest first line of a supervisor.
-	AnswerMax = 64
+	// AnswerMax is the longest first line of a supervisor, and as much again.
+	AnswerMax = 128
 	// localeMax is longer than any locale's name; it is written to logs.
 	localeMax = 128
 	// pidMax is the kernel's limit (PID_MAX_LIMIT).
 	pidMax = 1 << 22
+
+	// Version is the newest form of a connection that this package knows: frames both ways.
+	Version = 2
+	// versionMax is beyond any that will ever be.
+	versionMax = 99
+	// RowsMax is the most lines that a client may ask for; RowsUsual what one gets that does
+	// not know how many its terminal has.
+	RowsMax   = 200
+	RowsUsual = 24
+	// clientsMax is more than any supervisor admits.
+	clientsMax = 1 << 16
 )
 
 // From is where a client wants the output to begin.
@@ -27,7 +38,28 @@ const (
 	Live
 	History
 	Position
+	Screen
 )
+
+// Role is what a client wants of the console.
+type Role int
+
+const (
+	Writer Role = iota // types, if nobody else does
+	Reader             // watches
+	Taker              // types, in the place of whoever does
+)
+
+var roles = [...]string{Writer: "writer", Reader: "reader", Taker: "taker"}
+
+func parseRole(s string) (Role, bool) {
+	for r, word := range roles {
+		if s == word {
+			return Role(r), true
+		}
+	}
+	return 0, false
+}
 
 // Point is a position in the console's output.
 type Point struct {
@@ -70,7 +102,15 @@ type Ident struct {
 	DropWithZone bool // zlogin -d: disconnect when the zone halts
 	From         From
 	Point        Point // with Position
+	Rows         int   // with Screen
+	// Version is the newest form that the client understands; below 2 it knows no frames and no
+	// roles. The connection has the older of its and the supervisor's.
+	Version int
+	Role    Role // from version 2 on
 }
+
+// Framed says whether a connection of this client's is one of frames.
+func (id Ident) Framed() bool { return id.Version >= 2 }
 
 // Line is the line to send, with its newline. A locale that cannot be sent is sent as C.
 func (id Ident) Line() string {
@@ -90,6 +130,11 @@ func (id Ident) Line() string {
 		line += " resume=history"
 	case Position:
 		line += " resume=" + id.Point.String()
+	case Screen:
+		line += " resume=screen:" + strconv.Itoa(max(1, min(id.Rows, RowsMax)))
+	}
+	if id.Framed() {
+		line += " v=" + strconv.Itoa(id.Version) + " as=" + roles[id.Role]
 	}
 	return line + "\n"
 }
@@ -101,8 +146,8 @@ func ParseIdent(line []byte) (Ident, error) {
 		return Ident{}, fmt.Errorf("%w: not one line of at most %d bytes", ErrIdent, IdentMax)
 	}
 	words := strings.Split(string(line[:len(line)-1]), " ")
-	if words[0] != "IDENT" || len(words) < 3 || len(words) > 5 {
-		return Ident{}, fmt.Errorf("%w: not IDENT and two to four words", ErrIdent)
+	if words[0] != "IDENT" || len(words) < 3 {
+		return Ident{}, fmt.Errorf("%w: not IDENT and two words or more", ErrIdent)
 	}
 	var id Ident
 	var ok bool
@@ -121,11 +166,41 @@ func ParseIdent(line []byte) (Ident, error) {
 	if len(words) > 4 && !id.parseResume(words[4]) {
 		return Ident{}, fmt.Errorf("%w: not a position to resume at", ErrIdent)
 	}
+	if len(words) > 5 {
+		if err := id.parseVersion(words[5:]); err != nil {
+			return Ident{}, err
+		}
+	}
+	if id.From == Screen && !id.Framed() {
+		return Ident{}, fmt.Errorf("%w: a screen without a version", ErrIdent)
+	}
 	return id, nil
+}
+
+// parseVersion reads the words from the version on. Those that a newer version may add after
+// them are not ours to judge.
+func (id *Ident) parseVersion(words []string) error {
+	v, ok := strings.CutPrefix(words[0], "v=")
+	n, good := number(v, versionMax)
+	if !ok || !good || n < 2 {
+		return fmt.Errorf("%w: not a version", ErrIdent)
+	}
+	if id.Version = n; len(words) < 2 {
+		return fmt.Errorf("%w: no role", ErrIdent)
+	}
+	role, ok := strings.CutPrefix(words[1], "as=")
+	if id.Role, good = parseRole(role); !ok || !good {
+		return fmt.Errorf("%w: not a role", ErrIdent)
+	}
+	if len(words) > 2 && n <= Version {
+		return fmt.Errorf("%w: too many words", ErrIdent)
+	}
+	return nil
 }
 
 func (id *Ident) parseResume(word string) bool {
 	from, ok := strings.CutPrefix(word, "resume=")
+	rows, screen := strings.CutPrefix(from, "screen:")
 	switch {
 	case !ok:
 		return false
@@ -133,6 +208,9 @@ func (id *Ident) parseResume(word string) bool {
 		id.From = Live
 	case from == "history":
 		id.From = History
+	case screen:
+		id.From = Screen
+		id.Rows, ok = number(rows, RowsMax)
 	default:
 		id.From = Position
 		id.Point, ok = ParsePoint(from)
@@ -140,7 +218,10 @@ func (id *Ident) parseResume(word string) bool {
 	return ok
 }
 
-func parsePid(s string) (int, bool) {
+func parsePid(s string) (int, bool) { return number(s, pidMax) }
+
+// number is one from 1 to limit, in the one way to write it.
+func number(s string, limit int) (int, bool) {
 	if len(s) == 0 || len(s) > 7 || s[0] == '0' {
 		return 0, false
 	}
@@ -151,7 +232,7 @@ func parsePid(s string) (int, bool) {
 		}
 		n = n*10 + int(s[i]-'0')
 	}
-	return n, n <= pidMax
+	return n, n <= limit
 }
 
 func validLocale(s string) bool {
@@ -164,45 +245,4 @@ func validLocale(s string) bool {
 		}
 	}
 	return true
-}
-
-// Answer is a supervisor's first line.
-type Answer struct {
-	HolderPid    int // 0: welcome
-	HasPositions bool
-	Point        Point // of the first byte after the line
-}
-
-// Line is the line to send, with its newline.
-func (a Answer) Line() string {
-	switch {
-	case a.HolderPid != 0:
-		return strconv.Itoa(a.HolderPid) + "\n"
-	case a.HasPositions:
-		return "OK " + a.Point.String() + "\n"
-	}
-	return "OK\n"
-}
-
-// ParseAnswer reads a line with its newline.
-func ParseAnswer(line []byte) (Answer, error) {
-	if len(line) == 0 || len(line) > AnswerMax || line[len(line)-1] != '\n' {
-		return Answer{}, fmt.Errorf("%w: not one line of at most %d bytes", ErrAnswer, AnswerMax)
-	}
-	s := string(line[:len(line)-1])
-	if s == "OK" {
-		return Answer{}, nil
-	}
-	if point, ok := strings.CutPrefix(s, "OK "); ok {
-		p, ok := ParsePoint(point)
-		if !ok {
-			return Answer{}, fmt.Errorf("%w: not a position", ErrAnswer)
-		}
-		return Answer{HasPositions: true, Point: p}, nil
-	}
-	pid, ok := parsePid(s)
-	if !ok {
-		return Answer{}, fmt.Errorf("%w: neither OK nor a process number", ErrAnswer)
-	}
-	return Answer{HolderPid: pid}, nil
 }

@@ -81,6 +81,16 @@ func RestartedText() string {
 	return bracketed("NOTICE: console restarted; earlier output may be lost")
 }
 
+// TakenText tells a writer that another process has the console; it is not known any more with
+// pid 0.
+func TakenText(pid int) string {
+	by := ""
+	if pid > 0 {
+		by = " by process ID " + strconv.Itoa(pid)
+	}
+	return bracketed("NOTICE: Console taken over" + by + ".  Watching...")
+}
+
 func bracketed(s string) string { return "\r\n[" + s + "]\r\n" }
 
 // printable makes an argument harmless to a terminal and keeps it on the line.

@@ -14,12 +14,16 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestParseIdent(t *testing.T) {
 	point := Point{Epoch: 0x0123456789abcdef, Pos: 4711}
 	for line, want := range map[string]Ident{
-		"IDENT 1 C\n":                                 {Pid: 1, Locale: "C"}, // older than the flag
-		"IDENT 4711 en_US.UTF-8 0\n":                  {Pid: 4711, Locale: "en_US.UTF-8"},
-		"IDENT 4194304 de_DE@euro 1\n":                {Pid: 4194304, Locale: "de_DE@euro", DropWithZone: true},
-		"IDENT 7 C 0 resume=-\n":                      {Pid: 7, Locale: "C", From: Live},
-		"IDENT 7 C 1 resume=history\n":                {Pid: 7, Locale: "C", DropWithZone: true, From: History},
-		"IDENT 7 C 0 resume=" + point.String() + "\n": {Pid: 7, Locale: "C", From: Position, Point: point},
+		"IDENT 1 C\n":                                               {Pid: 1, Locale: "C"}, // older than the flag
+		"IDENT 4711 en_US.UTF-8 0\n":                                {Pid: 4711, Locale: "en_US.UTF-8"},
+		"IDENT 4194304 de_DE@euro 1\n":                              {Pid: 4194304, Locale: "de_DE@euro", DropWithZone: true},
+		"IDENT 7 C 0 resume=-\n":                                    {Pid: 7, Locale: "C", From: Live},
+		"IDENT 7 C 1 resume=history\n":                              {Pid: 7, Locale: "C", DropWithZone: true, From: History},
+		"IDENT 7 C 0 resume=" + point.String() + "\n":               {Pid: 7, Locale: "C", From: Position, Point: point},
+		"IDENT 7 C 0 resume=- v=2 as=writer\n":                      {Pid: 7, Locale: "C", From: Live, Version: 2},
+		"IDENT 7 C 0 resume=screen:24 v=2 as=reader\n":              {Pid: 7, Locale: "C", From: Screen, Rows: 24, Version: 2, Role: Reader},
+		"IDENT 7 C 1 resume=history v=2 as=taker\n":                 {Pid: 7, Locale: "C", DropWithZone: true, From: History, Version: 2, Role: Taker},
+		"IDENT 7 C 0 resume=" + point.String() + " v=3 as=reader\n": {Pid: 7, Locale: "C", From: Position, Point: point, Version: 3, Role: Reader},
 	} {
 		got, err := ParseIdent([]byte(line))
 		if err != nil || got != want {
@@ -43,7 +47,10 @@ func TestParseIdentRefuses(t *testing.T) {
 		"IDENT 1 C 0 resume=1:2\n", "IDENT 1 C 0 resume=0123456789ABCDEF:1\n", "IDENT 1 C 0 resume=0123456789abcdef\n",
 		"IDENT 1 C 0 resume=0123456789abcdef:\n", "IDENT 1 C 0 resume=0123456789abcdef:-1\n",
 		"IDENT 1 C 0 resume=0123456789abcdef:01\n", "IDENT 1 C 0 resume=0123456789abcdef:99999999999999999999\n",
-		"IDENT 1 C 0 resume=- x\n", "IDENT 1 C 0 other=-\n", "GET / HTTP/1.1\r\n", "\x00\x00\x00\n",
+		"IDENT 1 C 0 resume=- v=2\n", "IDENT 1 C 0 resume=- v=1 as=writer\n", "IDENT 1 C 0 resume=- v=02 as=writer\n", "IDENT 1 C 0 v=2 as=writer\n",
+		"IDENT 1 C 0 resume=- as=writer v=2\n", "IDENT 1 C 0 resume=- v=2 as=root\n", "IDENT 1 C 0 resume=- v=2 as=reader x\n",
+		"IDENT 1 C 0 resume=screen:24\n", "IDENT 1 C 0 resume=screen:0 v=2 as=reader\n", "IDENT 1 C 0 resume=screen:201 v=2 as=reader\n",
+		"IDENT 1 C 0 resume=- v=100 as=writer\n", "IDENT 1 C 0 resume=- x\n", "IDENT 1 C 0 other=-\n", "GET / HTTP/1.1\r\n", "\x00\x00\x00\n",
 		"IDENT 1 " + strings.Repeat("C", IdentMax) + " 0\n",
 	} {
 		_, err := ParseIdent([]byte(line))
@@ -57,7 +64,10 @@ func TestParseIdentRefuses(t *testing.T) {
 }
 
 func TestLongestIdentFits(t *testing.T) {
-	id := Ident{Pid: pidMax, Locale: strings.Repeat("x", localeMax), From: Position, Point: Point{1<<64 - 1, 1<<63 - 1}}
+	id := Ident{
+		Pid: pidMax, Locale: strings.Repeat("x", localeMax), From: Position, Point: Point{1<<64 - 1, 1<<63 - 1},
+		Version: versionMax, Role: Reader,
+	}
 	if n := len(id.Line()); n > IdentMax {
 		t.Fatalf("%d bytes", n)
 	}
@@ -77,17 +87,23 @@ func TestLocaleThatCannotBeSent(t *testing.T) {
 
 func TestAnswers(t *testing.T) {
 	for line, want := range map[string]Answer{
-		"OK\n":                       {},
-		"OK 00000000000000ff:0\n":    {HasPositions: true, Point: Point{Epoch: 255}},
-		"OK ffffffffffffffff:1234\n": {HasPositions: true, Point: Point{Epoch: 1<<64 - 1, Pos: 1234}},
-		"4711\n":                     {HolderPid: 4711},
+		"OK\n":                                  {},
+		"OK 00000000000000ff:0\n":               {HasPositions: true, Point: Point{Epoch: 255}},
+		"OK ffffffffffffffff:1234\n":            {HasPositions: true, Point: Point{Epoch: 1<<64 - 1, Pos: 1234}},
+		"4711\n":                                {HolderPid: 4711},
+		"FULL 64\n":                             {Full: 64},
+		"OK 00000000000000ff:7 v=2 as=writer\n": {HasPositions: true, Point: Point{255, 7}, Version: 2},
+		"OK 00000000000000ff:7 v=2 as=reader\n": {HasPositions: true, Point: Point{255, 7}, Version: 2, Reader: true},
+		"OK 00000000000000ff:7 v=2 as=reader pid=4711\n": {HasPositions: true, Point: Point{255, 7}, Version: 2, Reader: true, HolderPid: 4711},
 	} {
 		got, err := ParseAnswer([]byte(line))
 		if err != nil || got != want || got.Line() != line {
 			t.Errorf("%q: %+v, %v", line, got, err)
 		}
 	}
-	for _, line := range []string{"", "\n", "OK", "ok\n", "OK \n", "OK x:1\n", "OK 1\n", "0\n", "-4\n", "OKAY\n", "\x00\n", strings.Repeat("1", 65) + "\n"} {
+	for _, line := range []string{"", "\n", "OK", "ok\n", "OK \n", "OK x:1\n", "OK 1\n", "0\n", "-4\n", "OKAY\n", "\x00\n", strings.Repeat("1", 129) + "\n",
+		"FULL\n", "FULL 0\n", "FULL 1 2\n", "4711 x\n", "OK 00000000000000ff:7 v=3 as=writer\n", "OK 00000000000000ff:7 v=1 as=writer\n",
+		"OK 00000000000000ff:7 v=2\n", "OK 00000000000000ff:7 v=2 as=taker\n", "OK 00000000000000ff:7 v=2 as=writer pid=3\n", "OK v=2 as=writer\n"} {
 		if _, err := ParseAnswer([]byte(line)); !errors.Is(err, ErrAnswer) {
 			t.Errorf("%q: %v", line, err)
 		}
@@ -110,6 +126,9 @@ func TestNoticeTexts(t *testing.T) {
 	for _, n := range []uint64{1, 2, 1 << 40} {
 		fmt.Fprintf(&b, "lost %q\n", LostText(n))
 	}
+	for _, pid := range []int{0, 4711} {
+		fmt.Fprintf(&b, "taken %q\n", TakenText(pid))
+	}
 	fmt.Fprintf(&b, "restarted %q\n", RestartedText())
 	const file = "testdata/notices.golden"
 	if *update {
@@ -131,6 +150,7 @@ func FuzzParseIdent(f *testing.F) {
 	f.Add([]byte("IDENT 1 C\n"))
 	f.Add([]byte("IDENT 12 en_US.UTF-8 1 resume=0123456789abcdef:99\n"))
 	f.Add([]byte("IDENT 12 C 1 resume=history\n"))
+	f.Add([]byte("IDENT 12 C 1 resume=screen:24 v=2 as=taker\n"))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		id, err := ParseIdent(line)
 		if err != nil {
@@ -150,6 +170,8 @@ func FuzzParseAnswer(f *testing.F) {
 	f.Add([]byte("OK\n"))
 	f.Add([]byte("OK 0123456789abcdef:99\n"))
 	f.Add([]byte("4711\n"))
+	f.Add([]byte("OK 0123456789abcdef:99 v=2 as=reader pid=12\n"))
+	f.Add([]byte("FULL 64\n"))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		a, err := ParseAnswer(line)
 		if err == nil && a.Line() != string(line) {

@@ -38,6 +38,9 @@ const (
 	// attachedMax is more clients than a console can have; beyond it the count is damaged.
 	attachedMax = 1 << 16
 
+	// holderMax is the kernel's greatest process number (PID_MAX_LIMIT).
+	holderMax = 1 << 22
+
 	headerBytes = 4096
 	magic       = 0x316e6f637a786e6c // "lnxzcon1", little-endian
 	version     = 1
@@ -68,7 +71,8 @@ type header struct {
 	cursor    atomic.Uint64
 	attached  atomic.Uint64
 	holdUntil atomic.Int64
-	_         [40]byte
+	holder    atomic.Uint64 // a supervisor that does not know it leaves it 0
+	_         [32]byte
 
 	// Set by who goes to sleep, cleared by who wakes it.
 	readerSleeps atomic.Uint32

@@ -123,3 +123,16 @@ func (r *Reader) HoldUntil() int64 { return r.h.holdUntil.Load() }
 
 // SetHoldUntil sets it.
 func (r *Reader) SetHoldUntil(t int64) { r.h.holdUntil.Store(t) }
+
+// Holder is the process of the client whose place the last supervisor left behind, 0 when it
+// did not say.
+func (r *Reader) Holder() int {
+	pid := r.h.holder.Load()
+	if pid > holderMax {
+		return 0
+	}
+	return int(pid)
+}
+
+// SetHolder sets it.
+func (r *Reader) SetHolder(pid int) { r.h.holder.Store(uint64(max(0, pid))) }
