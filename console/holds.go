@@ -16,6 +16,7 @@ type holds struct {
 	mu          sync.Mutex // guards the rest; nothing that can block is called with it held
 	writer, log uint64     // ring.NoHold: does not hold
 	slow        bool       // the log holds nothing until it has caught up
+	ended       bool       // ring and event are closed; a log that the disk held up may still come
 }
 
 func newHolds(r *ring.Reader, room int) *holds {
@@ -23,6 +24,9 @@ func newHolds(r *ring.Reader, room int) *holds {
 }
 
 func (h *holds) apply() {
+	if h.ended {
+		return
+	}
 	if h.ring.SetCursor(min(h.writer, h.log)) {
 		ring.Kick(h.room)
 	}
@@ -54,6 +58,9 @@ func (h *holds) inherit(writer, log bool) {
 func (h *holds) setLog(pos uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.ended {
+		return
+	}
 	if h.slow && pos != ring.NoHold {
 		if h.ring.Head()-pos > ring.Size/2 {
 			return
@@ -70,6 +77,13 @@ func (h *holds) releaseLog() {
 	defer h.mu.Unlock()
 	h.slow, h.log = true, ring.NoHold
 	h.apply()
+}
+
+// end: what is held stays held, in the ring, for a successor.
+func (h *holds) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
 }
 
 // logHolds is where the log is, if the zone might have to wait for it.

@@ -50,6 +50,20 @@ const (
 	scanBytes = 256 << 10
 )
 
+// The log.
+const (
+	// logPatience is how long a log that is half a ring behind, or more, may come on by less than
+	// logProgress before the zone goes on without it: a disk under 10 MiB a second is slow.
+	// Less time would take scheduling for a slow disk.
+	logPatience = 100 * time.Millisecond
+	logProgress = 1 << 20
+	// logRetry is how often a disk that is full is tried.
+	logRetry = time.Second
+	// logFarewell is how long a supervisor that leaves waits for the disk. What is not written
+	// is in the ring, which its successor finds.
+	logFarewell = 2 * time.Second
+)
+
 // Input.
 const (
 	// inputChunk is how much input is read at once: what a terminal's input queue holds.

@@ -47,6 +47,9 @@ func newLoop(s *Server) (*loop, error) {
 	}
 	l := &loop{s: s, log: s.cfg.Log.WithField("op", "console"), ring: s.cfg.Ring, poll: p, input: input{poll: p}, clients: map[int]*client{}}
 	l.holds = newHolds(s.cfg.Ring, s.cfg.RoomEvent.Int())
+	if l.logger = s.logger; l.logger != nil {
+		l.logger.holds = l.holds
+	}
 	for _, fd := range []int{s.cfg.Listener.Int(), s.cfg.DataEvent.Int(), s.wake.Int()} {
 		if err := p.add(fd, unix.EPOLLIN); err != nil {
 			p.close()
@@ -79,6 +82,7 @@ func (l *loop) turns() error {
 		var events []unix.EpollEvent
 		var err error
 		more := l.pump()
+		l.watchLog()
 		l.interest()
 		l.count()
 		if more {
@@ -152,6 +156,7 @@ func (l *loop) deadline() int64 {
 	sooner(l.place.until)
 	sooner(l.input.retryAt)
 	sooner(l.acceptAt)
+	sooner(l.logDeadline())
 	if c := l.holder; c != nil {
 		sooner(c.patienceEnds())
 	}
@@ -215,6 +220,7 @@ func (l *loop) end(successor bool) {
 	if !successor {
 		l.ring.SetAttached(0)
 		l.holds.setWriter(noHold)
+		l.holds.setLog(noHold)
 	}
 	for _, c := range l.clients {
 		c.close()

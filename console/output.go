@@ -14,6 +14,7 @@ import (
 // take more, but others have their turn first. Otherwise there is nothing, or the sockets are
 // full.
 func (l *loop) pump() (more bool) {
+	l.tellLog(l.ring.Head())
 	for range chunksPerTurn {
 		moved := false
 		if c := l.holder; c != nil && !c.blocked {

@@ -13,7 +13,8 @@ import (
 	"github.com/linuxzones/zones/internal/sys"
 )
 
-// Config is what a Server is made of. All of it is needed, but OnIdle. The server owns the
+// Config is what a Server is made of. All of it is needed, but OnIdle and
+// LogFile. The server owns the
 // listener, the ring and the two events from New on, also when New fails.
 type Config struct {
 	Zone string
@@ -35,6 +36,8 @@ type Config struct {
 	// once and not call the server, except Attached.
 	OnIdle func()
 	Log    *logrus.Entry
+	// LogFile is where the output is written; nil: nowhere.
+	LogFile *LogFile
 }
 
 func (c *Config) complete() bool {
@@ -53,10 +56,11 @@ func (c *Config) release() {
 
 // Server serves the clients of one zone's console.
 type Server struct {
-	cfg   Config
-	wake  *sys.FD // eventfd: there are requests, or the end
-	group group
-	once  sync.Once
+	cfg    Config
+	wake   *sys.FD // eventfd: there are requests, or the end
+	group  group
+	once   sync.Once
+	logger *logger // nil: no log
 
 	mu       sync.Mutex // guards the three below; nothing is called with it held but Kick
 	requests []func(*loop)
@@ -82,13 +86,23 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("console of zone %s: %w", cfg.Zone, err)
 	}
 	s := &Server{cfg: cfg, wake: wake, refusals: sparing.Limiter{PerMinute: refusalsLogged}}
-	l, err := newLoop(s)
+	var l *loop
+	if err = s.openLogger(); err == nil {
+		l, err = newLoop(s)
+	}
 	if err != nil {
+		if s.logger != nil {
+			s.logger.ring.Close()
+		}
 		cfg.release()
 		wake.Close()
 		return nil, fmt.Errorf("console of zone %s: %w", cfg.Zone, err)
 	}
 	s.group.start(l.run)
+	if s.logger != nil {
+		// Not one of the group: nobody can wait for a disk.
+		go s.logger.run()
+	}
 	return s, nil
 }
 
@@ -137,6 +151,10 @@ func (s *Server) Shutdown() {
 		s.mu.Unlock()
 		s.handshakes.closeAll()
 		s.group.wait()
+		if s.logger != nil {
+			s.logger.finish()
+			s.logger.holds.end()
+		}
 		s.wake.Close()
 		s.cfg.release()
 	})

@@ -28,6 +28,7 @@ type local struct {
 	auth       func(int) error
 	idle       chan struct{}
 	srv        *Server
+	logFile    *LogFile
 }
 
 type lockedBuffer struct {
@@ -47,9 +48,18 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-func newLocal(t testing.TB) *local {
+func newLocal(t testing.TB) *local { return newLogged(t, nil) }
+
+// newLogged has a log.
+func newLogged(t testing.TB, f *LogFile) *local {
 	t.Helper()
-	l := &local{t: t, dir: t.TempDir(), log: &lockedBuffer{}, idle: make(chan struct{}, 1), auth: func(int) error { return nil }}
+	return newLoggedWith(t, f, &local{})
+}
+
+// newLoggedWith makes it in place.
+func newLoggedWith(t testing.TB, f *LogFile, l *local) *local {
+	t.Helper()
+	*l = local{logFile: f, t: t, dir: t.TempDir(), log: &lockedBuffer{}, idle: make(chan struct{}, 1), auth: func(int) error { return nil }}
 	dir, err := sys.OpenDir(l.dir)
 	must(t, err)
 	defer dir.Close()
@@ -94,7 +104,7 @@ func (l *local) start() {
 			default:
 			}
 		},
-		Log: logrus.NewEntry(log),
+		Log: logrus.NewEntry(log), LogFile: l.logFile,
 	})
 	must(l.t, err)
 }

@@ -56,6 +56,10 @@ func clientMain() int {
 			o.DropWithZone = true
 		case "noescape":
 			o.NoEscape = true
+		case "watch":
+			o.Role = wire.Reader
+		case "force":
+			o.Role = wire.Taker
 		}
 	}
 	return Run(context.Background(), o)
