@@ -1,6 +1,7 @@
 package vplat
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,6 +25,11 @@ const (
 	// AttrMaxContracts is how many process contracts the zone may have at once, the original's
 	// project.max-contracts; the supervisor reads it, here it is only checked.
 	AttrMaxContracts = "max-contracts"
+	// AttrConsoleLogSize is how many bytes a file of the console's log gets, 0 for no log;
+	// AttrConsoleLogCount how many older files are kept. The supervisor reads them, here they
+	// are only checked.
+	AttrConsoleLogSize  = "console-log-size"
+	AttrConsoleLogCount = "console-log-count"
 )
 
 // Bounds of attributes that are numbers.
@@ -34,7 +40,39 @@ const (
 	// original allows at most.
 	ContractsMin = 8
 	ContractsMax = contractMax
+	// ConsoleLogMin and ConsoleLogMax are the least and the most bytes of AttrConsoleLogSize,
+	// besides 0: a boot, and what can still be looked through.
+	ConsoleLogMin = 64 << 10
+	ConsoleLogMax = 1 << 30
+	// ConsoleLogFilesMax is the most of AttrConsoleLogCount.
+	ConsoleLogFilesMax = 99
 )
+
+// numbers are the attributes that the supervisor reads.
+var numbers = map[string]struct {
+	min, max uint64
+	orNone   bool // 0 is allowed too
+	what     string
+}{
+	AttrShutdownTimeout: {1, ShutdownTimeoutMax, false, "a number of seconds"},
+	AttrMaxContracts:    {ContractsMin, ContractsMax, false, "a number of contracts"},
+	AttrConsoleLogSize:  {ConsoleLogMin, ConsoleLogMax, true, "a number of bytes"},
+	AttrConsoleLogCount: {0, ConsoleLogFilesMax, false, "a number of files"},
+}
+
+// checkNumber says what is wrong with an attribute of them; empty for nothing.
+func checkNumber(name, value string) string {
+	n := numbers[name]
+	v, err := strconv.ParseUint(value, 10, 32)
+	if err == nil && (n.min <= v && v <= n.max || n.orNone && v == 0) {
+		return ""
+	}
+	none := ""
+	if n.orNone {
+		none = ", or 0 for none"
+	}
+	return fmt.Sprintf("%s is not %s from %d to %d%s", quote(value), n.what, n.min, n.max, none)
+}
 
 // Values of the attributes; the first of each is the default.
 const (
@@ -71,14 +109,9 @@ func readAttributes(z *configs.Zone, b configs.Brand) (attributes, error) {
 			into, allowed = &a.usr, []string{usrReadOnly, usrCopyOnWrite}
 		case AttrSparseUsrLocal:
 			into, allowed = &a.local, []string{localEmpty, localHost}
-		case AttrShutdownTimeout:
-			if n, err := strconv.ParseUint(attr.Value, 10, 32); err != nil || n < 1 || n > ShutdownTimeoutMax {
-				return a, refuse(what, "%s is not a number of seconds from 1 to %d", quote(attr.Value), ShutdownTimeoutMax)
-			}
-			continue
-		case AttrMaxContracts:
-			if n, err := strconv.ParseUint(attr.Value, 10, 32); err != nil || n < ContractsMin || n > ContractsMax {
-				return a, refuse(what, "%s is not a number of contracts from %d to %d", quote(attr.Value), ContractsMin, ContractsMax)
+		case AttrShutdownTimeout, AttrMaxContracts, AttrConsoleLogSize, AttrConsoleLogCount:
+			if why := checkNumber(attr.Name, attr.Value); why != "" {
+				return a, refuse(what, "%s", why)
 			}
 			continue
 		default:

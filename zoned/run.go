@@ -269,7 +269,7 @@ func (z *Zone) serveConsole() error {
 	z.console, err = console.New(console.Config{
 		Zone: z.name, Listener: z.slots.take(keeper.SlotConsole), Ring: r,
 		DataEvent: z.slots.take(keeper.SlotData), RoomEvent: z.slots.take(keeper.SlotRoom),
-		Append: z.keeper.Append, Authorize: authorizeConn, OnIdle: func() {}, Log: z.log,
+		Append: z.keeper.Append, Authorize: authorizeConn, OnIdle: func() {}, Log: z.log, LogFile: z.consoleLog(),
 	})
 	return err
 }

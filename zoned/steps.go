@@ -226,6 +226,7 @@ func doPlatform(ctx context.Context, w *worker, d *stepData) error {
 	z.slots.put(slotBoot, fds[2])
 	z.slots.put(keeper.SlotPty, fds[0])
 	fds[0], fds[2] = nil, nil
+	z.console.SetLog(z.consoleLogLimits())
 	return z.console.SetInput(master)
 }
 
