@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/console/client"
+	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/layout"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/zoned/admin/getopt"
@@ -22,18 +25,20 @@ const (
 	exitUsage = 2
 )
 
-const usage = "zlogin [-dnQCES] [-e c] [-l user] zone [command [argument ...]]"
+const usage = "zlogin [-nQES] [-e c] [-l user] zone [command [argument ...]] | zlogin -C [-dEQ] [-r | -f] [--history] [-e c] zone"
 
 // words are a command line taken apart.
 type words struct {
 	zone, root, user string
-	console          bool // -C
-	drop             bool // -d
-	quiet            bool // -Q
-	noEscape         bool // -E
-	failsafe         bool // -S
-	noInput          bool // -n
-	escape           byte // -e
+	console          bool      // -C
+	drop             bool      // -d
+	quiet            bool      // -Q
+	noEscape         bool      // -E
+	failsafe         bool      // -S
+	noInput          bool      // -n
+	escape           byte      // -e
+	role             wire.Role // -r, -f: the console, to watch or to take over
+	history          bool      // --history
 	args             []string
 }
 
@@ -63,7 +68,8 @@ func run(args []string) int {
 
 func parse(args []string) (words, error) {
 	w := words{escape: client.DefaultEscape}
-	p, err := getopt.Parse(args, "dnQCESR:e:l:")
+	args, w.history = withoutHistory(args)
+	p, err := getopt.Parse(args, "dnrfQCESR:e:l:")
 	if err != nil {
 		return w, errUsage{err.Error()}
 	}
@@ -73,6 +79,10 @@ func parse(args []string) (words, error) {
 			w.drop = true
 		case 'n':
 			w.noInput = true
+		case 'r', 'f':
+			if err := w.want(o.Letter); err != nil {
+				return w, err
+			}
 		case 'Q':
 			w.quiet = true
 		case 'C':
@@ -103,6 +113,44 @@ func parse(args []string) (words, error) {
 	return w, w.sensible()
 }
 
+// historyOption is the one long option; zlogin has none for it.
+const historyOption = "--history"
+
+// withoutHistory takes --history out of the options. Behind the zone it is a command's.
+func withoutHistory(args []string) (rest []string, found bool) {
+	for i, a := range args {
+		switch {
+		case a == historyOption:
+			rest, _ = withoutHistory(args[i+1:])
+			return append(slices.Clone(args[:i]), rest...), true
+		case a == "--", len(a) < 2 || a[0] != '-':
+			// The argument of an option stands apart when the option is the last letter.
+			if i > 0 && a != "--" && takesArgument(args[i-1]) {
+				continue
+			}
+			return args, false
+		}
+	}
+	return args, false
+}
+
+func takesArgument(word string) bool {
+	return len(word) > 1 && word[0] == '-' && strings.IndexByte("Rel", word[len(word)-1]) >= 0
+}
+
+// want is -r or -f, each of which means the console.
+func (w *words) want(letter byte) error {
+	role := wire.Reader
+	if letter == 'f' {
+		role = wire.Taker
+	}
+	if w.role != wire.Writer && w.role != role {
+		return errUsage{"-r and -f are mutually exclusive"}
+	}
+	w.role, w.console = role, true
+	return nil
+}
+
 // sensible refuses options that contradict each other.
 func (w words) sensible() error {
 	switch {
@@ -116,6 +164,8 @@ func (w words) sensible() error {
 		return errUsage{"-R may not be specified with console login"}
 	case w.console && len(w.args) > 0:
 		return errUsage{"a command may not be specified with console login"}
+	case w.history && !w.console:
+		return errUsage{historyOption + " may only be specified with console login"}
 	case w.drop && !w.console:
 		return errUsage{"-d may only be specified with console login"}
 	case w.failsafe && w.user != "":
@@ -156,6 +206,7 @@ func (w words) enter(ctx context.Context, l layout.Layout) int {
 		return client.Run(ctx, client.Options{
 			Zone: w.zone, Dial: func() (*sys.FD, error) { return c.DialConsole(ctx) },
 			Escape: w.escape, NoEscape: w.noEscape, DropWithZone: w.drop, Quiet: w.quiet, Locale: c.Locale,
+			Role: w.role, History: w.history,
 		})
 	}
 	return login.Run(ctx, login.Options{

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/layout"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/internal/testenv"
@@ -134,6 +135,15 @@ func TestBadInput(t *testing.T) {
 		{"-d web", 2, "-d may only be specified with console login"},
 		{"-C -l joe web", 2, "-l may not be specified with console login"},
 		{"-C -n web", 2, "-n may not"},
+		{"-r -n web", 2, "-n may not"},
+		{"-f web ls", 2, "a command may not"},
+		{"-r -l joe web", 2, "-l may not be specified with console login"},
+		{"-C -r -f web", 2, "-r and -f are mutually exclusive"},
+		{"-rf web", 2, "-r and -f are mutually exclusive"},
+		{"--history web", 2, "--history may only be specified with console login"},
+		{"-C --histories web", 2, "unknown option"},
+		{"-r new", 1, "zlogin: cannot login to a zone which is 'configured'\n"},
+		{"-f --history new", 1, "zlogin: cannot login to a zone which is 'configured'\n"},
 		{"-C -S web", 2, "-S may not"},
 		{"-C -R /x web", 2, "-R may not"},
 		{"-C web ls", 2, "a command may not"},
@@ -394,4 +404,30 @@ func TestTypedAheadIsTheShells(t *testing.T) {
 	p.Send("ahead\r")
 	p.Expect(`zlogin: no such user\r\nexit 1\r\nshell got ahead\r\n`)
 	p.Wait()
+}
+
+// Which console is meant by the options, and that --history behind the zone is a command's.
+func TestConsoleOptions(t *testing.T) {
+	for args, want := range map[string]struct {
+		console, history bool
+		role             wire.Role
+		args             int
+	}{
+		"-C web":                    {true, false, wire.Writer, 0},
+		"-C --history web":          {true, true, wire.Writer, 0},
+		"--history -r web":          {true, true, wire.Reader, 0},
+		"-e ^x --history -Cf web":   {true, true, wire.Taker, 0},
+		"-Ce # --history web":       {true, true, wire.Writer, 0},
+		"-r web":                    {true, false, wire.Reader, 0},
+		"-Crd web":                  {true, false, wire.Reader, 0},
+		"-f web":                    {true, false, wire.Taker, 0},
+		"web bash --history":        {false, false, wire.Writer, 2},
+		"-l joe web bash --history": {false, false, wire.Writer, 2},
+		"-- web --history":          {false, false, wire.Writer, 1},
+	} {
+		w, err := parse(strings.Fields(args))
+		if err != nil || w.console != want.console || w.history != want.history || w.role != want.role || len(w.args) != want.args || w.zone != "web" {
+			t.Errorf("%s: %+v, %v", args, w, err)
+		}
+	}
 }

@@ -18,6 +18,7 @@ func init() {
 	maps.Copy(subcommands, running())
 	maps.Copy(subcommands, files())
 	maps.Copy(subcommands, telling())
+	maps.Copy(subcommands, consoles())
 }
 
 // running are the subcommands about a zone's life.
@@ -120,6 +121,31 @@ With -z, that zone whatever its state is.`,
 			about: "Print as JSON how the zone is or would be built.",
 		},
 	}
+}
+
+// consoles are those about a zone's console.
+func consoles() map[admin.Command]subcommand {
+	return map[admin.Command]subcommand{
+		admin.ConsoleLog: {
+			spec: "f", synopsis: "console-log [-f]", do: doConsoleLog,
+			about: "Print what the zone has written on its console, as plain text.",
+			more: `-f goes on with what it writes, until it is interrupted.
+How much is kept: attributes console-log-size and console-log-count, see zones(5).`,
+		},
+		admin.ConsoleRecord: {
+			spec: "f", operands: exactlyOne, synopsis: "console-record [-f] file", do: doConsoleRecord,
+			about: "Record the zone's console in a file, as asciicast v2, until interrupted.",
+			more:  "-f overwrites a file that is there.",
+		},
+	}
+}
+
+func doConsoleLog(ctx context.Context, c *command, a *admin.Admin) error {
+	return a.ConsoleLog(ctx, admin.Follow(c.opts.Has('f')))
+}
+
+func doConsoleRecord(ctx context.Context, c *command, a *admin.Admin) error {
+	return a.ConsoleRecord(ctx, c.opts.Operands[0], admin.Force(c.opts.Has('f')))
 }
 
 func doMark(_ context.Context, c *command, a *admin.Admin) error { return a.Mark(c.opts.Operands[0]) }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/zoned/admin"
 	"github.com/linuxzones/zones/zoned/api"
 )
@@ -129,6 +130,11 @@ func (c *command) wire(streams admin.Streams) *admin.Admin {
 			d.Start = (&api.Spawner{Layout: l, Warn: a.Say}).Start
 		}
 		return d
+	}
+	a.Console = func(ctx context.Context, zone string) (*sys.FD, error) {
+		d := &api.Client{Layout: l, Zone: zone, Startup: a.Startup, Debug: debug, Locale: api.Locale()}
+		d.Start = (&api.Spawner{Layout: l, Warn: a.Say}).Start
+		return d.DialConsole(ctx)
 	}
 	return a
 }

@@ -158,6 +158,9 @@ func (s *session) happened() {
 		break
 	}
 	if s.ctx.Err() != nil {
+		if s.o.Recorder != nil { // its program may have been sent the signal as well
+			s.end(exitOK)
+		}
 		s.end(exitFailed)
 	}
 	if d := s.watch.connection(); d != nil {

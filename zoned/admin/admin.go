@@ -64,6 +64,8 @@ type Admin struct {
 	Streams
 	// Door gives the way to a zone's supervisor.
 	Door func(zone string, start Starting) Door
+	// Console connects to a zone's console, and starts its supervisor when there is none.
+	Console func(ctx context.Context, zone string) (*sys.FD, error)
 	// Image installs and removes root file systems.
 	Image Images
 	// Libexec is where our programs lie; needed by Plan and Verify.

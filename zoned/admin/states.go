@@ -13,21 +13,24 @@ type Command string
 
 // The subcommands.
 const (
-	Boot      Command = "boot"
-	Check     Command = "check"
-	Fsck      Command = "fsck"
-	Halt      Command = "halt"
-	Help      Command = "help"
-	Install   Command = "install"
-	List      Command = "list"
-	Mark      Command = "mark"
-	Plan      Command = "plan"
-	Ready     Command = "ready"
-	Reboot    Command = "reboot"
-	Shutdown  Command = "shutdown"
-	Uninstall Command = "uninstall"
-	Upgrade   Command = "upgrade"
-	Verify    Command = "verify"
+	Boot  Command = "boot"
+	Check Command = "check"
+	// ConsoleLog and ConsoleRecord are not the original's.
+	ConsoleLog    Command = "console-log"
+	ConsoleRecord Command = "console-record"
+	Fsck          Command = "fsck"
+	Halt          Command = "halt"
+	Help          Command = "help"
+	Install       Command = "install"
+	List          Command = "list"
+	Mark          Command = "mark"
+	Plan          Command = "plan"
+	Ready         Command = "ready"
+	Reboot        Command = "reboot"
+	Shutdown      Command = "shutdown"
+	Uninstall     Command = "uninstall"
+	Upgrade       Command = "upgrade"
+	Verify        Command = "verify"
 )
 
 // Force says whether an operation was forced.
@@ -61,14 +64,16 @@ const (
 // use, so what changes them is refused.
 var refusals = map[Command][8]string{
 	//         configured  incomplete  installed  ready    mounted  running  shutting_down  down
-	Ready:     {tooEarly, tooEarly, legal, legal, legal, legal, legal, legal},
-	Boot:      {tooEarly, tooEarly, legal, legal, legal, legal, legal, legal},
-	Halt:      {notItsDoor, notItsDoor, legal, legal, legal, legal, legal, legal},
-	Reboot:    {stopped, stopped, stopped, legal, legal, legal, legal, legal},
-	Shutdown:  {stopped, stopped, stopped, legal, legal, legal, legal, legal},
-	Verify:    {legal, incomplete, legal, legal, legal, legal, legal, legal},
-	Install:   {legal, incomplete, present, alive, alive, alive, alive, alive},
-	Uninstall: {bare, legal, legal, alive, alive, alive, alive, alive},
+	Ready:    {tooEarly, tooEarly, legal, legal, legal, legal, legal, legal},
+	Boot:     {tooEarly, tooEarly, legal, legal, legal, legal, legal, legal},
+	Halt:     {notItsDoor, notItsDoor, legal, legal, legal, legal, legal, legal},
+	Reboot:   {stopped, stopped, stopped, legal, legal, legal, legal, legal},
+	Shutdown: {stopped, stopped, stopped, legal, legal, legal, legal, legal},
+	// Its supervisor, which serves the console, wants an installed zone.
+	ConsoleRecord: {tooEarly, tooEarly, legal, legal, legal, legal, legal, legal},
+	Verify:        {legal, incomplete, legal, legal, legal, legal, legal, legal},
+	Install:       {legal, incomplete, present, alive, alive, alive, alive, alive},
+	Uninstall:     {bare, legal, legal, alive, alive, alive, alive, alive},
 }
 
 // unprivileged commands work for every user, as far as files are readable.
