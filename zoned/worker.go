@@ -169,6 +169,9 @@ var errFailed = errors.New("failed before the supervisor was replaced, undone si
 
 // announce tells the console what begins.
 func (w *worker) announce() {
+	if w.state < configs.Ready { // what is said here is of the boot that comes
+		w.z.console.SetLog(w.z.consoleLogLimits())
+	}
 	switch w.op.Verb {
 	case api.VerbBoot:
 		w.z.notice(wire.Booting, w.op.BootArgs)

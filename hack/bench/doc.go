@@ -8,6 +8,6 @@
 // The limits are what no supervisor can be faster than: fork+exec of a program (for zlogin),
 // a process in the same new namespaces made by unshare(1) (for a cold boot), a round trip on
 // a unix socket through a process that starts and ends (for commands), a loop of fork, exec and
-// wait (for the restart of a service). Supervisors of others that are installed (s6, runit, dinit)
+// wait (for the restart of a service), a bare terminal (for a console). Supervisors of others that are installed (s6, runit, dinit)
 // do the same in the same zone, in turn with ours; of one that is not there the line says why.
 package main

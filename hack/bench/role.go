@@ -19,6 +19,7 @@ const roleVariable = "ZONES_BENCH_ROLE"
 //
 //	figure NAME UNIT LIMIT VALUE ...
 var roles = map[string]func(args []string) error{
+	"fill":     playFill,
 	"forks":    playForks,
 	"clients":  playClients,
 	"many":     playMany,

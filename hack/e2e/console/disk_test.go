@@ -84,10 +84,18 @@ func TestConsoleLog(t *testing.T) {
 	}
 	z.Must("zoneadm", "-z", zoneName, "halt")
 	testenv.Eventually(t, func() bool { return strings.Contains(shown(z), "[NOTICE: Zone halted]\n") }, "the end of the log")
+	t.Cleanup(func() {
+		if t.Failed() {
+			all := shown(z)
+			t.Logf("the log ends in %q", all[max(0, len(all)-500):])
+		}
+	})
 	// The next boot goes on in the same files.
 	z.Must("zoneadm", "-z", zoneName, "boot")
 	testenv.Eventually(t, func() bool {
-		return strings.Contains(shown(z), "piece 19 line 500\n") && strings.Count(shown(z), "Zone booting up") == 1
+		_, after, _ := strings.Cut(shown(z), "piece 19 line 500\n")
+		_, after, halted := strings.Cut(after, "[NOTICE: Zone halted]\n")
+		return halted && strings.Contains(after, "[NOTICE: Zone booting up]\n")
 	}, "the next boot in the log")
 	z.Must("zoneadm", "-z", zoneName, "halt")
 	z.Must("zonecfg", "-z", zoneName, "select attr name=console-log-size; set value=0; end")
