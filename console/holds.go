@@ -39,7 +39,8 @@ func (h *holds) setWriter(pos uint64) {
 	h.apply()
 }
 
-// inherit keeps what a dead predecessor left, for whom it may be.
+// inherit keeps what a dead predecessor left, for whom it may be. Where nobody held the ring what it has
+// is kept for the log, whose goroutine may be late, until it says how far it is.
 func (h *holds) inherit(writer, log bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -49,6 +50,9 @@ func (h *holds) inherit(writer, log bool) {
 	}
 	if log {
 		h.log = pos
+		if oldest, _, err := h.ring.Range(); err == nil && pos == ring.NoHold {
+			h.log = oldest
+		}
 	}
 	h.apply()
 }
