@@ -142,6 +142,48 @@ func TestCgroupsElsewhere(t *testing.T) {
 	}
 }
 
+// Where systemd rules, a keeper's scope is the zone's directory. It is systemd's to remove.
+func TestScopes(t *testing.T) {
+	r := newRig(t)
+	h := r.open()
+	tag := r.lay.Tag()
+	for name, zone := range map[string]string{
+		"zone-web" + tag + "-0a1b2c3d.scope":    "web",
+		"zone-a-b" + tag + "-0a1b2c3d.scope":    "a-b",
+		"zone-web.00000000-0a1b2c3d.scope":      "",
+		"zone-web-0a1b2c3d.scope":               "",
+		"zone-web" + tag + "-0a1b2c3d.slice":    "",
+		"zone-" + tag + "-0a1b2c3d.scope":       "",
+		"zone-" + tag + ".scope":                "",
+		"my-zone-web" + tag + "-0a1b2c3d.scope": "",
+		"zone-..":                               "", "": "", ".scope": "",
+	} {
+		if got := h.scopeZone(name); got != zone {
+			t.Errorf("%q is of zone %q, want %q", name, got, zone)
+		}
+	}
+	slice := filepath.Join(mount(t), "zones.slice")
+	scope := filepath.Join(slice, "zone-web"+tag+"-0a1b2c3d.scope")
+	check(t, os.MkdirAll(scope+"/g5", 0o755))
+	check(t, os.Mkdir(scope+"/sup", 0o755))
+	t.Cleanup(func() {
+		for _, d := range []string{scope + "/g5", scope + "/sup", scope, slice} {
+			_ = unix.Rmdir(d) // the last unless others live there
+		}
+	})
+	check(t, WriteMark(scope, h.Mark("web", 0)))
+	check(t, WriteMark(scope+"/g5", h.Mark("web", 5)))
+	zones, err := r.open().Zones()
+	check(t, err)
+	if fmt.Sprint(zones) != "[web]" {
+		t.Errorf("%q", zones)
+	}
+	r.removeAll(Scope{Zone: "web"}, r.wants(Scope{Zone: "web"}, "cgroup "+scope+"/g5"))
+	if exists(scope+"/g5") || !exists(scope) {
+		t.Error("the generation is left, or systemd's scope is gone")
+	}
+}
+
 // What a living generation has is not found: it is in the journal before it makes anything.
 func TestLiving(t *testing.T) {
 	r := newRig(t)

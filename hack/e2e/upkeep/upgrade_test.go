@@ -96,7 +96,9 @@ func TestUpgrade(t *testing.T) {
 	const rounds = 4
 	for i := range rounds {
 		install(t, z, next, "zoned", "zsched")
+		began := time.Now()
 		upgrade(t, z)
+		t.Logf("round %d: both were replaced, and answered, after %v", i, time.Since(began).Round(time.Millisecond))
 		wantBuilds(t, z, "0.2.0", "0.2.0")
 		after := z.Status("a")
 		if after.Init != before.Init || after.Zsched != before.Zsched || after.Zoned == before.Zoned || after.ID != before.ID || ended(before.Init.Pid) {
