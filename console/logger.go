@@ -48,6 +48,9 @@ type logger struct {
 	buf     []byte
 	failing bool
 	lost    uint64
+	at      uint64 // written up to there
+	last    bool   // stop was said, when the ring's head was until
+	until   uint64
 
 	// The loop's: what it last told of, and since when the log is far behind.
 	told      uint64
@@ -76,7 +79,7 @@ func (lg *logger) nudge() {
 	}
 }
 
-// run writes until stop, and then what there is.
+// run writes until stop, and then what there was at that moment.
 func (lg *logger) run() {
 	defer close(lg.done)
 	defer lg.ring.Close()
@@ -90,23 +93,45 @@ func (lg *logger) run() {
 		switch {
 		case err != nil:
 			lg.fail(err)
-			t := time.NewTimer(logRetry)
-			select {
-			case <-t.C:
-			case <-lg.stop:
-				t.Stop()
+			if !lg.pause() {
 				return
 			}
+		case lg.stopping(wait):
+			return
 		case wait:
 			select {
 			case <-lg.wake:
 			case <-lg.stop:
-				if wait, err := lg.step(); wait || err != nil {
-					return
-				}
 			}
 		}
 	}
+}
+
+// pause waits until a disk that failed is tried again; false: not any more.
+func (lg *logger) pause() bool {
+	t := time.NewTimer(logRetry)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-lg.stop:
+		return false
+	}
+}
+
+// stopping says whether this is the end: all that there was when stop was said is written. A zone
+// that goes on writing does not keep a supervisor.
+func (lg *logger) stopping(written bool) bool {
+	select {
+	case <-lg.stop:
+	default:
+		return false
+	}
+	if !lg.last {
+		lg.last, lg.until = true, lg.ring.Head()
+		return false // once more, for what came meanwhile
+	}
+	return written || lg.at >= lg.until
 }
 
 // step writes one piece. wait: there is nothing to write now.
@@ -152,6 +177,7 @@ func (lg *logger) step() (wait bool, err error) {
 	}
 	lg.well()
 	lg.hold(pos)
+	lg.at = pos
 	return n == 0 && lost == 0, nil
 }
 

@@ -10,7 +10,7 @@ import (
 const ringName = "console.ring"
 
 // loadRing goes on with the console ring that the last keeper of this zone left, if it did.
-// A snapshot that is not whole is of no use and no harm.
+// A snapshot that is not whole is of no use and no harm. One that is taken is gone.
 func loadRing(dir *sys.FD) (*ring.Writer, error) {
 	if w := restoreRing(dir); w != nil {
 		return w, nil
@@ -44,6 +44,11 @@ func restoreRing(dir *sys.FD) *ring.Writer {
 			return nil
 		}
 		got += n
+	}
+	// It is good for once: a keeper that is killed leaves no snapshot, and one that began again
+	// at this one would give other bytes the same positions.
+	if unix.Unlinkat(dir.Int(), ringName, 0) != nil {
+		return nil
 	}
 	w, err := ring.Restore(mem)
 	if err != nil {
