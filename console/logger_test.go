@@ -100,6 +100,7 @@ func readAll(dir string) []byte {
 func TestLogOfAFlood(t *testing.T) {
 	dir := t.TempDir()
 	l := newLogged(t, logAt(dir))
+	logs(l)
 	const total = 48 << 20
 	ch := make(chan time.Duration, 1)
 	go func() { _, longest := l.zoneWrites(total, 60*time.Second); ch <- longest }()
@@ -115,6 +116,11 @@ func TestLogOfAFlood(t *testing.T) {
 		t.Errorf("ends at %d of %d, %d missing", end, total, lost)
 	}
 	t.Logf("%d bytes; the zone waited %v at most", end, longest)
+}
+
+// logs waits until the log has begun, at the first byte of all.
+func logs(l *local) {
+	waitFor(l.t, "the log to begin", func() bool { return ended(l) == 0 })
 }
 
 // stuck is a disk that stands still.
@@ -145,6 +151,7 @@ func TestLogOnAStuckDisk(t *testing.T) {
 	}
 	newLoggedWith(t, f, l)
 	r := l.view(framed(wire.Live, wire.Writer))
+	logs(l)
 	s.still.Store(true)
 	const total = 32 << 20
 	ch := make(chan time.Duration, 1)
@@ -204,6 +211,7 @@ func TestLogOnAFullDisk(t *testing.T) {
 	must(t, unix.Mount("full", dir, "tmpfs", 0, "size=1m"))
 	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
 	l := newLogged(t, logAt(dir))
+	logs(l)
 	const total = 8 << 20
 	if done, longest := l.zoneWrites(total, 60*time.Second); done != total {
 		t.Fatalf("%d bytes written", done)

@@ -47,6 +47,37 @@ func TestConsoleLog(t *testing.T) {
 	}
 	z.Must("zoneadm", "-z", zoneName, "boot")
 	z.ServicesUp(zoneName)
+	followed(t, z)
+	names, _ := filepath.Glob(filepath.Join(logDir(z), zoneName+".console*"))
+	if len(names) != 3 {
+		t.Errorf("files %q", names)
+	}
+	for _, n := range names {
+		if st, err := os.Stat(n); err != nil || st.Mode() != 0o600 || st.Size() > 65536 {
+			t.Errorf("%s: %v, %v", n, st, err)
+		}
+	}
+	z.Must("zoneadm", "-z", zoneName, "halt")
+	testenv.Eventually(t, func() bool { return strings.Contains(shown(z), "[NOTICE: Zone halted]\n") }, "the end of the log")
+	t.Cleanup(func() {
+		if t.Failed() {
+			all := shown(z)
+			t.Logf("the log ends in %q", all[max(0, len(all)-500):])
+		}
+	})
+	// The next boot goes on in the same files.
+	z.Must("zoneadm", "-z", zoneName, "boot")
+	testenv.Eventually(t, func() bool {
+		_, after, _ := strings.Cut(shown(z), "piece 19 line 500\n")
+		_, after, halted := strings.Cut(after, "[NOTICE: Zone halted]\n")
+		return halted && strings.Contains(after, "[NOTICE: Zone booting up]\n")
+	}, "the next boot in the log")
+	switchedOff(t, z, names)
+}
+
+// followed is a log that is shown as it grows, across its files.
+func followed(t *testing.T, z *testenv.Zones) {
+	t.Helper()
 	follow := z.Cmd("zoneadm", "-z", zoneName, "console-log", "-f")
 	var seen text
 	follow.Stdout = &seen
@@ -73,36 +104,17 @@ func TestConsoleLog(t *testing.T) {
 	if !strings.Contains(seen.String(), want.String()) {
 		t.Error("what was followed is not what was written")
 	}
-	names, _ := filepath.Glob(filepath.Join(logDir(z), zoneName+".console*"))
-	if len(names) != 3 {
-		t.Errorf("files %q", names)
-	}
-	for _, n := range names {
-		if st, err := os.Stat(n); err != nil || st.Mode() != 0o600 || st.Size() > 65536 {
-			t.Errorf("%s: %v, %v", n, st, err)
-		}
-	}
-	z.Must("zoneadm", "-z", zoneName, "halt")
-	testenv.Eventually(t, func() bool { return strings.Contains(shown(z), "[NOTICE: Zone halted]\n") }, "the end of the log")
-	t.Cleanup(func() {
-		if t.Failed() {
-			all := shown(z)
-			t.Logf("the log ends in %q", all[max(0, len(all)-500):])
-		}
-	})
-	// The next boot goes on in the same files.
-	z.Must("zoneadm", "-z", zoneName, "boot")
-	testenv.Eventually(t, func() bool {
-		_, after, _ := strings.Cut(shown(z), "piece 19 line 500\n")
-		_, after, halted := strings.Cut(after, "[NOTICE: Zone halted]\n")
-		return halted && strings.Contains(after, "[NOTICE: Zone booting up]\n")
-	}, "the next boot in the log")
+}
+
+// switchedOff is a zone without a log.
+func switchedOff(t *testing.T, z *testenv.Zones, files []string) {
+	t.Helper()
 	z.Must("zoneadm", "-z", zoneName, "halt")
 	z.Must("zonecfg", "-z", zoneName, "select attr name=console-log-size; set value=0; end")
-	for _, n := range names {
+	for _, n := range files {
 		must(t, os.Remove(n))
 	}
-	_, errs, exit = z.Zoneadm("-z", zoneName, "console-log")
+	_, errs, exit := z.Zoneadm("-z", zoneName, "console-log")
 	if exit != 1 || !strings.Contains(errs, "attribute console-log-size is 0") {
 		t.Errorf("switched off: exit %d, %q", exit, errs)
 	}
