@@ -201,7 +201,7 @@ func (z *Zone) fromZone(v api.Verb) *request {
 
 // say puts a line between the console's output.
 func (z *Zone) say(text string) {
-	if err := z.keeper.Append([]byte("\r\n[" + text + "]\r\n")); err != nil {
+	if err := z.appendConsole([]byte("\r\n[" + text + "]\r\n")); err != nil {
 		z.log.WithError(err).Warn("console notice")
 	}
 }

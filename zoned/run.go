@@ -183,6 +183,7 @@ func (z *Zone) live() error {
 	if err := z.serveConsole(); err != nil {
 		return fatal("%v", err)
 	}
+	defer z.ring.close()
 	defer z.console.Shutdown()
 	z.signals()
 	z.adopt(held)
@@ -261,15 +262,20 @@ func (z *Zone) serveConsole() error {
 	if !fd.Valid() {
 		return errors.New("zsched holds no console ring")
 	}
+	defer fd.Close()
+	data := z.slots.take(keeper.SlotData)
+	var err error
+	if z.ring, err = newConsoleRing(fd, data); err != nil {
+		return err
+	}
 	r, err := ring.OpenReader(fd.Int())
-	fd.Close()
 	if err != nil {
 		return err
 	}
 	z.console, err = console.New(console.Config{
 		Zone: z.name, Listener: z.slots.take(keeper.SlotConsole), Ring: r,
-		DataEvent: z.slots.take(keeper.SlotData), RoomEvent: z.slots.take(keeper.SlotRoom),
-		Append: z.keeper.Append, Authorize: authorizeConn, OnIdle: func() {}, Log: z.log, LogFile: z.consoleLog(),
+		DataEvent: data, RoomEvent: z.slots.take(keeper.SlotRoom),
+		Append: z.appendConsole, Authorize: authorizeConn, OnIdle: func() {}, Log: z.log, LogFile: z.consoleLog(),
 	})
 	return err
 }
@@ -307,6 +313,7 @@ func (z *Zone) keeperGone() {
 	z.orphaned = true
 	z.log.Error("zsched is dead: the zone is halted")
 	if z.busy == nil && z.state >= configs.Ready {
+		z.say("zsched died: the zone is halted")
 		z.begin(z.fromZone(api.VerbHalt), halt)
 		return
 	}

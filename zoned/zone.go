@@ -41,6 +41,7 @@ type Zone struct {
 	store   *configs.Store
 	journal *journal
 	console *console.Server
+	ring    *consoleRing // to write to when the keeper is dead
 	audit   *audit
 	base    string // cgroup of this zone below the cgroup2 mount
 	mount   string // cgroup2 mount
