@@ -73,7 +73,11 @@ func command(ctx context.Context, o Options) int {
 	defer r.close(cancel)
 	r.startRelays()
 	r.group.Go(func() {
-		reply, err := o.Door.Call(ctx, req, api.Events{Message: r.talk.message, Started: func(int) { close(r.started) }}, r.given...)
+		begun := false
+		reply, err := o.Door.Call(ctx, req, api.Events{
+			Message: r.talk.message, Waiting: r.talk.waiting(&begun),
+			Started: func(int) { begun = true; close(r.started) },
+		}, r.given...)
 		r.result <- outcome{reply, err}
 	})
 	return r.follow(ctx)

@@ -62,9 +62,10 @@ func interactive(ctx context.Context, o Options) int {
 	req.Login.TTY, req.Login.Term = true, termName(os.Getenv("TERM"))
 	req.Login.Rows, req.Login.Cols = s.tty.size()
 	s.group.Go(func() {
+		begun := false
 		reply, err := o.Door.Call(ctx, req, api.Events{
-			Message: s.talk.message,
-			TTY:     func(m *sys.FD) { s.arrived <- m },
+			Message: s.talk.message, Waiting: s.talk.waiting(&begun),
+			TTY: func(m *sys.FD) { begun = true; s.arrived <- m },
 		})
 		s.result <- outcome{reply, err}
 	})
