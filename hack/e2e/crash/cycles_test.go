@@ -95,18 +95,19 @@ func burdens(t *testing.T, z *testenv.Zones) map[string]burden {
 
 // TestManyLives boots and halts a zone under one supervisor.
 func TestManyLives(t *testing.T) {
+	t.Parallel()
 	z := testenv.Instance(t)
 	z.Sparse("a")
 	console := z.Pty("zlogin", "-C", "a") // keeps the supervisor
 	console.Expect(`\[Connected to zone 'a' console\]`)
-	times := amount(1000, 12)
+	times := amount(1000, 8)
 	life := func(n int) {
 		for range n {
 			silent(t, z, "a", "boot")
 			silent(t, z, "a", "halt")
 		}
 	}
-	life(max(times/10, 10))
+	life(max(times/10, 6))
 	rest := func() {
 		testenv.Eventually(t, func() bool { return len(generations(t, z, "a")) == 0 }, "no cgroup to be left")
 	}
@@ -123,6 +124,7 @@ func TestManyLives(t *testing.T) {
 
 // TestManyAborts attaches to the console and logs in, and is killed at any moment of that.
 func TestManyAborts(t *testing.T) {
+	t.Parallel()
 	z := testenv.Instance(t)
 	z.Sparse("a")
 	silent(t, z, "a", "boot")
@@ -132,7 +134,7 @@ func TestManyAborts(t *testing.T) {
 	watched(t, z, "a")
 	init, witness := z.Status("a").Init, testimony(z, "a")
 	others := len(logins(t, z)) // the witness came with one
-	times := amount(10000, 80)
+	times := amount(10000, 40)
 	abort := func(n int) {
 		var group sync.WaitGroup
 		for worker := range 4 {

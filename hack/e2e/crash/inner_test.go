@@ -183,6 +183,7 @@ func (i inner) killed(t *testing.T, z *testenv.Zones, point string) {
 // TestInnerKilled kills zrun and svc.startd at each of their calls that change something: a step
 // fails and is undone, and that is told; a service is started as often as there was a cause.
 func TestInnerKilled(t *testing.T) {
+	t.Parallel()
 	z := testenv.Instance(t)
 	z.Sparse("keep") // has the collector loaded, which zrun does too
 	silent(t, z, "keep", "boot")
@@ -198,13 +199,13 @@ func TestInnerKilled(t *testing.T) {
 	sites(t, z)
 	points := map[string]int{}
 	kills := 0
-	for _, i := range inners {
+	for _, i := range turn(inners, 2) {
 		tr, s := i.trace(t, z, aim{})
 		if len(tr.points) < 5 || i.word(t, z, s) == "" {
 			t.Fatalf("%s of %s, where nobody is killed: %v, points %q", i.name, i.program, s, tr.points)
 		}
 		points[i.program] += len(tr.points)
-		for _, point := range part(tr.points, 3) {
+		for _, point := range turn(tr.points, 2) {
 			kills++
 			t.Run(i.program+" "+i.name+"/"+point, func(t *testing.T) { i.killed(t, z.For(t), point) })
 		}

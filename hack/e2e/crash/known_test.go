@@ -200,3 +200,24 @@ func f(z *Zone, s string) {
 		t.Errorf("missing: %q", m)
 	}
 }
+
+// TestPage: docs/CRASHES.md, which a full run makes, has a row for each step and point of the sources.
+func TestPage(t *testing.T) {
+	root := testenv.Root(t)
+	page, err := os.ReadFile(filepath.Join(root, "docs/CRASHES.md"))
+	must(t, err)
+	var missing []string
+	for _, want := range readSource(t, filepath.Join(root, "zoned")).wants() {
+		start, open := strings.CutSuffix(want, "*")
+		row := "| `" + start
+		if !open {
+			row += "` |"
+		}
+		if elsewhere[want] == "" && !strings.Contains(string(page), row) {
+			missing = append(missing, want)
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("docs/CRASHES.md knows nothing of %q: make crash-matrix FULL=1", missing)
+	}
+}

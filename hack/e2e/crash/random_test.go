@@ -189,8 +189,9 @@ func helperOf(z *testenv.Zones) int {
 // TestRandom kills supervisors, helpers, restarters and clients at random, while the zones write to
 // their consoles and are logged in to.
 func TestRandom(t *testing.T) {
+	t.Parallel()
 	z := testenv.Instance(t)
-	zones, kills := make([]string, amount(20, 3)), amount(1000, 30)
+	zones, kills := make([]string, amount(20, 2)), amount(1000, 16)
 	l := &load{z: z, stop: make(chan struct{}), victims: map[string]*os.Process{}, wrong: make(chan string, 16)}
 	for i := range zones {
 		zones[i] = fmt.Sprintf("z%d", i)

@@ -50,17 +50,17 @@ func amount(whole, part int) int {
 	return testenv.Rounds(part, min(part, 2))
 }
 
-// part takes every so many of a list, from where the seed says; all of it in full.
-func part(list []string, most int) []string {
+// turn takes some of a list, others each time by the seed; all of it in full.
+func turn[T any](list []T, most int) []T {
 	if *full || len(list) <= most {
 		return list
 	}
-	var some []string
+	var chosen []T
 	from := int(*seed % uint64(len(list)))
 	for i := range most {
-		some = append(some, list[(from+i*len(list)/most)%len(list)])
+		chosen = append(chosen, list[(from+i*len(list)/most)%len(list)])
 	}
-	return some
+	return chosen
 }
 
 // said is what a program answered.

@@ -100,6 +100,7 @@ func (h halted) stopped(t *testing.T, z *testenv.Zones, point string) {
 // TestStopped: a program that is stopped at any of its calls holds up who waits for it, and nobody
 // else; when it goes on all is as if nothing had been.
 func TestStopped(t *testing.T) {
+	t.Parallel()
 	z := testenv.Instance(t)
 	z.Sparse("keep")
 	silent(t, z, "keep", "boot")
@@ -107,11 +108,11 @@ func TestStopped(t *testing.T) {
 	lead(t, z, "a", "running")
 	z.ServicesUp("a")
 	sites(t, z)
-	most := 2
+	most := 1
 	if *full {
 		most = 24
 	}
-	for _, h := range stops {
+	for _, h := range turn(stops, 2) {
 		tr, s := h.trace(t, z, "")
 		if len(tr.points) < 3 || !h.word(s) {
 			t.Fatalf("%s of %s, where nobody is stopped: %v, points %q", h.name, h.program, s, tr.points)
@@ -125,6 +126,7 @@ func TestStopped(t *testing.T) {
 // TestClientStopped: a client that is stopped at any of its calls holds up nobody; what it asked for
 // goes on, and it has its answer when it goes on.
 func TestClientStopped(t *testing.T) {
+	t.Parallel()
 	z := testenv.Instance(t)
 	z.Sparse("keep")
 	silent(t, z, "keep", "boot")
@@ -134,8 +136,8 @@ func TestClientStopped(t *testing.T) {
 	if *full {
 		most = 12
 	}
-	for _, e := range errands {
-		if e.argv[2] == "mark" {
+	for _, e := range turn(errands, 2) {
+		if e.name == "zoneadm mark" {
 			continue
 		}
 		lead(t, z, "a", e.from)
@@ -212,6 +214,7 @@ func some(list []string, most int) []string {
 // TestKeeperKilled: without its keeper a zone is brought down in order, and that is told: to who is at
 // its console, in its log, and by its state. Nothing is left, and it boots again.
 func TestKeeperKilled(t *testing.T) {
+	t.Parallel()
 	z := testenv.Instance(t)
 	z.Sparse("a")
 	lead(t, z, "a", "running")
@@ -241,4 +244,37 @@ func TestKeeperKilled(t *testing.T) {
 		before.same(t, z, "the keeper's death")
 		row(t, "zsched", "SIGKILL", state, "at rest", "halted in order, and told")
 	}
+}
+
+// TestWaitingIsTold: who waits for a supervisor that is stopped is told so, and gets what he asked for
+// when it goes on.
+func TestWaitingIsTold(t *testing.T) {
+	t.Parallel()
+	z := testenv.Instance(t)
+	z.Sparse("a")
+	lead(t, z, "a", "running")
+	pid := supervisor(z, "a", "zoned")
+	if !send(pid, "zoned", unix.SIGSTOP) {
+		t.Fatal("there is no supervisor")
+	}
+	defer send(pid, "zoned", unix.SIGCONT)
+	stopped(t, pid)
+	halt, shell, piped := z.Pty("zoneadm", "-z", "a", "reboot"), z.Pty("zlogin", "a"), beside(z, "zlogin", "a", "exit 6")
+	shell.ExpectWithin(40*time.Second, `zlogin: zone 'a': the zone's supervisor has not answered for 1\d seconds; waiting for it\r`)
+	halt.ExpectWithin(40*time.Second, `a: waiting for the supervisor, \d\d seconds since its last word`)
+	if is := listed(t, z, "a"); is != "running" {
+		t.Errorf("it is listed as %s", is)
+	}
+	send(pid, "zoned", unix.SIGCONT)
+	if exit := halt.Wait(); exit != 0 {
+		t.Errorf("reboot: exit %d\n%s", exit, halt.Output())
+	}
+	const told = "zlogin: zone 'a': the zone's supervisor has not answered for 10 seconds; waiting for it\n"
+	// The reboot may have been first.
+	if s := <-piped; !strings.HasPrefix(s.err, told) || s.exit != 6 && s.exit != 1 && s.exit != 137 {
+		t.Errorf("a login that waited: %v", s)
+	}
+	shell.Signal(unix.SIGKILL)
+	shell.Wait()
+	truth(t, z, "a")
 }
