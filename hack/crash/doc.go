@@ -2,9 +2,12 @@
 // steps, and prints what they found as tables.
 //
 //	crash [-full] [-seed N] [-run REGEXP]
+//	crash -from FILE...
 //
 // With -full every point is taken, which takes about an hour, and when all tests have passed the
 // tables are written to docs/CRASHES.md. Otherwise a part is taken, by a seed that is printed.
+// With -from the page is made of what such runs have said (go test -json -full), each of a part of the
+// tests: they take less time side by side.
 //
 // # What it owns
 //

@@ -26,12 +26,19 @@ func main() {
 	full := flag.Bool("full", false, "take every point, and write "+page)
 	seed := flag.Uint64("seed", 0, "which part is taken; 0: another one each time")
 	run := flag.String("run", "", "the tests that are run, all of them by default")
+	from := flag.Bool("from", false, "make "+page+" of what full runs have said, which the files hold")
 	flag.Parse()
-	if flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "usage: crash [-full] [-seed N] [-run REGEXP]")
+	if (flag.NArg() > 0) != *from {
+		fmt.Fprintln(os.Stderr, "usage: crash [-full] [-seed N] [-run REGEXP] | -from FILE...")
 		os.Exit(2)
 	}
-	if err := matrix(*full, *seed, *run); err != nil {
+	var err error
+	if *from {
+		err = merge(flag.Args())
+	} else {
+		err = matrix(*full, *seed, *run)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "crash: %v\n", err)
 		os.Exit(1)
 	}
@@ -46,12 +53,38 @@ func matrix(full bool, seed uint64, run string) error {
 	if err != nil {
 		return err
 	}
-	text := found.tables()
-	fmt.Print(text)
-	if len(found.failed) > 0 {
-		return fmt.Errorf("%d tests have failed: %q", len(found.failed), found.failed)
+	return found.write(root, full && run == "")
+}
+
+// merge makes the page of several runs, each of which took a part of the tests.
+func merge(files []string) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
 	}
-	if !full || run != "" {
+	f := &found{}
+	for _, name := range files {
+		file, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		err = f.read(file)
+		file.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return f.write(root, true)
+}
+
+// write prints the tables; if nothing has failed and they are of all tests, they are the page.
+func (f *found) write(root string, whole bool) error {
+	text := f.tables()
+	fmt.Print(text)
+	if len(f.failed) > 0 {
+		return fmt.Errorf("%d tests have failed: %q", len(f.failed), f.failed)
+	}
+	if !whole {
 		return nil
 	}
 	return os.WriteFile(filepath.Join(root, page), []byte(head+text), 0o644)

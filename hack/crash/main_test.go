@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -85,4 +87,39 @@ func FuzzRead(f *testing.F) {
 			t.Error("no table")
 		}
 	})
+}
+
+// TestWrite: only a whole run in which nothing failed makes the page.
+func TestWrite(t *testing.T) {
+	root := t.TempDir()
+	name := filepath.Join(root, page)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	good := found{rows: []crash{{"zoned", "SIGKILL", "boot", "before end", "completed", "A"}}}
+	bad := found{failed: []string{"A"}}
+	if err := good.write(root, false); err != nil {
+		t.Error(err)
+	}
+	if err := bad.write(root, true); err == nil || !strings.Contains(err.Error(), "A") {
+		t.Errorf("what failed is not said: %v", err)
+	}
+	if _, err := os.Stat(name); err == nil {
+		t.Error("a part, or what failed, has made the page")
+	}
+	if err := good.write(root, true); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(name); err != nil || !strings.HasPrefix(string(text), "# Crashes\n") || !strings.Contains(string(text), "| `before end` | boot |") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if err := merge([]string{filepath.Join(root, "missing")}); err == nil {
+		t.Error("a file that is not there")
+	}
+	if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := merge([]string{name}); err == nil {
+		t.Error("a file that is no run")
+	}
 }

@@ -19,7 +19,8 @@ import (
 //
 // A point's name is the call, what it is about, and which time it is. Of calls that are repeated
 // the first eight count, and then those whose number is a power of two: an installation makes a
-// thousand links, each like the one before.
+// thousand links, each like the one before. Of what a call is about the first twelve have their
+// names, and the rest is one.
 
 // about says which argument of a call tells what it is about.
 type about int
@@ -147,6 +148,9 @@ func text(pid int, at uint64) string {
 	return string(all)
 }
 
+// namesMax is how many things a call is about by name.
+const namesMax = 12
+
 // counter numbers the points of one run.
 type counter map[string]int
 
@@ -156,13 +160,20 @@ func (c counter) at(pid int, nr uint64, args [6]uint64) string {
 	if !known || !changes(pid, nr, args) {
 		return ""
 	}
-	name := k.name
+	name, of := k.name, ""
 	switch k.what {
 	case fd1:
-		name += " " + descriptor(pid, args[0])
+		of = " " + descriptor(pid, args[0])
 	case path1, path2, path3, path4:
-		name += " " + base(text(pid, args[k.what-path1]))
+		of = " " + base(text(pid, args[k.what-path1]))
 	}
+	if c[name+of] == 0 && of != "" {
+		if c[name] >= namesMax {
+			of = " others"
+		}
+		c[name]++ // of names; a call that has none is not counted here
+	}
+	name += of
 	c[name]++
 	if n := c[name]; n <= 8 || bits.OnesCount(uint(n)) == 1 {
 		return fmt.Sprintf("%s #%d", name, n)
