@@ -11,9 +11,10 @@ const (
 	inputRead = 4 << 10
 
 	// connectTime is how long the client looks for a supervisor, at first and after it lost
-	// one. A supervisor is back in tens of milliseconds; one that dies at each start is
-	// started again after up to ten seconds, and then a person had better be told.
-	connectTime = 10 * time.Second
+	// one. A supervisor is back in tens of milliseconds; one that died at its start is started
+	// again after ten seconds, and needs a moment then. A person had better be told of one that
+	// dies at each start.
+	connectTime = 20 * time.Second
 	// retryFirst and retryMost are the pauses between attempts; each doubles the one before.
 	retryFirst = 10 * time.Millisecond
 	retryMost  = 500 * time.Millisecond

@@ -36,6 +36,10 @@ func read(t *testing.T, z *testenv.Zones, zone string) *reader {
 	must(t, err)
 	r.cmd.Stderr = &r.errs
 	must(t, r.cmd.Start())
+	t.Cleanup(func() {
+		_ = r.cmd.Process.Kill()
+		_ = r.cmd.Wait()
+	})
 	connected := make(chan struct{})
 	go func() {
 		in := bufio.NewReaderSize(out, 1<<16)
@@ -276,4 +280,30 @@ func (r *reader) end(t *testing.T, z *testenv.Zones, zone string) int64 {
 		t.Errorf("zone %s wrote %d lines, %d came", zone, wrote, got)
 	}
 	return r.lines.Load()
+}
+
+// TestConsoleOutlivesStart: the successor of a supervisor is killed at its very start, after which the
+// keeper waits for ten seconds before it starts the next. A client of the console waits longer than that, and
+// misses no byte.
+func TestConsoleOutlivesStart(t *testing.T) {
+	t.Parallel()
+	z := testenv.Instance(t)
+	z.Sparse("a")
+	lead(t, z, "a", "running")
+	z.ServicesUp("a")
+	watched(t, z, "a")
+	init, witness := z.Status("a").Init, testimony(z, "a")
+	r := read(t, z, "a")
+	act(t, z, "a", "count", "/var/tmp/stop /var/tmp/record")
+	tr := follow(t, supervisor(z, "a", "zsched"), aim{child: "zoned", point: "sendmsg socket #1", sig: unix.SIGKILL})
+	send(supervisor(z, "a", "zoned"), "zoned", unix.SIGKILL)
+	if !tr.await(20*time.Second) || tr.hit == 0 {
+		t.Fatalf("the successor was not killed at its start; it passed %q", tr.points)
+	}
+	before := r.lines.Load()
+	testenv.EventuallyWithin(t, 40*time.Second, func() bool { return r.lines.Load() > before+100 }, "the console to go on")
+	stall := unhurt(t, z, "a", witness, init).stall
+	figure(t, "lines compared over a start that was killed", fmt.Sprint(r.end(t, z, "a")))
+	figure(t, "longest stall of a process while there is no supervisor for ten seconds", stall.Round(time.Millisecond).String())
+	truth(t, z, "a")
 }
