@@ -34,9 +34,9 @@ func (r *run) apply(fill func(b *repo.Batch, lost bool) error) error {
 		}
 		_, err := r.store.Apply(&b)
 		switch {
-		case errors.Is(err, repo.ErrStale), errors.Is(err, repo.ErrExists):
 		case errors.Is(err, door.ErrUnknown) && unknown < unknownMax:
-			unknown++
+			unknown++ // also of one that is stale because it was done already, by a server that has ended
+		case errors.Is(err, repo.ErrStale), errors.Is(err, repo.ErrExists):
 		case errors.Is(err, repo.ErrHalf): // the server sees to the rest
 			return nil
 		default:

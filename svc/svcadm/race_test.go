@@ -1,6 +1,7 @@
 package svcadm
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -220,6 +221,7 @@ type unsure struct {
 	n     *int
 	does  func() bool
 	after func() // it is done
+	err   error  // what is said of one that is done
 }
 
 func (unsure) Close() error { return nil }
@@ -232,7 +234,7 @@ func (s unsure) Apply(b *repo.Batch) (uint64, error) {
 	_, err := s.Store.Apply(b)
 	if err == nil {
 		s.after()
-		err = door.ErrUnknown
+		err = s.err
 	}
 	return 0, err
 }
@@ -259,21 +261,25 @@ func TestUnknown(t *testing.T) {
 			})
 		}, "", 0, 1, "auxiliary_tty=true refresh=stamp taken=stamp"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			e := r.instance("x:default", "true", "online")
-			n := 0
-			r.env.Open = func() (door.Store, error) {
-				return unsure{r.store, &n, func() bool { return c.does }, func() { c.after(r, e) }}, nil
-			}
-			r.says("restart x", "", c.errs, c.code)
-			if n != c.tries {
-				t.Errorf("%d times", n)
-			}
-			if got := r.values(e, actions.Group); got != c.left {
-				t.Errorf("left is %s", got)
-			}
-		})
+		// A batch that was sent again to another server, and was done by the first, is stale there:
+		// the client says both.
+		for _, why := range []error{door.ErrUnknown, errors.Join(door.ErrUnknown, repo.ErrStale), errors.Join(door.ErrUnknown, repo.ErrExists)} {
+			t.Run(name+"/"+strings.ReplaceAll(why.Error(), "\n", " "), func(t *testing.T) {
+				r := newRig(t)
+				e := r.instance("x:default", "true", "online")
+				n := 0
+				r.env.Open = func() (door.Store, error) {
+					return unsure{r.store, &n, func() bool { return c.does }, func() { c.after(r, e) }, why}, nil
+				}
+				r.says("restart x", "", c.errs, c.code)
+				if n != c.tries {
+					t.Errorf("%d times", n)
+				}
+				if got := r.values(e, actions.Group); got != c.left {
+					t.Errorf("left is %s", got)
+				}
+			})
+		}
 	}
 }
 

@@ -168,7 +168,8 @@ func (i inner) killed(t *testing.T, z *testenv.Zones, point string) {
 		more := map[string]int{"restart of a service": 1, "taking over": 0, "boot": 1}[i.name]
 		others := map[string]int{"boot": 1}[i.name]
 		if n := starts(z, "one") - one; n != more && !(s.exit != 0 && n == 0) {
-			t.Errorf("the service was started %d times, %d had a cause: %v", n, more, s)
+			t.Errorf("the service was started %d times, %d had a cause: %v\nit passed %q\n%s", n, more, s, tr.points,
+				z.In("a", "tail -n 25 /var/svc/log/site-one:default.log; tail -n 25 /var/svc/log/svc.startd.log"))
 		}
 		if n := starts(z, "two") - two; n != others {
 			t.Errorf("a service that nobody touched was started %d times", n)
