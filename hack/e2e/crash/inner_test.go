@@ -153,12 +153,12 @@ func (i inner) killed(t *testing.T, z *testenv.Zones, point string) {
 	lead(t, z, "a", i.from)
 	one, two := starts(z, "one"), starts(z, "two")
 	tr, s := i.trace(t, z, aim{point: point, sig: unix.SIGKILL})
-	if tr.hit == 0 {
-		one, two = starts(z, "one"), starts(z, "two")
-		if tr, s = i.trace(t, z, aim{point: point, sig: unix.SIGKILL}); tr.hit == 0 {
-			t.Errorf("%s did not come to the point: %v", i.program, s)
-			return
+	for n := 1; tr.hit == 0; n++ { // threads have no order, and what there is to adopt is not always as much
+		if n == triesMax {
+			t.Fatalf("%s did not come to the point: %v", i.program, s)
 		}
+		one, two = starts(z, "one"), starts(z, "two")
+		tr, s = i.trace(t, z, aim{point: point, sig: unix.SIGKILL})
 	}
 	word := i.word(t, z, s)
 	if word == "" {

@@ -80,10 +80,11 @@ func (h halted) stopped(t *testing.T, z *testenv.Zones, point string) {
 		watched(t, z, "a")
 	}
 	tr, s := h.trace(t, z, point)
-	if tr.hit == 0 && t.Failed() == false {
-		if tr, s = h.trace(t, z, point); tr.hit == 0 {
-			t.Errorf("%s did not come to the point: %v", h.program, s)
+	for n := 1; tr.hit == 0; n++ {
+		if n == triesMax {
+			t.Fatalf("%s did not come to the point: %v", h.program, s)
 		}
+		tr, s = h.trace(t, z, point)
 	}
 	if !h.word(s) {
 		t.Errorf("%v", s)
@@ -110,7 +111,7 @@ func TestStopped(t *testing.T) {
 	sites(t, z)
 	most := 1
 	if *full {
-		most = 24
+		most = 8
 	}
 	for _, h := range turn(stops, 2) {
 		tr, s := h.trace(t, z, "")
@@ -134,7 +135,7 @@ func TestClientStopped(t *testing.T) {
 	lead(t, z, "a", "running")
 	most := 1
 	if *full {
-		most = 12
+		most = 4
 	}
 	for _, e := range turn(errands, 2) {
 		if e.name == "zoneadm mark" {

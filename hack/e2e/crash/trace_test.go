@@ -57,6 +57,9 @@ const (
 	syscallStop    = unix.SIGTRAP | 0x80
 )
 
+// triesMax is how often a run may miss the point at which a program was to be hit.
+const triesMax = 4
+
 func newTracer(a aim) *tracer {
 	return &tracer{aim: a, seen: counter{}, known: map[int]bool{}, ofTarget: map[int]bool{}, parents: map[int]bool{}, ready: make(chan struct{}), over: make(chan struct{})}
 }

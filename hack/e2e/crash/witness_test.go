@@ -122,7 +122,7 @@ func watched(t *testing.T, z *testenv.Zones, zone string) {
 	place(t, z, zone)
 	_ = os.Remove(inside(z, zone, witnessFile))
 	act(t, z, zone, "witness", witnessFile)
-	testenv.Eventually(t, func() bool { return testimony(z, zone).looks > 0 }, "the witness in zone "+zone)
+	testenv.EventuallyWithin(t, ended, func() bool { return testimony(z, zone).looks > 0 }, "the witness in zone "+zone)
 }
 
 func testimony(z *testenv.Zones, zone string) (r record) {
