@@ -92,7 +92,8 @@ func changes(pid int, nr uint64, args [6]uint64) bool {
 	return true
 }
 
-var digits = regexp.MustCompile(`[0-9]+`)
+// digits are numbers, and ids of requests.
+var digits = regexp.MustCompile(`[0-9a-f]{16,}|[0-9]+`)
 
 // plain is a name without what differs between two runs.
 func plain(s string) string { return digits.ReplaceAllString(s, "N") }
