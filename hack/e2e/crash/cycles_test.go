@@ -44,8 +44,8 @@ func number(t *testing.T, file, word string) (n int) {
 }
 
 // flat holds what two programs cost now against what they cost earlier. The runtime of Go keeps the
-// threads and the memory of its busiest moment: a few of the one and a part of the other are let pass,
-// a leak of each time is not.
+// threads and the memory of its busiest moment: so two halves of the same are compared, and a few of the
+// one and a part of the other are let pass; a leak of each time is not.
 func flat(t *testing.T, z *testenv.Zones, before map[string]burden, what string, times int) {
 	t.Helper()
 	for _, program := range []string{"zoned", "zsched"} {
@@ -66,7 +66,7 @@ func flat(t *testing.T, z *testenv.Zones, before map[string]burden, what string,
 		if d = was.held.more(now.held); len(d) > 0 {
 			t.Errorf("after %d %s %s holds:\n%s", times, what, program, strings.Join(d, "\n"))
 		}
-		if now.threads > was.threads+8 {
+		if now.threads > was.threads+12 {
 			t.Errorf("after %d %s %s has %d threads, had %d", times, what, program, now.threads, was.threads)
 		}
 		if slack := was.kib/2 + 2048; program == "zoned" && now.kib > was.kib+slack || program == "zsched" && now.kib > was.kib+512 {
@@ -163,7 +163,7 @@ func TestManyAborts(t *testing.T) {
 		}
 		group.Wait()
 	}
-	abort(max(times/20, 8))
+	abort(times / 2)
 	rest := func() {
 		// What does not read notices nothing: these are ended by hand, as an administrator would.
 		_ = ask(z, "zlogin", "a", "pkill -x sleep; exit 0")
@@ -178,9 +178,9 @@ func TestManyAborts(t *testing.T) {
 	rest()
 	time.Sleep(500 * time.Millisecond)
 	before := burdens(t, z)
-	abort(times)
+	abort(times / 2)
 	rest()
-	flat(t, z, before, "attaches and aborts", times)
+	flat(t, z, before, "attaches and aborts, against half of them", times)
 	unhurt(t, z, "a", witness, init)
 	truth(t, z, "a")
 	if !send(console.PID(), "zlogin", unix.SIGTERM) {
