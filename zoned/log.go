@@ -9,8 +9,8 @@ import (
 	"github.com/linuxzones/zones/internal/layout"
 )
 
-// logBytesMax is how long a supervisor's log grows before the next supervisor puts it aside
-// as .1, whose former content goes.
+// logBytesMax is how long a log of supervisors grows before it is put aside as .1, whose former
+// content goes.
 const logBytesMax = 4 << 20
 
 // OpenLog is the log of a zone's supervisors. Standard error is not it: while a supervisor
@@ -19,18 +19,38 @@ func OpenLog(lay layout.Layout, zone string) (*logrus.Entry, error) {
 	if err := os.MkdirAll(lay.Log, 0o700); err != nil {
 		return nil, err
 	}
-	name := filepath.Join(lay.Log, zone+".log")
-	if st, err := os.Stat(name); err == nil && st.Size() > logBytesMax {
-		if err := os.Rename(name, name+".1"); err != nil {
-			return nil, err
-		}
-	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
+	f := &logFile{name: filepath.Join(lay.Log, zone+".log")}
+	if err := f.open(); err != nil {
 		return nil, err
 	}
 	log := logrus.New()
 	log.SetOutput(f)
 	log.SetFormatter(&logrus.TextFormatter{DisableColors: true, FullTimestamp: true})
 	return log.WithFields(logrus.Fields{"zone": zone, "pid": os.Getpid()}), nil
+}
+
+// logFile puts itself aside in time: a zone that boots itself again and again has much to tell of.
+// The logger writes a line at a time, and holds its lock meanwhile.
+type logFile struct {
+	name string
+	file *os.File
+}
+
+func (l *logFile) open() error {
+	f, err := os.OpenFile(l.name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err == nil {
+		l.file = f
+	}
+	return err
+}
+
+// Write implements io.Writer. What cannot be put aside grows on: a line is worth more.
+func (l *logFile) Write(line []byte) (int, error) {
+	if st, err := l.file.Stat(); err == nil && st.Size() > logBytesMax && os.Rename(l.name, l.name+".1") == nil {
+		old := l.file
+		if l.open() == nil {
+			old.Close()
+		}
+	}
+	return l.file.Write(line)
 }
