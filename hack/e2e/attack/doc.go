@@ -8,6 +8,8 @@
 //	terminal_test.go  what tools of the host show of the zone's words at a terminal
 //	door_test.go      a false repository behind the relay; a door of whoever is there
 //	full_test.go      a full disk, no process left to fork, a console and a log that are flooded
+//	restless_test.go  a zone that boots itself again and again
+//	setuid_test.go    programs that give who runs them what he does not have
 //	swap_test.go      a zone that exchanges names in what it shares with one that is being built
 //
 // hack/e2e/hostile attacks the supervisor's door and the making of a zone; this package attacks

@@ -80,8 +80,8 @@ func crowded(t *testing.T) {
 	managed(t, z, "a")
 }
 
-// flooded: the zone writes to its console, its system log and the end of a login that nobody reads
-// as fast as it can. The supervisor's and the keeper's memory stays, what is kept on the host's disk
+// flooded: the zone writes to its console and to the end of a login that nobody reads as fast as it
+// can, and reads what the supervisor serves. The supervisor's and the keeper's memory stays, what is kept on the host's disk
 // is bounded, and nobody waits.
 func flooded(t *testing.T) {
 	z := testenv.Instance(t)
@@ -91,6 +91,8 @@ func flooded(t *testing.T) {
 	before := memory(t, zoned) + memory(t, zsched)
 	start(t, z, "a", as("flood", "/dev/console"))
 	start(t, z, "a", as("flood", "/dev/console"))
+	// The file systems that the supervisor serves are asked without a pause, too.
+	zlogin(t, z, "a", "for i in 1 2 3; do (while :; do cat /system/contract/process/*/status /etc/mnttab; ls -lR /system/contract; done </dev/null >/dev/null 2>&1 &); done")
 	deaf := z.Cmd("zlogin", "a", "cat /dev/zero")
 	held, err := deaf.StdoutPipe()
 	must(t, err)

@@ -37,6 +37,7 @@ func TestHost(t *testing.T) {
 			"crowded":     crowded,
 			"flooded":     flooded,
 			"exchanged":   exchanged,
+			"restless":    restless,
 			"damage":      func(t *testing.T) { damage(t, planted) },
 		} {
 			t.Run(name, func(t *testing.T) {

@@ -30,7 +30,6 @@ func called(t *testing.T) {
 			switch {
 			case what == "nested" && zone == "mounts": // it may make user namespaces
 			case what == "uevent" && zone != "shared": // heard in its own network stack
-			case what == "ia32" || strings.HasPrefix(what, "ia32-getpid") && outcome == "ENOSYS": // a kernel without them
 			case allowedCalls[what] != (outcome == "ok"):
 				t.Errorf("zone %s: %s: %s", zone, what, outcome)
 			}

@@ -28,8 +28,8 @@ func play(role string, args []string) int {
 		err = sockets(args)
 	case "calls":
 		calls()
-	case "name":
-		err = named()
+	case "ia32":
+		ia32()
 	case "falsedoor":
 		err = falseDoor(args[0])
 	case "forks":
