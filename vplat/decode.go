@@ -137,6 +137,9 @@ func (s RootStep) validate() error {
 	if (s.FSType != "") != (s.Op == OpMount) {
 		return fmt.Errorf("%s with type %.80q", s.Op, s.FSType)
 	}
+	if s.NoLinks && s.Op != OpIDMap {
+		return fmt.Errorf("%s follows links, or has none", s.Op)
+	}
 	for _, src := range sources {
 		if err := checkHostPath(src); err != nil {
 			return fmt.Errorf("path %.80q %w", src, err)
@@ -152,7 +155,7 @@ func (s RootStep) validateServed() error {
 	if !below(s.Target, RootDir) || s.Target == RootDir {
 		return fmt.Errorf("target %.80q of a served file system is not below %s", s.Target, RootDir)
 	}
-	if s.Source != "" || len(s.Lower) > 0 || s.Upper != "" || s.Raw != "" || s.ReadOnly || len(s.Options) > 0 {
+	if s.Source != "" || len(s.Lower) > 0 || s.Upper != "" || s.Raw != "" || s.ReadOnly || s.NoLinks || len(s.Options) > 0 {
 		return fmt.Errorf("%s of type %s comes as it is, without source, layers and options", s.Op, s.FSType)
 	}
 	return nil

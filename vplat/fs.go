@@ -72,7 +72,7 @@ func (p *plan) sharedFS(what, stage string, fs configs.FS, o fsOptions) error {
 			" as the host's root would, setuid programs included; keep a directory above it closed to the host's users")
 	}
 	target, source := p.stage(stage)
-	p.step(RootStep{Op: OpIDMap, Source: fs.Special, Target: target, ReadOnly: o.readOnly, Options: o.attributes()})
+	p.step(RootStep{Op: OpIDMap, Source: fs.Special, Target: target, ReadOnly: o.readOnly, Options: o.attributes(), NoLinks: true})
 	p.mount(bind(source, fs.Dir, o.mountFlags()...), what)
 	return nil
 }

@@ -143,6 +143,8 @@ type RootStep struct {
 	Raw      string   `json:"raw,omitempty"`
 	Options  []string `json:"options,omitempty"`
 	ReadOnly bool     `json:"readonly,omitempty"`
+	// NoLinks: no name of Source may be a symbolic link. It may lie in what a zone writes to.
+	NoLinks bool `json:"nolinks,omitempty"`
 }
 
 // Init is pid 1 of the zone.

@@ -132,9 +132,9 @@ func (s *scratch) makeStage(name string, dir bool) error {
 
 // clone gives a detached copy of the tree at the step's source, shifted into the zone's ids.
 func (s *scratch) clone(st vplat.RootStep) (*os.File, error) {
-	src, err := unix.Open(st.Source, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	src, err := openSource(st)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: st.Source, Err: err}
+		return nil, err
 	}
 	defer unix.Close(src)
 	fd, err := unix.OpenTree(src, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)

@@ -38,6 +38,7 @@ func TestHost(t *testing.T) {
 			"flooded":     flooded,
 			"exchanged":   exchanged,
 			"restless":    restless,
+			"grafted":     grafted,
 			"damage":      func(t *testing.T) { damage(t, planted) },
 		} {
 			t.Run(name, func(t *testing.T) {
