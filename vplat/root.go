@@ -12,7 +12,7 @@ var usrLinks = []string{"bin", "lib", "lib32", "lib64", "libo32", "libx32", "sbi
 // rootSteps puts the zone's root together. The order is that of the mounts: the zone's own
 // tree first, the host's software over it.
 func (p *plan) rootSteps() {
-	p.step(RootStep{Op: OpIDMap, Source: path.Join(p.z.Path, zoneRoot), Target: RootDir})
+	p.step(RootStep{Op: OpIDMap, Source: path.Join(p.z.Path, zoneRoot), Target: RootDir, NoLinks: true})
 	if p.b.HostSoftware {
 		p.hostUsr()
 	}
@@ -54,7 +54,7 @@ func (p *plan) hostUsr() {
 		return
 	}
 	if p.attrs.usr == usrCopyOnWrite {
-		p.step(RootStep{Op: OpIDMap, Source: path.Join(p.z.Path, usrLocal), Target: path.Join(RootDir, "usr/local")})
+		p.step(RootStep{Op: OpIDMap, Source: path.Join(p.z.Path, usrLocal), Target: path.Join(RootDir, "usr/local"), NoLinks: true})
 		return
 	}
 	p.mount(tmpfs("/usr/local", "ro", "nosuid", "nodev", "noexec", "mode=755", "size=4k", "nr_inodes=2"), "the empty /usr/local of brand sparse")

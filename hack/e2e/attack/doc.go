@@ -10,6 +10,7 @@
 //	full_test.go      a full disk, no process left to fork, a console and a log that are flooded
 //	restless_test.go  a zone that boots itself again and again
 //	setuid_test.go    programs that give who runs them what he does not have
+//	graft_test.go     what is shared, or a root, lies behind a link that a zone has put there
 //	swap_test.go      a zone that exchanges names in what it shares with one that is being built
 //
 // hack/e2e/hostile attacks the supervisor's door and the making of a zone; this package attacks

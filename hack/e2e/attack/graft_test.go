@@ -48,3 +48,28 @@ func grafted(t *testing.T) {
 		t.Errorf("the host was changed: %s", line)
 	}
 }
+
+// moved: the same with a zone's own root: its zonepath lies in what another zone writes to.
+func moved(t *testing.T) {
+	z := testenv.Instance(t)
+	shared, victim := filepath.Join(z.Root, "shared"), filepath.Join(z.Root, "victim")
+	must(t, os.MkdirAll(filepath.Join(victim, "root"), 0o700))
+	must(t, os.MkdirAll(shared, 0o755))
+	z.Sparse("a", "add fs", "set dir=/srv/shared", "set special="+shared, "set type=lofs", "end")
+	z.Must("zonecfg", "-z", "b", "create; set brand=sparse; set zonepath="+shared+"/b")
+	z.Must("zoneadm", "-z", "b", "install")
+	boot(t, z, "a")
+	before := testenv.HashTree(t, victim)
+	z.In("a", "cd /srv/shared && mv b away && ln -s "+victim+" b")
+	out, errs, exit := z.Zoneadm("-z", "b", "boot")
+	if exit != 1 || !strings.Contains(errs, "link") {
+		t.Errorf("boot: %v", said{out, errs, exit})
+	}
+	for _, line := range before.Diff(testenv.HashTree(t, victim)) {
+		t.Errorf("the host was changed: %s", line)
+	}
+	z.In("a", "cd /srv/shared && rm b && mv away b")
+	boot(t, z, "b")
+	halted(t, z, "b")
+	halted(t, z, "a")
+}

@@ -39,6 +39,7 @@ func TestHost(t *testing.T) {
 			"exchanged":   exchanged,
 			"restless":    restless,
 			"grafted":     grafted,
+			"moved":       moved,
 			"damage":      func(t *testing.T) { damage(t, planted) },
 		} {
 			t.Run(name, func(t *testing.T) {
