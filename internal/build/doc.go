@@ -2,7 +2,7 @@
 //
 // The linker sets Version (make VERSION=...). A program that takes over what another left
 // compares: a newer one understands what an older one wrote, and the other way round nobody
-// promises anything (docs/adr/0008-upgrade.md).
+// promises anything (docs/adr/0009-upgrade.md).
 //
 // No goroutines, no state. Standard library without fmt: the keeper links it.
 package build

@@ -24,7 +24,7 @@
 //     deaths, with the start time that tells a process from a later one of the same number.
 //   - A descriptor is held until it is replaced, dropped, or the keeper ends.
 //
-// Both programs can be replaced (docs/adr/0008-upgrade.md). The supervisor's file is held open
+// Both programs can be replaced (docs/adr/0009-upgrade.md). The supervisor's file is held open
 // once one has served: when the file on disk is another one and does not come to serve, the one
 // before is started again (program.go). The keeper's own is executed in its place between two
 // supervisors, after it has said beside us that it can go on with our state (renew.go, state.go).
