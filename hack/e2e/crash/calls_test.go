@@ -176,11 +176,11 @@ func (c counter) at(pid int, nr uint64, args [6]uint64) string {
 	}
 	name += of
 	c[name]++
-	// How often one waits for somebody is chance.
-	if nr == unix.SYS_RECVMSG || nr == unix.SYS_WAITID || nr == unix.SYS_WAIT4 {
-		if c[name] > 2 {
-			return ""
-		}
+	// How often one waits for somebody, and how many answers one gives to who asks again and again,
+	// is chance.
+	chance := nr == unix.SYS_RECVMSG || nr == unix.SYS_WAITID || nr == unix.SYS_WAIT4 || nr == unix.SYS_WRITE && of == " socket"
+	if chance && c[name] > 2 {
+		return ""
 	}
 	if n := c[name]; n <= 8 || bits.OnesCount(uint(n)) == 1 {
 		return fmt.Sprintf("%s #%d", name, n)
