@@ -53,7 +53,7 @@ func matrix(full bool, seed uint64, run string) error {
 	if err != nil {
 		return err
 	}
-	return found.write(root, full && run == "")
+	return found.write(root, full && run == "", head)
 }
 
 // merge makes the page of several runs, each of which took a part of the tests.
@@ -74,11 +74,13 @@ func merge(files []string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return f.write(root, true)
+	// Runs that went apart may be of different moments, and of fewer rounds: who reads is to know.
+	parts := fmt.Sprintf("This page was put together of %d runs, each of a part of the tests; those of random kills and of\nmany rounds say how many they were.\n\n", len(files))
+	return f.write(root, true, head+parts)
 }
 
 // write prints the tables; if nothing has failed and they are of all tests, they are the page.
-func (f *found) write(root string, whole bool) error {
+func (f *found) write(root string, whole bool, head string) error {
 	text := f.tables()
 	fmt.Print(text)
 	if len(f.failed) > 0 {

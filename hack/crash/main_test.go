@@ -98,16 +98,16 @@ func TestWrite(t *testing.T) {
 	}
 	good := found{rows: []crash{{"zoned", "SIGKILL", "boot", "before end", "completed", "A"}}}
 	bad := found{failed: []string{"A"}}
-	if err := good.write(root, false); err != nil {
+	if err := good.write(root, false, head); err != nil {
 		t.Error(err)
 	}
-	if err := bad.write(root, true); err == nil || !strings.Contains(err.Error(), "A") {
+	if err := bad.write(root, true, head); err == nil || !strings.Contains(err.Error(), "A") {
 		t.Errorf("what failed is not said: %v", err)
 	}
 	if _, err := os.Stat(name); err == nil {
 		t.Error("a part, or what failed, has made the page")
 	}
-	if err := good.write(root, true); err != nil {
+	if err := good.write(root, true, head); err != nil {
 		t.Error(err)
 	}
 	if text, err := os.ReadFile(name); err != nil || !strings.HasPrefix(string(text), "# Crashes\n") || !strings.Contains(string(text), "| `before end` | boot |") {
