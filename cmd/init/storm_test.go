@@ -18,10 +18,11 @@ import (
 
 // zombies counts the zone's, and all its processes.
 func (z *Zone) processes() (all, zombies int) {
-	out, err := z.Enter("/bin/sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null").Output()
-	if err != nil && len(out) == 0 {
-		z.t.Fatal(err)
-	}
+	var out []byte
+	testenv.Eventually(z.t, func() bool { // who enters may come before init's proc does
+		out, _ = z.Enter("/bin/sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null").Output()
+		return len(out) > 0
+	}, "a list of processes")
 	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
 		if len(f) > 0 && f[0] == "Z" {
