@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/internal/layout"
 )
@@ -34,6 +35,19 @@ func OpenLog(lay layout.Layout, zone string) (*logrus.Entry, error) {
 type logFile struct {
 	name string
 	file *os.File
+	// standard: output and error of this process go here too, also when it was put aside.
+	standard bool
+}
+
+// takeStandard has standard output and error go here.
+func (l *logFile) takeStandard() error {
+	l.standard = true
+	for _, fd := range []int{1, 2} {
+		if err := unix.Dup3(int(l.file.Fd()), fd, 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *logFile) open() error {
@@ -50,6 +64,9 @@ func (l *logFile) Write(line []byte) (int, error) {
 		old := l.file
 		if l.open() == nil {
 			old.Close()
+			if l.standard {
+				_ = l.takeStandard() // a panic's last words are found in .1 then
+			}
 		}
 	}
 	return l.file.Write(line)

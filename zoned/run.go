@@ -226,14 +226,12 @@ func (z *Zone) leaveCgroup() {
 // detach moves standard output and error from whoever started us to the log, where a panic's
 // last words are found.
 func (z *Zone) detach() {
-	f, ok := z.log.Logger.Out.(*os.File)
+	f, ok := z.log.Logger.Out.(*logFile)
 	if !ok {
 		return
 	}
-	for _, fd := range []int{1, 2} {
-		if err := unix.Dup3(int(f.Fd()), fd, 0); err != nil {
-			z.log.WithError(err).Warn("detach")
-		}
+	if err := f.takeStandard(); err != nil {
+		z.log.WithError(err).Warn("detach")
 	}
 }
 
