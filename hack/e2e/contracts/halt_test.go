@@ -2,7 +2,6 @@ package contracts
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,15 +57,19 @@ func TestHaltWithReaders(t *testing.T) {
 	nothingRuns(t, z)
 }
 
-// deadSupervisor kills the zone's supervisor and keeps its program away, so that there is none
-// until it is brought back.
+// deadSupervisor kills the zone's supervisor and stops its keeper, so that there is none until that
+// goes on.
 func deadSupervisor(t *testing.T, z *testenv.Zones, zone string) (back func()) {
 	t.Helper()
-	name := filepath.Join(z.Bin, "zoned")
-	must(t, os.Rename(name, name+".away"))
+	zsched := z.PID(zone, "zsched")
+	must(t, unix.Kill(zsched, unix.SIGSTOP)) // it starts none, not even of the file that it holds open
 	pid := z.KillZoned(zone)
-	testenv.Eventually(t, func() bool { return processState(pid) == "" }, "the supervisor's end")
-	return func() { must(t, os.Rename(name+".away", name)) }
+	testenv.Eventually(t, func() bool { s := processState(pid); return s == "" || s == "Z" }, "the supervisor's end")
+	return func() {
+		if processState(zsched) != "" {
+			must(t, unix.Kill(zsched, unix.SIGCONT))
+		}
+	}
 }
 
 // stuck starts a process that asks the file system of contracts for something now that nobody
@@ -90,7 +93,6 @@ func waits(pid int) bool {
 func TestHaltWithoutSupervisor(t *testing.T) {
 	t.Parallel()
 	z := testenv.Instance(t)
-	privateBin(t, z)
 	booted(t, z, "a")
 	pids := readers(t, z, "a")
 	const command = "cat /system/contract/process/latest"
@@ -110,7 +112,6 @@ func TestHaltWithoutSupervisor(t *testing.T) {
 func TestHaltWithoutAnybody(t *testing.T) {
 	t.Parallel()
 	z := testenv.Instance(t)
-	privateBin(t, z)
 	booted(t, z, "a")
 	pids := readers(t, z, "a")
 	zsched := z.PID("a", "zsched")
@@ -131,7 +132,6 @@ func TestHaltWithoutAnybody(t *testing.T) {
 func TestExitWithoutSupervisor(t *testing.T) {
 	t.Parallel()
 	z := testenv.Instance(t)
-	privateBin(t, z)
 	booted(t, z, "a")
 	const open = "exec 3</system/contract/process/bundle 4</system/contract/process/template; "
 	for _, c := range []string{"echo gone >/var/tmp/gone", "exec 3<&- 4<&-; exec sleep 4321"} {

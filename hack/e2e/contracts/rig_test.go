@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -148,16 +147,6 @@ func successor(t *testing.T, z *testenv.Zones, zone string, old int) {
 		pid := z.PID(zone, "zoned")
 		return pid != 0 && pid != old && z.Status(zone).Zoned.Pid == pid
 	}, "a successor of supervisor "+strconv.Itoa(old))
-}
-
-// privateBin gives the instance programs of its own, which a test may replace.
-func privateBin(t *testing.T, z *testenv.Zones) {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "bin")
-	if out, err := exec.Command("cp", "-a", z.Bin, dir).CombinedOutput(); err != nil {
-		t.Fatalf("copy the programs: %v\n%s", err, out)
-	}
-	z.Bin = dir
 }
 
 // processState is a process's state letter, empty for none.

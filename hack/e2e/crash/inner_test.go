@@ -147,13 +147,18 @@ func restarted(t *testing.T, z *testenv.Zones, s said) string {
 	return "went on"
 }
 
-// killed does it with the program killed at the point.
-func (i inner) killed(t *testing.T, z *testenv.Zones, point string) {
+// killed does it with the program killed at the point. False: it did not come there, which is chance,
+// and no failure where a part of the points is taken.
+func (i inner) killed(t *testing.T, z *testenv.Zones, point string) bool {
 	t.Helper()
 	lead(t, z, "a", i.from)
 	one, two := starts(z, "one"), starts(z, "two")
 	tr, s := i.trace(t, z, aim{point: point, sig: unix.SIGKILL})
 	for n := 1; tr.hit == 0; n++ { // threads have no order, and what there is to adopt is not always as much
+		if n == triesMax && !*full {
+			t.Logf("%s did not come to the point: %v", i.program, s)
+			return false
+		}
 		if n == triesMax {
 			t.Fatalf("%s did not come to the point: %v", i.program, s)
 		}
@@ -179,6 +184,7 @@ func (i inner) killed(t *testing.T, z *testenv.Zones, point string) {
 	if !t.Failed() {
 		row(t, i.program, "SIGKILL", i.name, point, word)
 	}
+	return true
 }
 
 // TestInnerKilled kills zrun and svc.startd at each of their calls that change something: a step
@@ -199,7 +205,7 @@ func TestInnerKilled(t *testing.T) {
 	z.ServicesUp("a")
 	sites(t, z)
 	points := map[string]int{}
-	kills := 0
+	kills, missed := 0, 0
 	for _, i := range turn(inners, 2) {
 		tr, s := i.trace(t, z, aim{})
 		if len(tr.points) < 5 || i.word(t, z, s) == "" {
@@ -208,8 +214,15 @@ func TestInnerKilled(t *testing.T) {
 		points[i.program] += len(tr.points)
 		for _, point := range turn(tr.points, 2) {
 			kills++
-			t.Run(i.program+" "+i.name+"/"+point, func(t *testing.T) { i.killed(t, z.For(t), point) })
+			t.Run(i.program+" "+i.name+"/"+point, func(t *testing.T) {
+				if !i.killed(t, z.For(t), point) {
+					missed++
+				}
+			})
 		}
+	}
+	if missed*5 > kills {
+		t.Errorf("of %d points %d were not come to", kills, missed)
 	}
 	lead(t, z, "a", "installed")
 	before.same(t, z, "all that")
