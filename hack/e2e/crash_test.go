@@ -15,7 +15,7 @@ import (
 // crashing gives the instance a supervisor that was built to be killed at a point.
 func crashing(t *testing.T, z *testenv.Zones) {
 	t.Helper()
-	privateBin(t, z)
+	z.PrivateBin(t)
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "crashpoints", "-o", filepath.Join(z.Bin, "zoned"), "./cmd/zoned")
 	cmd.Dir = testenv.Root(t)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -249,21 +249,11 @@ func unstarted(s said) bool {
 	return s.exit == 1 && strings.Contains(s.err, "died before signaling startup")
 }
 
-// privateBin gives an instance programs of its own, to be replaced.
-func privateBin(t *testing.T, z *testenv.Zones) {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "bin")
-	if out, err := exec.Command("cp", "-a", z.Bin, dir).CombinedOutput(); err != nil {
-		t.Fatalf("copy the programs: %v\n%s", err, out)
-	}
-	z.Bin = dir
-}
-
 // TestUpgrade: the program is replaced and the old supervisor killed or asked to go; its
 // successor is the new one.
 func TestUpgrade(t *testing.T) {
 	z := testenv.Instance(t)
-	privateBin(t, z)
+	z.PrivateBin(t)
 	z.Sparse("a")
 	silent(t, z, "a", "boot")
 	login := z.Pty("zlogin", "a")

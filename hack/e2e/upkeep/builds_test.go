@@ -29,16 +29,6 @@ func build(t *testing.T, version string, tags string) (dir string) {
 	return dir
 }
 
-// privateBin gives an instance programs of its own, to be replaced.
-func privateBin(t *testing.T, z *testenv.Zones) {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "bin")
-	if out, err := exec.Command("cp", "-a", z.Bin, dir).CombinedOutput(); err != nil {
-		t.Fatalf("copy the programs: %v\n%s", err, out)
-	}
-	z.Bin = dir
-}
-
 // install replaces programs of the instance as an installation does: a new file gets the name.
 func install(t *testing.T, z *testenv.Zones, from string, names ...string) {
 	t.Helper()

@@ -23,7 +23,7 @@ import (
 func upgradable(t *testing.T) *testenv.Zones {
 	t.Helper()
 	z := testenv.Instance(t)
-	privateBin(t, z)
+	z.PrivateBin(t)
 	z.Sparse("a")
 	silent(t, z, "-z", "a", "boot")
 	return z
