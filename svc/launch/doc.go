@@ -25,8 +25,8 @@
 //
 // It refuses an Order of another version, and one beyond orderBytesMax (ErrTooLarge).
 //
-// Order of steps, as the original has it: session, group, groups, core files, security flags, limit
-// and inheritable privileges, user, permitted privileges, directory. Runtime directories come
+// Order of steps, as the original has it: session, group, groups, core files, the project's limits,
+// security flags, limit and inheritable privileges, user, permitted privileges, directory. Runtime directories come
 // before all of them.
 //
 // Unlike the original, the direct way finds the directory as root and enters it as the user: who
