@@ -22,6 +22,18 @@ func (r *rig) as(bin, program string, args ...string) (out, errs string, code in
 	return b.out.String(), b.err.String(), code
 }
 
+// cgroupOf is the path of a process's cgroup2, as the kernel tells it.
+func cgroupOf(t *testing.T, pid int) string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	must(t, err)
+	_, path, ok := strings.Cut("\n"+string(text), "\n0::")
+	if !ok {
+		t.Fatalf("%d is in no cgroup2:\n%s", pid, text)
+	}
+	return strings.TrimSpace(path)
+}
+
 // A user who is not root has contracts too: his command waits behind a gate until it is in
 // its contract. What needs a privilege he is refused.
 func TestOrdinaryUser(t *testing.T) {
@@ -45,7 +57,7 @@ func TestOrdinaryUser(t *testing.T) {
 	file := filepath.Join(bin, "pid")
 	must(t, os.WriteFile(file, nil, 0o666))
 	must(t, os.Chmod(file, 0o666))
-	cmd := r.Cmd("ctrun", "-v", "-i", "fork", "sh", "-c", "echo $$ >"+file+"; cat /proc/self/cgroup; exec sleep 1000")
+	cmd := r.Cmd("ctrun", "-v", "-i", "fork", "sh", "-c", "echo $$ >"+file+"; exec sleep 1000")
 	cmd.Path = bin + "/ctrun"
 	b := r.start(nobody(cmd))
 	pid := number(t, file)
@@ -53,6 +65,15 @@ func TestOrdinaryUser(t *testing.T) {
 	if st.State != "owned" || st.Holder != b.Process.Pid || len(st.Members) != 1 {
 		t.Errorf("%+v", st)
 	}
+	rootFile := filepath.Join(t.TempDir(), "pid")
+	rooted := r.start(r.Cmd("ctrun", "sh", "-c", "echo $$ >$0; exec sleep 1000", rootFile))
+	rootPid := number(t, rootFile)
+	rootID := fmt.Sprintf("/%d/", r.of(rootPid).CTID)
+	if his, roots := cgroupOf(t, pid), cgroupOf(t, rootPid); strings.Replace(his, fmt.Sprintf("/%d/", st.CTID), rootID, 1) != roots {
+		t.Errorf("his contract is in %s, root's in %s", his, roots)
+	}
+	kill(t, rootPid, unix.SIGKILL)
+	rooted.exit()
 	dir, err := os.Stat(fmt.Sprintf("%s/process/%d/ctl", r.fs.Path(), st.CTID))
 	must(t, err)
 	if uid := statUID(dir); uid != 65534 {
