@@ -140,7 +140,8 @@ func (z *Zone) adoptConsole() {
 }
 
 // adoptLogins takes over logins that run, have ended, or were being started. What was begun
-// of the last is undone: its caller is told, rather than have a command run twice.
+// of the last is undone, rather than have a command run twice: when its caller asks again it is
+// started, or else he is told.
 func (z *Zone) adoptLogins() {
 	names := z.slots.names()
 	runs, marked := map[string]bool{}, map[string]bool{}

@@ -72,9 +72,10 @@ func parseLoginSlot(name string) (id string, pid int, start uint64, ok bool) {
 
 // login starts a process in the zone. zrun does it, beside the owner.
 func (z *Zone) login(r *request) {
+	old := z.logins[r.ID]
 	switch {
-	case z.logins[r.ID] != nil:
-		z.followAgain(r, z.logins[r.ID])
+	case old != nil && !old.undone(r):
+		z.followAgain(r, old)
 		return
 	case r.Login == nil:
 		z.refuseLogin(r, keyBadRequest, "no login")
@@ -87,12 +88,19 @@ func (z *Zone) login(r *request) {
 		return
 	}
 	l := &login{id: r.ID, r: r, dir: filepath.Join(z.cgroupDir(z.inc.cgroup), adminDir, "l"+r.ID)}
+	if old != nil && old.ended != nil {
+		z.dropLogin(old)
+	}
 	z.logins[r.ID] = l
 	q := &helper.Request{
 		Op: helper.OpExec, Zone: z.name, StateDir: z.stateDir(), Cgroup: z.inc.cgroup, CgroupMount: z.mount,
 		Login: (*helper.Login)(r.Login), Slot: "l" + r.ID,
 	}
 	z.start(func() {
+		if old != nil {
+			<-z.strays
+			undoLogin(l.dir)
+		}
 		s, err := z.startLogin(l, q)
 		e := evLogin{l: l, started: s}
 		if err != nil {
@@ -274,10 +282,27 @@ func (z *Zone) sweepLogins() {
 // neverRan is the exit status of a login that was not let go (svc/enter).
 const neverRan = 213
 
-// loginResult tells how a login ended. One that may not have been let go, and was not, is undone.
+// undone says whether a predecessor began a login, died, and its command never ran: then a request that
+// asks for it again has it started, and whoever logs in notices nothing. Of a shell that is let go at
+// once, Failsafe, it is not known what it has done.
+func (l *login) undone(r *request) bool {
+	begun := l.pid == 0 && l.ended == nil && l.r == nil
+	return (begun || l.never()) && r.Verb == api.VerbLogin && r.Login != nil && !r.Login.Failsafe
+}
+
+// never: it may not have been let go, and was not.
+func (l *login) never() bool {
+	return l.unsure && l.ended != nil && l.ended.Status.Exited() && l.ended.Status.ExitStatus() == neverRan
+}
+
+// loginResult tells how a login ended. One that never ran is started, or undone.
 func (z *Zone) loginResult(r *request, l *login) {
 	d := *l.ended
-	if l.unsure && d.Status.Exited() && d.Status.ExitStatus() == neverRan {
+	if l.undone(r) {
+		z.login(r)
+		return
+	}
+	if l.never() {
 		r.tell(message(api.LevelError, keyLoginLost))
 		z.finish(r, -1)
 		return

@@ -117,7 +117,11 @@ func (z *Zone) place() error {
 	if z.mount, err = cgroup2.Mount(); err != nil {
 		return err
 	}
-	own, err := cgroup2.Of(os.Getppid())
+	// A keeper that is dead is not mistaken for whoever inherited this process.
+	if z.keeperPid, err = keeper.Parent(keeper.SocketFD); err != nil {
+		return err
+	}
+	own, err := cgroup2.Of(z.keeperPid)
 	if err != nil {
 		return err
 	}
@@ -134,7 +138,7 @@ func (z *Zone) place() error {
 		return err
 	}
 	z.mark(z.cgroupDir(z.base), 0)
-	for _, pid := range []int{os.Getppid(), os.Getpid()} {
+	for _, pid := range []int{z.keeperPid, os.Getpid()} {
 		if err := cgroup2.Enter(dir, pid); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func (z *Zone) publish() {
 		}
 		return
 	}
-	st := api.Status{State: z.state.String(), BootID: z.journal.boot, Zsched: process(os.Getppid()), Zoned: process(os.Getpid()), Build: build.Version, KeeperBuild: z.keeperBuild}
+	st := api.Status{State: z.state.String(), BootID: z.journal.boot, Zsched: process(z.keeperPid), Zoned: process(os.Getpid()), Build: build.Version, KeeperBuild: z.keeperBuild}
 	if z.inc != nil {
 		st.ID, st.ReadySince, st.IDBase = z.inc.id, z.inc.since, z.inc.idBase
 		st.Contract = uint32(z.inc.contract)

@@ -48,6 +48,7 @@ type Zone struct {
 	libexec string // where zrun and the zone's programs are
 
 	keeperBuild string // zsched's
+	keeperPid   int    // it may be dead
 	brand       configs.Brand
 	slots       *slots // descriptors that the keeper holds too
 

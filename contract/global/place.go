@@ -12,6 +12,7 @@ import (
 
 	"github.com/linuxzones/zones/internal/atomicfile"
 	"github.com/linuxzones/zones/internal/cgroup2"
+	"github.com/linuxzones/zones/internal/keeper"
 	"github.com/linuxzones/zones/internal/layout"
 	"github.com/linuxzones/zones/internal/sys"
 )
@@ -37,7 +38,11 @@ func findPlace(lay layout.Layout) (p place, err error) {
 	if p.mount, err = cgroup2.Mount(); err != nil {
 		return p, err
 	}
-	own, err := cgroup2.Of(os.Getppid())
+	parent, err := keeper.Parent(keeper.SocketFD)
+	if err != nil {
+		return p, err
+	}
+	own, err := cgroup2.Of(parent)
 	if err != nil {
 		return p, err
 	}
@@ -54,7 +59,7 @@ func findPlace(lay layout.Layout) (p place, err error) {
 	if err := cgroup2.Make(dir); err != nil {
 		return p, err
 	}
-	for _, pid := range []int{os.Getppid(), os.Getpid()} {
+	for _, pid := range []int{parent, os.Getpid()} {
 		if err := cgroup2.Enter(dir, pid); err != nil {
 			return p, err
 		}

@@ -116,8 +116,12 @@ func EnableAll(dir string) error {
 	return nil
 }
 
-// Enter moves a process into dir.
+// Enter moves a process into dir. The host's init is nobody's to move: who asks for it has lost his
+// parent, and moves the whole host's services next.
 func Enter(dir string, pid int) error {
+	if pid <= 1 {
+		return fmt.Errorf("enter cgroup: process %d: %w", pid, unix.EINVAL)
+	}
 	err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
 	if err != nil {
 		return fmt.Errorf("enter cgroup: %w", err)

@@ -1,6 +1,7 @@
 package cgroup2
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -153,6 +154,17 @@ func TestEnter(t *testing.T) {
 	}
 	if err := Enter(dir+"/to", 1<<30); err == nil {
 		t.Error("a process that there is not has moved")
+	}
+	// Nor the host's init: a supervisor that has lost its keeper takes it for its parent.
+	for _, pid := range []int{1, 0, -1} {
+		before, err := Of(1)
+		check(t, err)
+		if err := Enter(dir+"/to", pid); !errors.Is(err, unix.EINVAL) {
+			t.Errorf("process %d: %v", pid, err)
+		}
+		if after, err := Of(1); err != nil || after != before {
+			t.Fatalf("the host's init is in %s, and was in %s: %v", after, before, err)
+		}
 	}
 	check(t, Kill(dir))
 	p.exit()

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -88,6 +89,20 @@ func Dial(fd *sys.FD) (*Client, *Held, error) {
 		h.Close()
 		return nil, nil, ErrProto
 	}
+}
+
+// Parent is the process number of the keeper at the other end of the supervisor's socket, as long as
+// it is this process's parent; ErrGone when it is dead. Who asks getppid(2) alone is told the host's
+// init then.
+func Parent(fd int) (int, error) {
+	peer, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return 0, err
+	}
+	if int(peer.Pid) != os.Getppid() {
+		return 0, ErrGone
+	}
+	return int(peer.Pid), nil
 }
 
 // Next waits for the next death of a child of the keeper. ErrGone when the keeper is dead.

@@ -193,6 +193,22 @@ func TestLeaves(t *testing.T) {
 	}
 }
 
+// Who has lost its keeper is told so, and is not told the number of whoever is its parent now: that
+// is the host's init, which somebody would move into the zone's cgroup.
+func TestParent(t *testing.T) {
+	r := start(t)
+	s := r.supervisor()
+	if got, want := s.do("parent"), strconv.Itoa(r.cmd.Process.Pid); got != want {
+		t.Errorf("the keeper is %s, and the supervisor is told %s", want, got)
+	}
+	check(t, r.cmd.Process.Kill())
+	r.wait()
+	if text := s.do("parent"); text != "gone" {
+		t.Errorf("of a dead keeper the supervisor is told %q", text)
+	}
+	s.kill(unix.SIGKILL)
+}
+
 // What a supervisor had said before it died counts, though nobody had read it.
 func TestLastWordsCount(t *testing.T) {
 	r := start(t)

@@ -80,6 +80,12 @@ func (p *player) obey(f []string, fds []int) (string, []int, error) {
 	}
 	number, _ := strconv.Atoi(arg(1))
 	switch f[0] {
+	case "parent":
+		pid, err := Parent(SocketFD)
+		if err == ErrGone {
+			return "gone", nil, nil
+		}
+		return strconv.Itoa(pid), nil, err
 	case "hello":
 		return p.hello()
 	case "put":

@@ -120,7 +120,7 @@ func (l *load) logins(zone string) {
 		switch {
 		case s.exit == code && s.out == fmt.Sprintf("%d\n", n):
 			l.right.Add(1)
-		case s.exit == 1 && s.out == "" && (strings.Contains(s.err, "try again") || strings.Contains(s.err, "zrun ended without an answer")):
+		case s.exit == 1 && s.out == "" && strings.Contains(s.err, "zrun ended without an answer"):
 			l.undone.Add(1)
 		default:
 			select {

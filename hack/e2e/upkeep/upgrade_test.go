@@ -84,8 +84,8 @@ func TestUpgrade(t *testing.T) {
 	login := z.Pty("zlogin", "a")
 	login.Expect(`[#$] `)
 	piped := z.Cmd("zlogin", "a", `while read n; do echo "got $n"; done; exit 9`)
-	var out bytes.Buffer
-	piped.Stdout = &out
+	var out, errs bytes.Buffer
+	piped.Stdout, piped.Stderr = &out, &errs
 	in, err := piped.StdinPipe()
 	check(t, err)
 	check(t, piped.Start())
@@ -110,7 +110,10 @@ func TestUpgrade(t *testing.T) {
 		login.Send(fmt.Sprintf("echo still-$((%d+40))\r", i))
 		login.Expect(fmt.Sprintf("still-%d", i+40))
 		_, err := io.WriteString(in, fmt.Sprintf("%d\n", i))
-		check(t, err)
+		if err != nil {
+			_ = piped.Wait()
+			t.Fatalf("round %d: the piped login has ended (%v): %q, %q", i, piped.ProcessState, out.String(), errs.String())
+		}
 	}
 	check(t, in.Close())
 	_ = piped.Wait()
