@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -63,9 +62,14 @@ func headlessMain() {
 	go func() {
 		runtime.LockOSThread()
 		close(ready)
+		// Not a raw call: one that blocks keeps its processor, perhaps the only one, and whoever was
+		// told to be ready never runs. The first thread takes one with it.
 		var b [1]byte
-		// Raw calls: the runtime can not do much without its first thread.
-		_, _, _ = unix.RawSyscall(unix.SYS_READ, 0, uintptr(unsafe.Pointer(&b)), 1)
+		for {
+			if _, err := unix.Read(0, b[:]); err != unix.EINTR {
+				break
+			}
+		}
 		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, 5, 0, 0)
 	}()
 	<-ready
@@ -76,7 +80,7 @@ func headlessMain() {
 func headless(t *testing.T, dir string) (p table.Proc, end func()) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), roleVariable+"=headless")
+	cmd.Env = append(os.Environ(), roleVariable+"=headless", "GOMAXPROCS=4", "GOGC=off")
 	in, err := cmd.StdinPipe()
 	check(t, err)
 	startIn(t, dir, nil, cmd)
