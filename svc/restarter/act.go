@@ -49,7 +49,7 @@ func (r *Restarter) act(u *unit) {
 
 // seen says whether an action does something to others, which is done when it is written why.
 func seen(k instance.ActionKind) bool {
-	return k == instance.Run || k == instance.Signal || k == instance.SendKill || k == instance.Abandon
+	return k == instance.Run || k == instance.Signal || k == instance.SendKill
 }
 
 func (r *Restarter) actOne(u *unit, a *instance.Action) {
@@ -74,9 +74,7 @@ func (r *Restarter) actOne(u *unit, a *instance.Action) {
 	case instance.SendKill:
 		_ = r.cfg.Contracts.Kill(a.Contract, int(a.Signal))
 	case instance.Abandon:
-		if err := r.cfg.Contracts.Abandon(a.Contract); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ESRCH) {
-			r.cfg.Say(u.fmri + ": abandon contract " + strconv.FormatUint(uint64(a.Contract), 10) + ": " + err.Error())
-		}
+		r.lets = append(r.lets, let{a.Contract, u.fmri})
 	case instance.WatchEmpty:
 		if u.hollow == a.Contract {
 			u.do(r, instance.Input{Kind: instance.Emptied, Contract: a.Contract})

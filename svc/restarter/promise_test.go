@@ -77,13 +77,15 @@ func (s *spy) Start(st *Start) (Begun, instance.Failure, error) {
 	return s.world.Start(st)
 }
 
-func (s *spy) run() {
+func (s *spy) run() { s.runAs(s, s) }
+
+func (s *spy) runAs(c Contracts, l Launcher) {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop, s.done = stop, make(chan error, 1)
 	say := func(text string) { s.mu.Lock(); s.said = append(s.said, text); s.mu.Unlock() }
 	go func() {
 		s.done <- Run(ctx, Config{
-			Repo: s.repo, Contracts: s, Launcher: s, Logs: svclog.Logs{Dir: s.dir + "/log"}, Host: method.Zone, Zone: "z",
+			Repo: s.repo, Contracts: c, Launcher: l, Logs: svclog.Logs{Dir: s.dir + "/log"}, Host: method.Zone, Zone: "z",
 			Say: say, Alert: say, Console: func(instance.Notice, string) {},
 		})
 	}()

@@ -1,6 +1,7 @@
 package restarter
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -157,9 +158,15 @@ func (r *Restarter) recoverOne(k *known, there map[contract.ID]*contract.Status,
 	for _, h := range before.Contracts {
 		r.byCT[h.ID] = u
 	}
-	// A method whose contract is not noted was started a moment before its svc.startd died.
+	// A method whose contract is not noted was started a moment before its svc.startd died; of several
+	// the one that came last. Others were to be let go.
+	owned = slices.SortedFunc(slices.Values(owned), func(a, b *contract.Status) int { return cmp.Compare(b.ID, a.ID) })
 	for _, st := range owned {
 		if slices.Contains(rec.Primary, st.ID) || st.ID == rec.Transient {
+			continue
+		}
+		if st.Terms.Cookie == cookieStart && len(st.Members) == 0 && rec.StartPid != 0 && int(st.Initial.Pid) == rec.StartPid {
+			_ = r.cfg.Contracts.Abandon(st.ID) // of a start that was noted, and is over
 			continue
 		}
 		if st.Terms.Cookie == cookieBeside {

@@ -112,6 +112,7 @@ type Restarter struct {
 	tickets  uint64  // of requests
 	reports  []graph.Op
 	acks     []ack
+	lets     []let
 	paths    map[string]string // of files that are wanted, to their FMRIs
 	byCT     map[contract.ID]*unit
 	byPid    map[int]*unit

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/svc/graph"
 	"github.com/linuxzones/zones/svc/graphcfg"
@@ -209,22 +211,42 @@ func (r *Restarter) report() {
 	r.reports = r.reports[:0]
 }
 
-// acksMax is how many events may be unacknowledged while methods are being started.
+// acksMax is how many events may be unacknowledged, and contracts not let go, while methods are being
+// started.
 const acksMax = 64
 
 // acknowledge acknowledges the events of which all that follows is written. While a method is being
 // started the supervisor has better things to do. A contract that was let go takes its events with
 // it.
 func (r *Restarter) acknowledge() {
-	if r.failing || r.starts > 0 && len(r.acks) < acksMax {
+	if r.failing || r.starts > 0 && len(r.acks)+len(r.lets) < acksMax {
 		return
 	}
+	r.letGo()
 	for _, a := range r.acks {
 		if !a.ours || r.byCT[a.id] != nil {
 			_ = r.cfg.Contracts.Ack(a.id, a.ev)
 		}
 	}
 	r.acks = nil
+}
+
+// let is a contract that is to be let go, and whose it was.
+type let struct {
+	id   contract.ID
+	fmri string
+}
+
+// letGo abandons the contracts that nothing in the repository speaks of any more. No member of theirs
+// is killed by that, so that it need not be before others are started. Of one that is left so by a
+// svc.startd that is killed the next one finds that it is of a start that was noted: recoverOne.
+func (r *Restarter) letGo() {
+	for _, l := range r.lets {
+		if err := r.cfg.Contracts.Abandon(l.id); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ESRCH) {
+			r.cfg.Say(l.fmri + ": abandon contract " + strconv.FormatUint(uint64(l.id), 10) + ": " + err.Error())
+		}
+	}
+	r.lets = nil
 }
 
 // staleMax is how often a batch is made anew while others write requests.
