@@ -125,12 +125,13 @@ func (z *Zone) place() error {
 	if err != nil {
 		return err
 	}
-	if filepath.Base(own) == supLeaf {
-		z.base = filepath.Dir(own)
+	z.base = filepath.Join("/zones"+z.lay.Tag(), z.name)
+	// A keeper that was started from another zone's is in that one's leaf, which is not ours.
+	if above := filepath.Dir(own); filepath.Base(own) == supLeaf && (above == z.base || isScope(above)) {
+		z.base = above
 		return cgroup2.EnableAll(z.cgroupDir(z.base))
 	}
-	z.base = filepath.Join("/zones"+z.lay.Tag(), z.name)
-	if filepath.Ext(own) == ".scope" && filepath.Base(filepath.Dir(own)) == "zones.slice" {
+	if isScope(own) {
 		z.base = own
 	}
 	dir := z.cgroupDir(filepath.Join(z.base, supLeaf))
@@ -144,6 +145,11 @@ func (z *Zone) place() error {
 		}
 	}
 	return cgroup2.EnableAll(z.cgroupDir(z.base))
+}
+
+// isScope says whether a cgroup is a scope of systemd's that is a zone's keeper's.
+func isScope(dir string) bool {
+	return filepath.Ext(dir) == ".scope" && filepath.Base(filepath.Dir(dir)) == "zones.slice"
 }
 
 // makeAttemptsMax: how often the last zone of the instance may leave, and take the parent

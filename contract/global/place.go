@@ -46,13 +46,13 @@ func findPlace(lay layout.Layout) (p place, err error) {
 	if err != nil {
 		return p, err
 	}
-	if filepath.Base(own) == leaf {
-		p.base = filepath.Dir(own)
-		p.scope = filepath.Ext(p.base) == ".scope"
+	p.base = filepath.Join("/zones"+lay.Tag(), Name)
+	// A keeper that was started from another one is in that one's leaf, which is not ours.
+	if above := filepath.Dir(own); filepath.Base(own) == leaf && (above == p.base || isScope(above)) {
+		p.base, p.scope = above, isScope(above)
 		return p, nil
 	}
-	p.base = filepath.Join("/zones"+lay.Tag(), Name)
-	if filepath.Ext(own) == ".scope" && filepath.Base(filepath.Dir(own)) == "zones.slice" {
+	if isScope(own) {
 		p.base, p.scope = own, true
 	}
 	dir := filepath.Join(p.mount, p.base, leaf)
@@ -65,6 +65,11 @@ func findPlace(lay layout.Layout) (p place, err error) {
 		}
 	}
 	return p, nil
+}
+
+// isScope says whether a cgroup is a scope of systemd's that is a keeper's.
+func isScope(dir string) bool {
+	return filepath.Ext(dir) == ".scope" && filepath.Base(filepath.Dir(dir)) == "zones.slice"
 }
 
 func (p *place) dir(n int) string { return filepath.Join(p.mount, p.base, "g"+strconv.Itoa(n)) }

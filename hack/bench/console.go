@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/creack/pty"
@@ -67,11 +68,16 @@ func (b *bench) bare() error {
 	return b.measure(cmd)
 }
 
-// playFill writes to a terminal and tells how many MB a second it took.
+// playFill writes to a terminal and tells how many MB a second it took: in runs of so many bytes, or in
+// each second of so many.
 func playFill(args []string) error {
-	runs, err := strconv.Atoi(args[3])
+	runs, err := strconv.Atoi(strings.TrimSuffix(args[3], "s"))
 	if err != nil {
 		return err
+	}
+	over := func(n int, ns int64) bool { return n >= consoleBytes }
+	if strings.HasSuffix(args[3], "s") {
+		over = func(_ int, ns int64) bool { return ns >= int64(time.Second) }
 	}
 	fd, err := unix.Open(args[0], unix.O_WRONLY|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -83,14 +89,15 @@ func playFill(args []string) error {
 	var rates []float64
 	for range runs {
 		began := monotonic()
-		for n := 0; n < consoleBytes; {
+		n := 0
+		for !over(n, monotonic()-began) {
 			k, err := unix.Write(fd, piece)
 			if err != nil && !errors.Is(err, unix.EINTR) {
 				return err
 			}
 			n += max(k, 0)
 		}
-		rates = append(rates, consoleBytes/1e6/(float64(monotonic()-began)/1e9))
+		rates = append(rates, float64(n)/1e6/(float64(monotonic()-began)/1e9))
 	}
 	tell(args[1], "MB/s", args[2], rates)
 	return nil
@@ -111,6 +118,24 @@ func (b *bench) throughput() error {
 	} {
 		if err := b.with(c.clients, c.stalled, func() error {
 			return b.measure(b.inZone("v", "fill", "/dev/console", c.name, "limit.pty", strconv.Itoa(b.runs)))
+		}); err != nil {
+			return err
+		}
+	}
+	return b.minutes()
+}
+
+// minutes has the zone write at full speed for a minute, without and with a reader that does not read.
+func (b *bench) minutes() error {
+	if !b.wants("console.minute") {
+		return nil
+	}
+	for _, c := range []struct {
+		name, limit string
+		stalled     bool
+	}{{"console.minute", none, false}, {"console.minute-stalled", "console.minute", true}} {
+		if err := b.with([]string{"-C"}, c.stalled, func() error {
+			return b.measure(b.inZone("v", "fill", "/dev/console", c.name, c.limit, "60s"))
 		}); err != nil {
 			return err
 		}

@@ -70,7 +70,7 @@ func (b *bench) main() (err error) {
 	}
 	defer os.RemoveAll(b.root)
 	defer b.clean()
-	for _, m := range []func() error{b.limits, b.life, b.login, b.memory, b.forks, b.clients, b.many, b.mnttab, b.smf, b.restarts, b.services, b.resident, b.consoles} {
+	for _, m := range []func() error{b.limits, b.life, b.login, b.memory, b.forks, b.clients, b.many, b.mnttab, b.smf, b.restarts, b.services, b.resident, b.consoles, b.scale} {
 		if err := m(); err != nil {
 			return err
 		}
