@@ -15,7 +15,7 @@ var rules33 = []rule{
 	{"3.3/descriptors", "Standard input is /dev/null, output and error are the instance's log, and nothing else is open.", met},
 	{"3.3/umask", "The umask is 022.", met},
 	{"3.3/session", "need_session makes the method leader of a session.", met},
-	{"3.3/utmpx", "utmpx_prefix makes a record of init's process.", notThere("no such records are made", "records of utmpx")},
+	{"3.3/utmpx", "utmpx_prefix makes a record of init's process.", met},
 	{"3.3/tokens", "%r %m %s %i %f and %% stand for restarter, method, service, instance, FMRI and a percent sign; one at the very end goes.", met},
 	{"3.3/tokens-properties", "%{...} stands for the values of a property: by its FMRI, by group and name, or by its name in `application`; separated by a space, comma or colon.", met},
 	{"3.3/tokens-escaped", "What a shell would take for its own is escaped in values.", met},

@@ -13,6 +13,7 @@ import (
 	"github.com/linuxzones/zones/internal/printable"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/svc/method"
+	"github.com/linuxzones/zones/svc/utmp"
 )
 
 // lineLayout is how a line of an instance's log begins.
@@ -30,6 +31,11 @@ func Main(args []string) int {
 	if err != nil {
 		say("svc.startd could not read what it was to start: " + err.Error() + ".")
 		return method.ExitResources
+	}
+	if o.UtmpxPrefix != "" { // without its record it runs all the same
+		if err := utmp.Zone.Begin(o.UtmpxPrefix); err != nil {
+			say("svc.startd could not record who is started: " + err.Error() + ".")
+		}
 	}
 	if f := o.put(); f != nil {
 		return f.tell()

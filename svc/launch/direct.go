@@ -11,7 +11,7 @@ import (
 // there before. dir is the working directory; it is not valid when that stays.
 func (l *Launcher) direct(m *Method) (dir *sys.FD, ok bool) {
 	c := &m.Context
-	if !l.simple(c) || makeRuntime(runtimeRoot, m.RuntimeDirectories, c.UID, c.GID) != nil {
+	if m.UtmpxPrefix != "" || !l.simple(c) || makeRuntime(runtimeRoot, m.RuntimeDirectories, c.UID, c.GID) != nil {
 		return nil, false
 	}
 	if c.Dir == "" {

@@ -7,7 +7,7 @@
 //	direct   user, groups, directory, environment and session are what package syscall can set of
 //	         a child; the child is the shell, or, of a command that a shell would only execute, the
 //	         command: words.go. This is for most methods, and costs little.
-//	order    all else: the child is this program again (/proc/self/exe with Word), reads an Order
+//	order    all else, and with a record of utmp: the child is this program again (/proc/self/exe with Word), reads an Order
 //	         from a memory file, puts its context into effect, and becomes the shell.
 //
 // The second way is also taken when the first one fails after the child was born: then the child
@@ -25,7 +25,7 @@
 //
 // It refuses an Order of another version, and one beyond orderBytesMax (ErrTooLarge).
 //
-// Order of steps, as the original has it: session, group, groups, core files, the project's limits,
+// Order of steps, as the original has it: the record of utmp, session, group, groups, core files, the project's limits,
 // security flags, limit and inheritable privileges, user, permitted privileges, directory. Runtime directories come
 // before all of them.
 //

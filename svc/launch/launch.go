@@ -36,6 +36,8 @@ type Method struct {
 	Env []string
 	// Session: the process leads a session of its own.
 	Session bool
+	// UtmpxPrefix has the process make a record of itself (package utmp) before it becomes the method.
+	UtmpxPrefix string
 	// RuntimeDirectories are made before, for the context's user: see method.Startd.
 	RuntimeDirectories []string
 	// Log is output and errors of the method; nil: they go nowhere.
@@ -118,7 +120,7 @@ func (l *Launcher) Start(m Method) (Started, error) {
 
 func (l *Launcher) start(t *contract.Template, m *Method) (Started, error) {
 	t.Want(m.Terms)
-	if dir, ok := l.direct(m); ok {
+	if dir, ok := l.direct(m); ok { // else this program makes what has to be made first
 		s, born, err := l.startDirect(t, m, dir)
 		dir.Close()
 		if err == nil || !born {
@@ -215,7 +217,7 @@ const orderFD = 3
 // startOrder starts this program again, with an order.
 func (l *Launcher) startOrder(t *contract.Template, m *Method) (Started, error) {
 	text := (&Order{
-		Shell: l.shell, Command: m.Command, Env: m.Env, Session: m.Session,
+		Shell: l.shell, Command: m.Command, Env: m.Env, Session: m.Session, UtmpxPrefix: m.UtmpxPrefix,
 		RuntimeDirectories: m.RuntimeDirectories, Context: m.Context,
 	}).append(nil)
 	if len(text) > orderBytesMax {

@@ -8,7 +8,7 @@ import (
 
 // orderVersion is the first number of an order. Both sides are the same file, so that another one
 // means that the file was changed in place.
-const orderVersion = 2
+const orderVersion = 3
 
 // orderBytesMax is more than execve(2) takes of a command and an environment.
 const orderBytesMax = 8 << 20
@@ -18,6 +18,7 @@ type Order struct {
 	Shell, Command     string
 	Env                []string
 	Session            bool
+	UtmpxPrefix        string
 	RuntimeDirectories []string
 	// Context is put into effect, but for its Environment, which is in Env, and its Notices.
 	Context method.Context
@@ -27,7 +28,7 @@ type Order struct {
 func (o *Order) append(b []byte) []byte {
 	c := &o.Context
 	b = binary.AppendUvarint(b, orderVersion)
-	b = appendStrings(b, []string{o.Shell, o.Command, c.Dir})
+	b = appendStrings(b, []string{o.Shell, o.Command, c.Dir, o.UtmpxPrefix})
 	b = appendStrings(b, o.Env)
 	b = appendStrings(b, o.RuntimeDirectories)
 	b = appendFlags(b, o.Session, c.SetGroups, c.NoASLR, c.ASLR, c.NoExecStack)
@@ -88,7 +89,7 @@ func parse(text []byte) (*Order, error) {
 	}
 	o := &Order{}
 	c := &o.Context
-	r.stringsInto(&o.Shell, &o.Command, &c.Dir)
+	r.stringsInto(&o.Shell, &o.Command, &c.Dir, &o.UtmpxPrefix)
 	o.Env, o.RuntimeDirectories = r.strings(), r.strings()
 	r.flags(&o.Session, &c.SetGroups, &c.NoASLR, &c.ASLR, &c.NoExecStack)
 	for _, id := range []*uint32{&c.UID, &c.GID} {

@@ -18,7 +18,7 @@ import (
 func full() *Order {
 	return &Order{
 		Shell: "/sbin/sh", Command: "run \x00 \xff", Env: []string{"A=1", "", "B=" + strings.Repeat("x", 1000)}, Session: true,
-		RuntimeDirectories: []string{"/run/a"},
+		RuntimeDirectories: []string{"/run/a"}, UtmpxPrefix: "co",
 		Context: method.Context{
 			UID: 1, GID: 1<<32 - 1, SetGroups: true, Groups: []uint32{0, 70000}, Dir: "/dir",
 			Privileges: &method.Privileges{All: true, Caps: 1 << 63, Without: 5}, Limit: &method.Privileges{Caps: 7},

@@ -165,6 +165,9 @@ func (r *Restarter) run(u *unit) {
 		Run: method.Run{Init: r.cfg.Init, FMRI: u.fmri, Method: a.Method.String(), Restarter: FMRI, Zone: r.cfg.Zone, More: r.environment(u)},
 	}
 	u.voice.starting = true
+	if a.Method == instance.Start && s.Startd.UtmpxPrefix != "" {
+		u.prefix = s.Startd.UtmpxPrefix
+	}
 	r.starts++
 	r.others.Go(func() {
 		b, failure, err := r.cfg.Launcher.Start(s)
@@ -228,6 +231,7 @@ func (r *Restarter) ended(e ends.End) {
 		return
 	}
 	delete(r.byPid, e.Pid)
+	r.recordEnd(u, &e)
 	u.do(r, instance.Input{Kind: instance.Ended, Pid: e.Pid, Status: syscall.WaitStatus(e.Status), Lost: !e.Known})
 }
 

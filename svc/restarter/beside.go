@@ -284,6 +284,7 @@ func (r *Restarter) besideStart(b *beside) (*Start, error) {
 		if s.Startd, err = i.Startd(); err != nil {
 			return err
 		}
+		s.Startd.UtmpxPrefix = "" // nobody logs in at one of many runs
 		s.Context, err = i.Context(m, r.cfg.Host)
 		return err
 	})

@@ -22,6 +22,9 @@ type down struct {
 // overridden until the next boot.
 func (r *Restarter) beginDown() {
 	r.down.asked, r.down.since = nil, time.Now()
+	if r.cfg.Records != nil {
+		r.cfg.Records.Down()
+	}
 	n := 0
 	for _, u := range r.units {
 		if u.rec.State == graph.Online || u.rec.State == graph.Degraded {
@@ -47,6 +50,9 @@ func (r *Restarter) whileDown(u *unit, cfg *graph.Config) {
 func (r *Restarter) reached(milestone string) {
 	if r.down.since.IsZero() {
 		r.cfg.Say("what does not belong to " + milestone + " is down")
+		if u := r.units[milestone]; u != nil && up(u.rec.State) {
+			r.setLevel(milestone)
+		}
 		return
 	}
 	r.down.done = true

@@ -307,6 +307,7 @@ func (r *Restarter) recoverVoice(u *unit, rec *record.Record, f *instance.InFlig
 		}
 		return err
 	})
+	u.prefix = u.found.startd.UtmpxPrefix
 	if !u.found.startd.Notify || r.cfg.Notify.From == nil {
 		return
 	}

@@ -82,6 +82,7 @@ func (r *Restarter) recover() error {
 	for _, u := range r.units {
 		r.requests(u)
 	}
+	r.recordsLeft()
 	r.settle()
 	// What runs is known now: what a svc.startd was killed at, is gone on with.
 	select {

@@ -86,6 +86,7 @@ type Config struct {
 	Milestone string   // of the boot: "", or what -m milestone= says
 	Debug     bool     // -m debug: tell all, whatever options/logging is
 	Notify    Notify
+	Records   Records // nil: nothing is recorded
 	// Milestones are those that init asks for meanwhile: full names, "all" or "none".
 	Milestones <-chan string
 	// Down is closed when the zone goes down. nil: it never does.
@@ -135,6 +136,7 @@ type Restarter struct {
 	down       down
 	hearing    hearing
 	company    company
+	level      byte // the run level that was told last
 	ctx        context.Context
 	others     sync.WaitGroup // goroutines that must not outlive Run
 }

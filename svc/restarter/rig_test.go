@@ -59,6 +59,7 @@ type world struct {
 	said      []string
 	down      chan struct{} // closed: the zone goes down
 	notify    Notify
+	records   Records
 
 	stop context.CancelFunc
 	done chan error
@@ -139,7 +140,7 @@ func (w *world) run() {
 	go func() {
 		w.done <- Run(ctx, Config{
 			Repo: w.repo, Contracts: w, Launcher: w.launcher, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z", Milestone: w.milestone, Debug: w.debug,
-			Down: w.down, Notify: w.notify, Say: say, Alert: say,
+			Down: w.down, Notify: w.notify, Records: w.records, Say: say, Alert: say,
 			Console: func(instance.Notice, string) {},
 		})
 	}()
@@ -209,6 +210,12 @@ func (w *world) ask(name string, what ...string) {
 			return
 		}
 	}
+}
+
+// touch makes a file.
+func (w *world) touch(name string) {
+	w.t.Helper()
+	must(w.t, os.WriteFile(filepath.Join(w.dir, name), nil, 0o644))
 }
 
 // starts is how often a service that writes it down was started.

@@ -52,6 +52,9 @@ type unit struct {
 	voice  voice
 
 	besides besides
+
+	// prefix is that of its records of utmp, since the last start; empty: there are none.
+	prefix string
 }
 
 // taken is a request, and how its machine knows it.
@@ -162,6 +165,9 @@ func (r *Restarter) note(u *unit, a *instance.Action) {
 		rec.State, rec.Next, rec.Aux, rec.AuxFMRI, rec.AuxTTY, rec.Detail = s.State, s.Next, s.Aux, s.AuxFMRI, s.AuxTTY, s.Detail
 		u.silence()
 		r.changed(u, a)
+		if s.Next == graph.None {
+			r.recordState(u)
+		}
 	case instance.Answer:
 		r.changed(u, a)
 	case instance.Remember:

@@ -170,7 +170,7 @@ func (m *methods) Start(s *Start) (Begun, instance.Failure, error) {
 		Command: s.Command, Context: s.Context, Env: env, Session: s.Startd.NeedSession, Log: log, Terms: s.Terms,
 	}
 	if s.Name == instance.Start.String() {
-		what.RuntimeDirectories = s.Startd.RuntimeDirectories
+		what.RuntimeDirectories, what.UtmpxPrefix = s.Startd.RuntimeDirectories, s.Startd.UtmpxPrefix
 	}
 	b := Begun{}
 	started, err := m.l.Start(what)

@@ -19,6 +19,7 @@ import (
 	"github.com/linuxzones/zones/svc/request"
 	"github.com/linuxzones/zones/svc/restarter"
 	"github.com/linuxzones/zones/svc/svclog"
+	"github.com/linuxzones/zones/svc/utmp"
 	"github.com/linuxzones/zones/svc/zonename"
 )
 
@@ -121,7 +122,7 @@ func services(args []string) func(context.Context, *Served) error {
 		return restarter.Run(ctx, restarter.Config{
 			Repo: s.Repo, Contracts: contracts, Launcher: restarter.Methods(l, logs), Orphans: list, Logs: logs,
 			Host: method.Zone, Zone: name, Init: os.Environ(), Milestone: o.milestone, Debug: o.debug, Milestones: s.Milestones, Down: s.Down,
-			Say: s.Say, Alert: s.Alert, Notify: readiness(ready),
+			Say: s.Say, Alert: s.Alert, Notify: readiness(ready), Records: records(s.Records),
 			Console: func(n instance.Notice, text string) {
 				if n == instance.StartRequested && !o.tellsStarts(s.Repo) {
 					return
@@ -131,6 +132,14 @@ func services(args []string) func(context.Context, *Served) error {
 			},
 		})
 	}
+}
+
+// records is where processes are recorded; nil: nowhere.
+func records(r *utmp.Recorder) restarter.Records {
+	if r == nil {
+		return nil
+	}
+	return r
 }
 
 // readiness is what services say at init's socket; nil: there is none.

@@ -18,6 +18,7 @@ import (
 	"github.com/linuxzones/zones/svc/repo/door"
 	"github.com/linuxzones/zones/svc/repo/door/server"
 	"github.com/linuxzones/zones/svc/request"
+	"github.com/linuxzones/zones/svc/utmp"
 )
 
 // Limits. Tests have less.
@@ -53,6 +54,8 @@ type Config struct {
 	Services func(ctx context.Context, s *Served) error
 	// Authorizations gives those of a user.
 	Authorizations func(uid uint32) (auth.Set, error)
+	// Records are the files of utmp; nil: nothing is recorded.
+	Records *utmp.Files
 }
 
 // Zone is what svc.startd of a zone works with.
@@ -63,7 +66,7 @@ func Zone() Config {
 		Door:       door.DefaultPath, Volatile: volatile,
 		Log: "/var/svc/log/svc.startd.log", EarlyLog: volatile + "/svc.startd.log",
 		Console: "/dev/console", Import: []string{"/lib/svc/bin/manifest-import", "-e"},
-		Authorizations: auth.Zone.OfUID,
+		Authorizations: auth.Zone.OfUID, Records: &utmp.Zone,
 	}
 }
 
@@ -74,13 +77,16 @@ type Served struct {
 	Milestones <-chan string
 	// Say is for the log, Tell for the console, Alert for both.
 	Say, Tell, Alert func(text string)
+	// Records is where boot, run levels and processes are recorded; nil: nowhere.
+	Records *utmp.Recorder
 }
 
 // daemon is the process.
 type daemon struct {
-	cfg Config
-	log *log
-	r   *repo.Repo
+	cfg     Config
+	log     *log
+	r       *repo.Repo
+	records *utmp.Recorder
 }
 
 // Run is the process, until the context ends, or the services are down when that is asked for: nil
@@ -116,6 +122,11 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer s.Close()
 	d.log.say("the repository is served")
+	if cfg.Records != nil {
+		d.records = utmp.Record(*cfg.Records, d.log.say)
+		defer d.records.Close()
+		d.records.Booted()
+	}
 	d.boot(up)
 	var services sync.WaitGroup
 	services.Go(func() {
@@ -136,7 +147,7 @@ func (d *daemon) run(ctx context.Context) {
 		}
 		return
 	}
-	served := &Served{Repo: d.r, Down: d.cfg.Down, Milestones: d.cfg.Milestones, Say: d.log.say, Tell: d.log.tell, Alert: d.log.alert}
+	served := &Served{Repo: d.r, Down: d.cfg.Down, Milestones: d.cfg.Milestones, Say: d.log.say, Tell: d.log.tell, Alert: d.log.alert, Records: d.records}
 	for pause := servicesAgain; ; pause = min(2*pause, retryMax) {
 		err := d.cfg.Services(ctx, served)
 		if ctx.Err() != nil || err == nil && closed(d.cfg.Down) {
