@@ -3,6 +3,7 @@ package restarter
 import (
 	"errors"
 	"reflect"
+	"slices"
 
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/svc/fmri"
@@ -107,8 +108,9 @@ func (r *Restarter) lookUp(u *unit, name instance.Method) {
 		if err != nil {
 			return err
 		}
-		u.found.method, notices = m, m.Notices
+		u.found.method = m
 		spec = specOf(&m)
+		notices = append(slices.Clone(m.Notices), u.extend(&spec)...)
 		if m.Kind != method.Exec {
 			return nil
 		}

@@ -249,7 +249,9 @@ func (r *Restarter) timeoutOf(u *unit, name string) (limit time.Duration) {
 			return err
 		}
 		m, err := i.Method(name)
-		limit = m.Timeout
+		spec := specOf(&m)
+		u.extend(&spec)
+		limit = spec.Timeout
 		return err
 	})
 	return limit
