@@ -33,6 +33,7 @@ names=(
 	svccfg:svcs:usr/bin
 	svccfg:manifest-import:
 	svccfg:restore_repository:
+	svccfg:smtp-notify:
 	svccfg:repository-relay:
 )
 

@@ -5,11 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/linuxzones/zones/svc/bootimport"
+	"github.com/linuxzones/zones/svc/outbox"
 	"github.com/linuxzones/zones/svc/repo/door"
 	"github.com/linuxzones/zones/svc/repo/door/client"
+	"github.com/linuxzones/zones/svc/smtpnotify"
 	"github.com/linuxzones/zones/svc/svcprop"
 )
 
@@ -34,6 +39,10 @@ func run(args []string) int {
 		return bootimport.Main(&bootimport.Env{Out: os.Stdout, Err: os.Stderr, Open: open}, args)
 	case "restore_repository":
 		return restoreMain(args)
+	case "smtp-notify":
+		ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
+		defer stop()
+		return smtpnotify.Main(ctx, &smtpnotify.Env{Out: os.Stdout, Err: os.Stderr, Open: open, Dir: outbox.Dir}, args)
 	case "repository-relay":
 		if err := client.Relay("", os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintf(os.Stderr, "%v\n", err)
@@ -41,7 +50,7 @@ func run(args []string) int {
 		}
 		return 0
 	}
-	fmt.Fprintf(os.Stderr, "%s: this program is svccfg, svcadm, svcprop, svcs, manifest-import, restore_repository or repository-relay, by its name\n", name)
+	fmt.Fprintf(os.Stderr, "%s: this program is svccfg, svcadm, svcprop, svcs, manifest-import, restore_repository, smtp-notify or repository-relay, by its name\n", name)
 	return 2
 }
 

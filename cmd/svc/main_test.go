@@ -80,6 +80,8 @@ func TestNames(t *testing.T) {
 		{"restore_repository /none", 1, "restore_repository: "},
 		{"restore_repository a b", 2, "usage: restore_repository"},
 		{"restore_repository -l", 2, "usage: restore_repository"},
+		{"smtp-notify /usr/sbin/sendmail", 1, none},
+		{"smtp-notify", 2, "usage: smtp-notify SENDMAIL"},
 		{"svc", 2, "svc: this program is svccfg,"},
 		{"/bin/svcs -a", 1, "svcs: Could not bind to repository server: " + none},
 		{"svcs -z global", 1, none},

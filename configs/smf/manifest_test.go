@@ -44,6 +44,7 @@ var wanted = map[string]bool{
 	"svc:/system/filesystem/minimal:default":       true,
 	"svc:/system/filesystem/root:default":          true,
 	"svc:/system/filesystem/usr:default":           true,
+	"svc:/system/fm/smtp-notify:default":           false,
 	"svc:/system/identity:domain":                  true,
 	"svc:/system/identity:node":                    true,
 	"svc:/system/manifest-import:default":          true,

@@ -287,6 +287,22 @@ func TestNetLoopback(t *testing.T) {
 	})
 }
 
+func TestSMTPNotify(t *testing.T) {
+	const method, mailer = "/lib/svc/method/smtp-notify", "/usr/sbin/sendmail"
+	inRooms(t, func(t *testing.T, r *room) {
+		r.program("/lib/svc/bin/smtp-notify", "[ -z \"$SMF_FMRI\" ] || echo \"has SMF_FMRI\"")
+		r.want("no sendmail", r.run(method, mailer), config, "there is no /usr/sbin/sendmail in this zone", "svcadm clear smtp-notify", "-RAN")
+		r.want("no path", r.run(method), config, "-RAN")
+		must(t, os.MkdirAll(r.path(mailer), 0o755))
+		r.want("a directory", r.run(method, mailer), config, "-RAN")
+		must(t, os.Remove(r.path(mailer)))
+		r.write(mailer, "#!/bin/sh\n")
+		r.want("what cannot be executed", r.run(method, mailer), config, "-RAN")
+		r.program("/opt/my mail", "")
+		r.want("another", r.run(method, "/opt/my mail"), ok, "RAN /lib/svc/bin/smtp-notify /opt/my mail\n", "-has SMF_FMRI")
+	})
+}
+
 func TestUtmp(t *testing.T) {
 	const method = "/lib/svc/method/svc-utmpd"
 	inRooms(t, func(t *testing.T, r *room) {

@@ -81,7 +81,7 @@ var rules33more = []rule{
 	{"3.3/notice-start", "With boot messages verbose it hears of each start, with the service's common name.", met},
 	{"3.3/boot-messages", "options/boot_messages of svc.startd's own instance says whether the console is told of starts.", met},
 	{"3.3/logging", "Its options/logging says how much its log is told: quiet, verbose, debug.", met},
-	{"3.3/info-events", "Its options/info_events_all has each change of a state told to who is notified.", notMet("notification parameters are stored, and nobody is notified")},
+	{"3.3/info-events", "Its options/info_events_all has each change of a state told to who is notified.", met},
 	{"3.3/snapshot-none", "Without a running snapshot the values of the moment count.", met},
 }
 

@@ -45,6 +45,7 @@ func (r *Restarter) readLoudness() {
 		r.cfg.Say(FMRI + ": " + optionsGroup + "/logging is " + strconv.Quote(value) + ", and none of quiet, verbose and debug: it is taken for quiet")
 	}
 	r.badLogging = value
+	r.news.all = r.option(optionsGroup, "info_events_all") == "true"
 	if r.loud = l; r.cfg.Debug {
 		r.loud = debug
 	}

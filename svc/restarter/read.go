@@ -232,6 +232,9 @@ func (r *Restarter) touch(touched map[repo.Entity]changed, e *repo.Event) {
 		what.running = e.Name == "running" && (u == nil || u.tookAt != e.Generation)
 		what.config = what.running
 	case repo.GroupChanged, repo.GroupDeleted:
+		if e.Kind == repo.GroupChanged {
+			r.noteParameters(e.Name)
+		}
 		switch e.Name {
 		case graphcfg.General, graphcfg.Override, graphcfg.Deathrow:
 			what.config = true

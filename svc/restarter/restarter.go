@@ -87,6 +87,7 @@ type Config struct {
 	Debug     bool     // -m debug: tell all, whatever options/logging is
 	Notify    Notify
 	Records   Records // nil: nothing is recorded
+	Outbox    Outbox  // nil: nobody is told of changes of states
 	// Milestones are those that init asks for meanwhile: full names, "all" or "none".
 	Milestones <-chan string
 	// Down is closed when the zone goes down. nil: it never does.
@@ -137,6 +138,7 @@ type Restarter struct {
 	hearing    hearing
 	company    company
 	level      byte // the run level that was told last
+	news       news
 	ctx        context.Context
 	others     sync.WaitGroup // goroutines that must not outlive Run
 }

@@ -60,6 +60,7 @@ type world struct {
 	down      chan struct{} // closed: the zone goes down
 	notify    Notify
 	records   Records
+	outbox    Outbox
 
 	stop context.CancelFunc
 	done chan error
@@ -140,7 +141,7 @@ func (w *world) run() {
 	go func() {
 		w.done <- Run(ctx, Config{
 			Repo: w.repo, Contracts: w, Launcher: w.launcher, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z", Milestone: w.milestone, Debug: w.debug,
-			Down: w.down, Notify: w.notify, Records: w.records, Say: say, Alert: say,
+			Down: w.down, Notify: w.notify, Records: w.records, Outbox: w.outbox, Say: say, Alert: say,
 			Console: func(instance.Notice, string) {},
 		})
 	}()

@@ -156,6 +156,7 @@ func (r *Restarter) note(u *unit, a *instance.Action) {
 	case instance.WriteStates:
 		s := a.States
 		r.tellState(u, &s)
+		r.noteNews(u, &s)
 		if up(s.State) && !up(rec.State) {
 			r.cameUp(u)
 		}
@@ -282,6 +283,7 @@ func (r *Restarter) flush() bool {
 			}
 			r.dirty, r.failing = nil, false
 			r.forgetTaken(units)
+			r.tellNews()
 			return true
 		case errors.As(err, &op) && errors.Is(err, repo.ErrNotFound) && op.Index < len(of):
 			of[op.Index].gone = true

@@ -15,6 +15,7 @@ import (
 	"github.com/linuxzones/zones/svc/method"
 	"github.com/linuxzones/zones/svc/notify"
 	"github.com/linuxzones/zones/svc/orphans"
+	"github.com/linuxzones/zones/svc/outbox"
 	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/request"
 	"github.com/linuxzones/zones/svc/restarter"
@@ -122,7 +123,7 @@ func services(args []string) func(context.Context, *Served) error {
 		return restarter.Run(ctx, restarter.Config{
 			Repo: s.Repo, Contracts: contracts, Launcher: restarter.Methods(l, logs), Orphans: list, Logs: logs,
 			Host: method.Zone, Zone: name, Init: os.Environ(), Milestone: o.milestone, Debug: o.debug, Milestones: s.Milestones, Down: s.Down,
-			Say: s.Say, Alert: s.Alert, Notify: readiness(ready), Records: records(s.Records),
+			Say: s.Say, Alert: s.Alert, Notify: readiness(ready), Records: records(s.Records), Outbox: changes(s.Say),
 			Console: func(n instance.Notice, text string) {
 				if n == instance.StartRequested && !o.tellsStarts(s.Repo) {
 					return
@@ -140,6 +141,16 @@ func records(r *utmp.Recorder) restarter.Records {
 		return nil
 	}
 	return r
+}
+
+// changes is where changes of states are left for who tells people; nil: there is no such place.
+func changes(say func(string)) restarter.Outbox {
+	box, err := outbox.Open(outbox.Dir)
+	if err != nil {
+		say("nobody is told of changes of states: " + err.Error())
+		return nil
+	}
+	return box
 }
 
 // readiness is what services say at init's socket; nil: there is none.

@@ -1,0 +1,9 @@
+package outbox
+
+import (
+	"testing"
+
+	"github.com/linuxzones/zones/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
