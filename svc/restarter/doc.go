@@ -20,6 +20,12 @@
 // beside.go. Each run has a contract of its own, no event of which is critical. A run ends with its
 // service; a svc.startd that comes new begins a monitor anew, and waits for a periodic run.
 //
+// # Who is told
+//
+// Ends of processes of an instance with startd/utmpx_prefix, run levels and the way down go to Records
+// (records.go). Changes of states that somebody is to be told of go to the Outbox when they are written,
+// and not before: a restarter that is killed tells nothing twice (news.go). Neither is waited for.
+//
 // # What it promises
 //
 //   - Killed at any instant, the next one goes on: contracts are adopted, methods that run are waited

@@ -27,7 +27,10 @@
 // supervisor) the repository is served, and nothing is run. What runs services and fails is begun
 // again, and goes on with what is there.
 //
-// Goroutines: the main one; one that waits for the zone to go down; those of the door's server and of the restarter; one that waits for
+// It has boots, run levels and shutdowns recorded (svc/utmp), and leaves what people are to be told of for
+// smtp-notify (svc/outbox); it waits for neither.
+//
+// Goroutines: the main one; that of the records; one that waits for the zone to go down; those of the door's server and of the restarter; one that waits for
 // signals. Services go on when it ends. Close of the restarter, then of the server, then of the repository: SIGTERM ends it so, within seconds. Who may call: cmd/startd.
 //
 // Source of behaviour: svc.startd(8), svc.configd(8), smf_bootstrap(7).

@@ -32,7 +32,8 @@ type Boot struct {
 	mark [16]byte // stands in the reserved bytes of its record
 }
 
-// ThisBoot is the one that process 1 is of: it began when that did.
+// ThisBoot is the one that process 1 is of, which no other boot has: its number and start. When it
+// began is now, for who looks first: process 1 may have waited, in a zone that was ready, for long.
 func ThisBoot() (Boot, error) {
 	ticks, err := sys.StartTime(1)
 	if err != nil {
@@ -42,17 +43,13 @@ func ThisBoot() (Boot, error) {
 	if err != nil {
 		return Boot{}, err
 	}
-	began := time.Duration(ticks) * (time.Second / ticksPerSecond)
-	b := Boot{at: time.Now().Add(began - time.Duration(sys.Boottime()))}
+	b := Boot{at: time.Now()}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(strings.TrimSpace(string(host))))
 	binary.NativeEndian.PutUint64(b.mark[:], h.Sum64())
 	binary.NativeEndian.PutUint64(b.mark[8:], ticks)
 	return b, nil
 }
-
-// ticksPerSecond is of start times of processes, everywhere.
-const ticksPerSecond = 100
 
 // Booted makes the table, if there is none, and the record of a boot, if it has none of this one. What
 // the table has of another boot goes: no process of it is left.

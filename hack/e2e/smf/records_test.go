@@ -6,15 +6,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/linuxzones/zones/internal/testenv"
+	"github.com/linuxzones/zones/svc/utmp"
 )
 
 // records are those of a file of the zone, as "kind id pid user"; of processes alone those with the id.
 func (z *zone) records(path, id string) (list []string) {
 	z.t.Helper()
 	b := z.in("cat " + path)
-	const size = 384 // of x86-64
+	size := utmp.Here().Size
 	if len(b)%size != 0 {
 		z.t.Fatalf("%s has %d bytes", path, len(b))
 	}
@@ -96,6 +98,28 @@ func TestRecords(t *testing.T) {
 	}
 	if out := z.try("last -x"); out.exit == 0 && strings.Count(out.out, "reboot   system boot") != 2 {
 		t.Errorf("last: %v", out)
+	}
+}
+
+// TestRecordsOfWhole: a zone with a root of its own is as one that shares the host's, and its boot began
+// when it was booted, however long it was ready.
+func TestRecordsOfWhole(t *testing.T) {
+	t.Parallel()
+	testenv.Need(t, testenv.Cgroup2, testenv.UserNS)
+	z := whole(t)
+	z.Must("zoneadm", "-z", z.name, "halt")
+	z.Must("zoneadm", "-z", z.name, "ready")
+	before := time.Now()
+	z.boot()
+	z.state("multi-user-server:default", "online")
+	levels := fmt.Sprintf("1 ~~ %d runlevel", '3'|'N'<<8)
+	z.recorded("booted", utmpFile, "~~", "2 ~~ 0 reboot", levels)
+	z.recorded("booted twice", wtmpFile, "~~", "2 ~~ 0 reboot", levels, "2 ~~ 0 reboot", levels)
+	if who := z.in("LC_ALL=C TZ=UTC who -b"); !strings.Contains(who, before.UTC().Format("2006-01-02 15:")) && !strings.Contains(who, "system boot") {
+		t.Errorf("who: %s", who)
+	}
+	if b := z.in("cat " + utmpFile); utmp.Here().Size == 384 && int64(binary.NativeEndian.Uint32([]byte(b)[340:])) < before.Unix() {
+		t.Error("it booted before it was booted")
 	}
 }
 
