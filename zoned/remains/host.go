@@ -203,6 +203,10 @@ func (h *Host) Find(s Scope) ([]Item, error) {
 		if live, err = Living(h.lay.ZoneState(s.Zone), h.boot); err != nil {
 			return nil, err
 		}
+		// A generation that was halted meanwhile took its things away before it left the journal.
+		if marked, err = h.stillMarked(s, marked); err != nil {
+			return nil, err
+		}
 	}
 	for _, i := range marked {
 		if !live[i.ID] {
@@ -232,6 +236,21 @@ func (h *Host) marked(s Scope) ([]Item, error) {
 		return nil, err
 	}
 	return append(all, h.findDevices(s.Zone)...), nil
+}
+
+// stillMarked gives those of what was found that are there now.
+func (h *Host) stillMarked(s Scope, found []Item) ([]Item, error) {
+	var err error
+	if h.devices, err = listDevices(); err != nil {
+		return nil, err
+	}
+	now, err := h.marked(s)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(i Item) bool {
+		return !slices.ContainsFunc(now, func(n Item) bool { return n.Kind == i.Kind && n.ID == i.ID && n.Name == i.Name })
+	}), nil
 }
 
 // Zones names every zone of which something may be left, configured or not. Who holds no

@@ -168,7 +168,8 @@ func TestFsckAfterCrash(t *testing.T) {
 	check(t, os.Symlink("11111111-2222-3333-4444-555555555555 "+z.Root+" a", lease))
 	t.Cleanup(func() { _ = os.Remove(lease) })
 	s := zoneadm(z, "fsck")
-	if s.exit != 1 || strings.Count(s.err, "taken away: ") != 5 || exists(lease) {
+	// Another instance that leases ids takes away the dead leases that it meets.
+	if n := strings.Count(s.err, "taken away: "); s.exit != 1 || strings.Count(s.err, "taken away: file ") != 4 || n != 4 && n != 5 || exists(lease) {
 		t.Errorf("%+v", s)
 	}
 	silent(t, z, "-z", "a", "boot")
