@@ -97,10 +97,6 @@ func (z *Zone) login(r *request) {
 		Login: (*helper.Login)(r.Login), Slot: "l" + r.ID,
 	}
 	z.start(func() {
-		if old != nil {
-			<-z.strays
-			undoLogin(l.dir)
-		}
 		s, err := z.startLogin(l, q)
 		e := evLogin{l: l, started: s}
 		if err != nil {
@@ -134,7 +130,13 @@ func (z *Zone) startLogin(l *login, q *helper.Request) (s started, err error) {
 		_ = z.keeper.Drop(slotLogin + l.id)
 	}()
 	// Not its parents: a halt may have removed them just now.
-	if err := os.Mkdir(l.dir, 0o755); err != nil {
+	err = os.Mkdir(l.dir, 0o755)
+	if errors.Is(err, os.ErrExist) && !q.Login.Failsafe { // a supervisor before this one began it, and nothing of it ran
+		<-z.strays
+		undoLogin(l.dir)
+		err = os.Mkdir(l.dir, 0o755)
+	}
+	if err != nil {
 		return s, fmt.Errorf("make cgroup: %w", err)
 	}
 	mark, err := sys.OpenDir(z.stateDir())
