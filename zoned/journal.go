@@ -199,6 +199,11 @@ func (h *history) apply(r *record) {
 			h.open.Past = append(h.open.Past, r.Phase)
 		}
 	case recDo:
+		// One that its supervisor did not finish is begun again by the next (doBoot): it is one step.
+		if i := h.find(r.Step); i >= 0 && !h.steps[i].Done {
+			h.steps[i].Data = *r.Data
+			return
+		}
 		h.steps = append(h.steps, liveStep{Name: r.Step, Data: *r.Data})
 	case recDone:
 		if i := h.find(r.Step); i >= 0 {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -253,6 +254,27 @@ func TestStateOf(t *testing.T) {
 		if got := stateOf(&c.h); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
+	}
+}
+
+// TestStepBegunAgain: a step that a supervisor was killed in and the next one did again is one step:
+// the one after that must not take the zone for half built.
+func TestStepBegunAgain(t *testing.T) {
+	all := life("boot")
+	for i, r := range all {
+		if r.Type == recDone && r.Step == "boot" {
+			all = append(slices.Clone(all[:i]), &record{Type: recDo, Step: "boot", Data: &stepData{}}, &record{Type: recDo, Step: "boot", Data: &stepData{}}, r)
+			break
+		}
+	}
+	b := bytes.Join(lines(t, all), nil)
+	h, err := replay(b, "boot")
+	if err != nil || stateOf(&h) != configs.Running || len(h.steps) != 4 {
+		t.Errorf("%s of %+v, %v", stateOf(&h), h.steps, err)
+	}
+	h.apply(&record{Type: recUndone, Step: "boot"})
+	if stateOf(&h) != configs.Ready {
+		t.Errorf("behind its undo: %s of %+v", stateOf(&h), h.steps)
 	}
 }
 

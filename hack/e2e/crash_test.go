@@ -136,6 +136,11 @@ func TestKilledAtEveryPoint(t *testing.T) {
 				}
 				wantState(t, z, zone, r.to)
 				truth(t, z, zone)
+				if r.to != "installed" && i%3 == 0 { // what the successor wrote is read by the next
+					successor(t, z, zone, z.KillZoned(zone))
+					wantState(t, z, zone, r.to)
+					truth(t, z, zone)
+				}
 			})
 		}
 	}
