@@ -14,8 +14,16 @@ import (
 )
 
 // adopt takes the zone over from a predecessor that died or left: keeper, kernel and journal
-// are asked, in this order, and an operation that was under way is finished.
+// are asked, in this order, and what was under way is finished.
 func (z *Zone) adopt(held *keeper.Held) {
+	if s := z.journal.hist.asked; s != nil {
+		z.adoptShutdown(s)
+	}
+	z.adoptZone(held)
+	z.resumeShutdown()
+}
+
+func (z *Zone) adoptZone(held *keeper.Held) {
 	h := &z.journal.hist
 	z.inc = incarnationOf(h.steps)
 	z.state = stateOf(h)

@@ -43,6 +43,8 @@ type record struct {
 	Data *stepData `json:"data,omitempty"`
 	// failed
 	Replies []api.Reply `json:"replies,omitempty"`
+	// shutdown
+	Shutdown *shutdown `json:"shutdown,omitempty"`
 	// end
 	Result *result  `json:"result,omitempty"`
 	Revive *revival `json:"revive,omitempty"`
@@ -60,7 +62,19 @@ const (
 	recUndo   = "undo"
 	recUndone = "undone"
 	recEnd    = "end"
+	// recShutdown: the zone was asked to go down by itself. It is over with the request's result,
+	// or with an operation of the request's id, which goes on from there.
+	recShutdown = "shutdown"
 )
+
+// shutdown is one that waits for the zone to go down, beside the operations.
+type shutdown struct {
+	ID            string `json:"id"`
+	Until         int64  `json:"until"` // on the monotonic clock, in nanoseconds
+	Reboot        bool   `json:"reboot,omitempty"`
+	BootArgs      string `json:"bootargs,omitempty"`
+	BootArgsGiven bool   `json:"bootargs_given,omitempty"`
+}
 
 // operation is a transition under way.
 type operation struct {
@@ -127,6 +141,7 @@ type history struct {
 	open    *operation // one that did not end
 	down    bool       // a halt failed: processes or steps are left
 	revive  *revival   // between a halt and the boot that waits, see operation
+	asked   *shutdown  // the zone was asked to go down, and whoever asked waits
 	results []result
 }
 
@@ -193,7 +208,9 @@ func replay(b []byte, boot string) (history, error) {
 func (h *history) apply(r *record) {
 	switch r.Type {
 	case recOp:
-		h.open, h.revive = r.Op, nil
+		h.begin(r.Op)
+	case recShutdown:
+		h.asked = r.Shutdown
 	case recPhase:
 		if h.open != nil {
 			h.open.Past = append(h.open.Past, r.Phase)
@@ -225,10 +242,21 @@ func (h *history) apply(r *record) {
 		if h.open = nil; r.Revive != nil {
 			h.revive = r.Revive
 		}
+		if h.asked != nil && h.asked.ID == r.Result.ID {
+			h.asked = nil
+		}
 		if r.Result.ID != "" {
 			h.results = append(h.results, *r.Result)
 			h.results = h.results[max(0, len(h.results)-resultsMax):]
 		}
+	}
+}
+
+// begin takes an operation into the history. Of a shutdown it is the second half.
+func (h *history) begin(op *operation) {
+	h.open, h.revive = op, nil
+	if h.asked != nil && h.asked.ID == op.ID {
+		h.asked = nil
 	}
 }
 
@@ -256,7 +284,8 @@ func parseLine(line []byte) (*record, error) {
 		return nil, err
 	}
 	switch {
-	case r.Type == recOp && r.Op == nil, (r.Type == recDo || r.Type == recDone) && r.Data == nil, r.Type == recEnd && r.Result == nil:
+	case r.Type == recOp && r.Op == nil, (r.Type == recDo || r.Type == recDone) && r.Data == nil, r.Type == recEnd && r.Result == nil,
+		r.Type == recShutdown && (r.Shutdown == nil || r.Shutdown.ID == ""):
 		return nil, errors.New("incomplete record")
 	}
 	return &r, nil
@@ -291,6 +320,9 @@ func (j *journal) rewrite() error {
 	}
 	if j.hist.down {
 		lines = append(lines, &record{Type: recDown})
+	}
+	if j.hist.asked != nil {
+		lines = append(lines, &record{Type: recShutdown, Shutdown: j.hist.asked})
 	}
 	if j.hist.open != nil {
 		lines = append(lines, &record{Type: recOp, Op: j.hist.open})
@@ -333,7 +365,7 @@ func (j *journal) log(r *record) error {
 
 // begin notes an operation; the file starts anew with it, so that it does not grow.
 func (j *journal) begin(op *operation) error {
-	j.hist.open, j.hist.revive = op, nil
+	j.hist.begin(op)
 	j.crashpoint("before " + recOp)
 	defer j.crashpoint("after " + recOp)
 	return j.rewrite()

@@ -32,6 +32,7 @@ func life(boot string) []*record {
 		{Type: recDone, Step: "boot", Data: &stepData{}},
 		{Type: recPhase, Phase: phaseBoot},
 		{Type: recEnd, Result: &result{ID: "a", Replies: []api.Reply{{Type: api.ReplyResult, State: "running"}}}},
+		{Type: recShutdown, Shutdown: &shutdown{ID: "c", Until: 5, Reboot: true, BootArgs: "-s", BootArgsGiven: true}},
 		{Type: recOp, Op: &operation{ID: "b", Verb: api.VerbHalt, Phases: halt}},
 		{Type: recUndo, Step: "platform"},
 		{Type: recUndone, Step: "platform"},
@@ -165,7 +166,7 @@ func TestJournalRewrittenSaysTheSame(t *testing.T) {
 
 // normal makes empty and nil lists the same.
 func normal(h history) string {
-	return fmt.Sprintf("%+v %+v %+v %v", h.steps, h.results, h.open, h.down)
+	return fmt.Sprintf("%+v %+v %+v %v %+v", h.steps, h.results, h.open, h.down, h.asked)
 }
 
 // TestJournalKeepsWhatIsToBeDone: a boot that waits, and a failure that is being undone.
@@ -206,6 +207,48 @@ func TestJournalKeepsWhatIsToBeDone(t *testing.T) {
 	must(j.end(result{ID: "a"}))
 	if j.hist.open != nil || j.hist.revive != nil {
 		t.Errorf("ended: %+v", j.hist)
+	}
+	j.file.Close()
+}
+
+// TestJournalKeepsShutdown: a shutdown that waits is known to every successor, whatever else is
+// done meanwhile, until it has its result or its second half begins.
+func TestJournalKeepsShutdown(t *testing.T) {
+	dir := t.TempDir()
+	j, err := openJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := shutdown{ID: "s", Until: 77, Reboot: true, BootArgs: "-m quiet", BootArgsGiven: true}
+	step := func(what string, err error, waits bool) {
+		t.Helper()
+		for range 2 {
+			if err != nil {
+				t.Fatal(what, err)
+			}
+			if got := j.hist.asked; (got != nil) != waits || got != nil && *got != want {
+				t.Fatalf("%s: %+v", what, got)
+			}
+			j.file.Close()
+			j, err = openJournal(dir)
+		}
+	}
+	ask := func() error { return j.log(&record{Type: recShutdown, Shutdown: &want}) }
+	step("asked", ask(), true)
+	step("a halt overtakes it", j.begin(&operation{ID: "h", Verb: api.VerbHalt, Phases: halt}), true)
+	step("the halt has ended", j.end(result{ID: "h"}), true)
+	step("one from inside", j.begin(&operation{Verb: api.VerbHalt, Phases: halt}), true)
+	step("it has ended", j.end(result{}), true)
+	step("its boot begins", j.begin(&operation{ID: "s", Verb: api.VerbShutdown, Phases: toBoot}), false)
+	step("its boot has ended", j.end(result{ID: "s"}), false)
+	want.ID = "n"
+	step("asked again", ask(), true)
+	step("told", j.end(result{ID: "n", Replies: []api.Reply{{Type: api.ReplyResult, Rval: -1}}}), false)
+	if r, ok := j.hist.result("n"); !ok || r.Replies[0].Rval != -1 {
+		t.Errorf("what its caller is told: %+v %v", r, ok)
+	}
+	if _, err := replay(append(lines(t, []*record{{Type: recOpen, Version: journalVersion, Boot: j.boot}, {Type: recShutdown}})[1], "x\n"...), j.boot); err == nil {
+		t.Error("a record of no shutdown is taken")
 	}
 	j.file.Close()
 }
@@ -296,7 +339,7 @@ func TestIncarnationOfAnyOrder(t *testing.T) {
 // TestRecordsKeepAllTheirFields: a field of the journal that json leaves out is lost with
 // the supervisor.
 func TestRecordsKeepAllTheirFields(t *testing.T) {
-	for _, v := range []any{record{}, operation{}, result{}, stepData{}} {
+	for _, v := range []any{record{}, operation{}, result{}, stepData{}, shutdown{}} {
 		typ := reflect.TypeOf(v)
 		for i := 0; i < typ.NumField(); i++ {
 			f := typ.Field(i)

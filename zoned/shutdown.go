@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/vplat/helper"
 	"github.com/linuxzones/zones/zoned/api"
 )
@@ -67,22 +68,63 @@ func (z *Zone) initEnv() []string {
 }
 
 // beginShutdown asks the zone's init to go down, and waits beside the other transitions: a
-// halt may overtake it.
+// halt may overtake it. It is in the journal before init hears of it: what follows from init's
+// end, and who is told, must not depend on which supervisor sees it.
 func (z *Zone) beginShutdown(r *request) {
 	if z.shutdown != nil {
 		r.tell(message(api.LevelError, keyShutdownProgress))
 		z.finish(r, -1)
 		return
 	}
+	limit := z.shutdownTime(r)
+	err := z.journal.log(&record{Type: recShutdown, Shutdown: &shutdown{
+		ID: r.ID, Until: sys.Monotonic() + int64(limit), Reboot: r.Reboot, BootArgs: r.BootArgs, BootArgsGiven: r.BootArgsGiven,
+	}})
+	if err != nil {
+		r.tell(message(api.LevelError, keyStepFailed, "shutdown", err.Error()))
+		r.tell(message(api.LevelError, keyShutdownUnable))
+		z.finish(r, -1)
+		return
+	}
 	z.shutdown = r
+	z.askShutdown(r, limit, limit)
+}
+
+// adoptShutdown takes over the waiting of a predecessor, whose caller will ask again.
+func (z *Zone) adoptShutdown(s *shutdown) {
+	r := newRequest(api.Request{
+		Version: api.Version, ID: s.ID, Verb: api.VerbShutdown, Reboot: s.Reboot, BootArgs: s.BootArgs, BootArgsGiven: s.BootArgsGiven,
+	}, sys.Peer{})
+	z.remember(r)
+	z.shutdown = r
+}
+
+// resumeShutdown goes on with one that was adopted. Init is asked again, since the word of the
+// one before may not have reached it; a zone that is down by now is what was asked for.
+func (z *Zone) resumeShutdown() {
+	r := z.shutdown
+	if r == nil || z.busy != nil {
+		return // it is settled when the transition is over
+	}
+	if z.state != configs.Running || z.inc.isDead() {
+		z.settleShutdown()
+		return
+	}
+	z.log.Warn("the supervisor before this one was waiting for the zone to shut down; going on")
+	whole, _ := z.shutdownAttr()
+	z.askShutdown(r, max(0, time.Duration(z.journal.hist.asked.Until-sys.Monotonic())), whole)
+}
+
+// askShutdown has the zone's init go down, within what is left of the whole limit.
+func (z *Zone) askShutdown(r *request, left, whole time.Duration) {
 	slot := fmt.Sprintf("s%d", z.inc.id)
 	dir := filepath.Join(z.cgroupDir(z.inc.cgroup), adminDir, slot)
 	q := &helper.Request{
 		Op: helper.OpExec, Zone: z.name, StateDir: z.stateDir(), Cgroup: z.inc.cgroup, CgroupMount: z.mount,
 		Slot: slot, Login: &helper.Login{Args: []string{z.shutdownCommand(), "0"}, TTY: true},
 	}
-	died, limit := z.inc.died, z.shutdownTime(r)
-	z.start(func() { z.post(evShut{r, z.awaitShutdown(dir, q, died, limit)}) })
+	died := z.inc.died
+	z.start(func() { z.post(evShut{r, z.awaitShutdown(dir, q, died, left, whole)}) })
 }
 
 // shutdownCommand is the brand's init as a command.
@@ -94,8 +136,8 @@ func (z *Zone) shutdownCommand() string {
 }
 
 // awaitShutdown gives what went wrong, empty when the zone's init has ended.
-func (z *Zone) awaitShutdown(dir string, q *helper.Request, died <-chan struct{}, limit time.Duration) string {
-	ctx, cancel := context.WithTimeout(z.ctx, limit)
+func (z *Zone) awaitShutdown(dir string, q *helper.Request, died <-chan struct{}, left, whole time.Duration) string {
+	ctx, cancel := context.WithTimeoutCause(z.ctx, left, fmt.Errorf("the zone's processes did not end within %s: use halt", whole))
 	defer cancel()
 	// Not its parents: a halt may have removed them just now.
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
@@ -121,7 +163,7 @@ func (z *Zone) awaitShutdown(dir string, q *helper.Request, died <-chan struct{}
 	case <-died:
 		return ""
 	case <-ctx.Done():
-		return fmt.Sprintf("the zone's processes did not end within %s: use halt", limit)
+		return context.Cause(ctx).Error()
 	}
 }
 
@@ -133,10 +175,8 @@ func (z *Zone) shutdownEnded(r *request, failed string) {
 	}
 	// A halt that overtakes it kills what was to ask the zone, which is no failure.
 	if failed != "" && z.busy == nil && z.state >= configs.Ready {
-		z.shutdown = nil
 		r.tell(message(api.LevelError, keyStepFailed, "shutdown", failed))
-		r.tell(message(api.LevelError, keyShutdownUnable))
-		z.finish(r, -1)
+		z.endShutdown(r, -1)
 		return
 	}
 	z.settleShutdown()
@@ -152,15 +192,26 @@ func (z *Zone) settleShutdown() {
 		if z.inc != nil && z.inc.isDead() {
 			return // the death's own transition comes
 		}
-		z.shutdown = nil
-		r.tell(message(api.LevelError, keyShutdownUnable))
-		z.finish(r, -1)
+		z.endShutdown(r, -1)
 		return
 	}
-	z.shutdown = nil
 	if r.Reboot {
+		z.shutdown = nil
 		z.begin(r, toBoot)
 		return
 	}
-	z.finish(r, 0)
+	z.endShutdown(r, 0)
+}
+
+// endShutdown gives a shutdown its result, which is in the journal before it is told.
+func (z *Zone) endShutdown(r *request, rval int) {
+	z.shutdown = nil
+	if rval != 0 {
+		r.tell(message(api.LevelError, keyShutdownUnable))
+	}
+	said := append(r.said(), api.Reply{Type: api.ReplyResult, Rval: rval, State: z.stateName()})
+	if err := z.journal.end(result{ID: r.ID, Replies: said}); err != nil {
+		z.log.WithError(err).Error("journal")
+	}
+	z.finish(r, rval)
 }

@@ -37,6 +37,7 @@ var requests = []request{
 	{"ready of a running zone", "running", "ready", []string{"ready"}},
 	{"halt", "running", "installed", []string{"halt"}},
 	{"shutdown -r", "running", "running", []string{"shutdown", "-r"}},
+	{"shutdown", "running", "installed", []string{"shutdown"}},
 	{"boot that fails", "installed", "installed", []string{"boot", "--", "-i", "/nonexistent"}},
 	{"login", "running", "running", nil},
 }
