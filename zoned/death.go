@@ -86,9 +86,9 @@ func (i *incarnation) isDead() bool {
 	}
 }
 
-// Restarting an init that dies, as the brand asks: at once the first time, then with a delay
-// that doubles, so that an init that can not live does not keep the host busy. An incarnation
-// that lived for restartQuiet starts anew.
+// Booting a zone again that did not ask the host to: its init died, and the brand wants that, or it
+// rebooted itself. At once the first time, then with a delay that doubles, so that a zone that can
+// not live does not keep the host busy. An incarnation that lived for restartQuiet starts anew.
 const (
 	restartFirst = time.Second
 	restartMax   = time.Minute
@@ -128,9 +128,7 @@ func (z *Zone) initDied(inc *incarnation) {
 	case ws.Signaled() && ws.Signal() == unix.SIGINT:
 		z.log.Info("the zone halted itself")
 	case ws.Signaled() && ws.Signal() == unix.SIGHUP:
-		z.log.Info("the zone rebooted itself")
-		r.Verb = api.VerbReboot
-		z.begin(r, reboot)
+		z.rebootItself(r, inc)
 		return
 	case z.shutdown != nil || !z.brand.RestartInit:
 		z.log.WithField("status", describe(ws)).Warn("init died; the zone is halted")
@@ -139,6 +137,29 @@ func (z *Zone) initDied(inc *incarnation) {
 		return
 	}
 	z.begin(r, halt)
+}
+
+// rebootItself boots a zone again that called reboot(2). While it is asked to go down from outside it
+// is not held up: whoever waits is told that it is there again.
+func (z *Zone) rebootItself(r *request, inc *incarnation) {
+	r.Verb = api.VerbReboot
+	delay := time.Duration(0)
+	if z.shutdown == nil {
+		delay = z.restarts.next(inc.lived())
+	}
+	if delay == 0 {
+		z.log.Info("the zone rebooted itself")
+		z.begin(r, reboot)
+		return
+	}
+	z.log.Warnf("the zone rebooted itself, soon after the last time; it is booted again after %s", delay)
+	z.say(fmt.Sprintf("NOTICE: Zone reboots again and again; the next boot is in %s", delay))
+	z.haltAndWait(r, delay)
+}
+
+// haltAndWait has the zone booted again when the delay is over.
+func (z *Zone) haltAndWait(r *request, delay time.Duration) {
+	z.run(r, &operation{Verb: r.Verb, Phases: halt, Revive: &revival{At: sys.Monotonic() + int64(delay), Delay: z.restarts.delay}})
 }
 
 func (z *Zone) reviveInit(r *request, inc *incarnation) {
@@ -150,7 +171,7 @@ func (z *Zone) reviveInit(r *request, inc *incarnation) {
 		z.begin(r, reboot)
 		return
 	}
-	z.run(r, &operation{Verb: r.Verb, Phases: halt, Revive: &revival{At: sys.Monotonic() + int64(delay), Delay: z.restarts.delay}})
+	z.haltAndWait(r, delay)
 }
 
 // awaitRevival has the zone booted at its time, unless a transition comes first; nil: nothing

@@ -92,7 +92,8 @@ type operation struct {
 	To          string `json:"to,omitempty"`
 	// Past are the phases that are over.
 	Past []phase `json:"past,omitempty"`
-	// Revive: when this halt has ended the zone waits to be booted again, because its init died.
+	// Revive: when this halt has ended the zone waits to be booted again, because its init died or
+	// it rebooted itself again and again.
 	Revive *revival `json:"revive,omitempty"`
 	// Attempt counts supervisors that died during it.
 	Attempt int `json:"attempt,omitempty"`

@@ -186,7 +186,9 @@ func (w *worker) concluded() {
 	case phaseReady:
 		w.z.notice(wire.Readied, "")
 	case phaseHalt:
-		w.z.notice(wire.Halted, "")
+		if w.op.Revive == nil { // else it goes on: who wants to leave with the zone stays
+			w.z.notice(wire.Halted, "")
+		}
 	}
 }
 

@@ -319,6 +319,52 @@ func TestInitDies(t *testing.T) {
 	}
 }
 
+// TestRebootLoop: a zone that reboots itself again and again is held up, each time longer; its
+// console says so and stays; who asks from outside is not.
+func TestRebootLoop(t *testing.T) {
+	t.Parallel()
+	z := testenv.Instance(t)
+	z.Sparse("a")
+	silent(t, z, "a", "boot")
+	console := z.Pty("zlogin", "-C", "-d", "a")
+	console.Expect("Connected")
+	again := func() testenv.Status {
+		t.Helper()
+		before := z.Status("a")
+		if _, _, _, err := z.Try("", "zlogin", "a", "reboot", "-f"); err != nil {
+			t.Fatal(err)
+		}
+		return before
+	}
+	for range 2 {
+		awaitNewIncarnation(t, z, "a", again())
+	}
+	console.Expect("NOTICE: Zone reboots again and again; the next boot is in 1s")
+	console.Expect("NOTICE: Zone booting up")
+	again()
+	console.Expect("the next boot is in 2s")
+	awaitListed(t, z, "a", "installed")
+	silent(t, z, "a", "boot")
+	wantState(t, z, "a", "running")
+	for range 3 {
+		before := z.Status("a")
+		silent(t, z, "a", "reboot")
+		if after := z.Status("a"); after.State != "running" || after.ID != before.ID+1 {
+			t.Fatalf("after a reboot from outside: %+v, before %+v", after, before)
+		}
+	}
+	before := again()
+	awaitListed(t, z, "a", "installed")
+	z.KillZoned("a")
+	awaitNewIncarnation(t, z, "a", before)
+	silent(t, z, "a", "halt")
+	console.Expect("NOTICE: Zone halted.  Disconnecting...")
+	if code := console.Wait(); code != 0 {
+		t.Errorf("the console ended with %d", code)
+	}
+	nothingRuns(t, z)
+}
+
 // TestInitDiesLinux: a brand with an init of its own is halted.
 func TestInitDiesLinux(t *testing.T) {
 	z := testenv.Instance(t)
