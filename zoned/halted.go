@@ -66,6 +66,22 @@ func (w *worker) proveHalted(final bool) error {
 	return nil
 }
 
+// proveAgain looks whether anything is left of a zone that is halted already: who asks again may
+// have been told that something is. It is not journaled, since it changes nothing; a supervisor
+// that dies meanwhile is asked again by who waits.
+func (z *Zone) proveAgain(r *request, note string) {
+	r.tell(message(api.LevelNote, note))
+	z.busy = r
+	w := &worker{z: z, r: r, state: z.state, log: z.log.WithField("op", string(r.Verb))}
+	z.start(func() {
+		rval := 0
+		if w.proveHalted(true) != nil {
+			rval = -1
+		}
+		z.post(evDone{outcome{r: r, rval: rval, state: w.state}})
+	})
+}
+
 // leftBehind lists what of the halted zone is there.
 func (z *Zone) leftBehind(cgroup uint64, dirs []string) ([]remains.Item, error) {
 	h, err := remains.Open(z.lay)

@@ -270,6 +270,8 @@ func (z *Zone) transition(r *request) {
 	case !ok:
 		r.tell(message(api.LevelError, keyInvalidState, commandName(r.Verb), st.String()))
 		z.finish(r, -1)
+	case st == configs.Installed && r.Verb == api.VerbHalt:
+		z.proveAgain(r, c.note)
 	case c.note != "":
 		r.tell(message(api.LevelNote, c.note))
 		z.finish(r, 0)

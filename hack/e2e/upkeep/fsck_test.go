@@ -49,6 +49,10 @@ func TestHaltProves(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(z.Log, "a.log")); err != nil || !strings.Contains(string(b), "left behind by the zone") || !strings.Contains(string(b), "g999") {
 		t.Errorf("the log does not speak of it: %v", err)
 	}
+	// Who asks again is told again, for as long as it is true.
+	if s := zoneadm(z, "-z", "a", "halt"); s.exit != 1 || s.err != "zoneadm: zone 'a': zone is already halted\n"+wantLeft {
+		t.Errorf("halted again: %+v", s)
+	}
 	// It is halted all the same, and a boot that undoes and does again is not kept from anything.
 	if s := zoneadm(z, "-z", "a", "boot"); s.exit != 0 {
 		t.Errorf("boot: %+v", s)
@@ -68,9 +72,17 @@ func TestHaltProves(t *testing.T) {
 		t.Errorf("halt with the mount: %+v", s)
 	}
 	testenv.Eventually(t, func() bool { return z.PID("a", "zsched") == 0 }, "the keeper to leave")
+	if s := zoneadm(z, "-z", "a", "halt"); s.exit != 1 || !strings.Contains(s.err, "but not gone: mount ") {
+		t.Errorf("halt with the mount, by another supervisor: %+v", s)
+	}
+	testenv.Eventually(t, func() bool { return z.PID("a", "zsched") == 0 }, "the keeper to leave again")
 	if s := zoneadm(z, "fsck"); s.exit != 1 || !strings.Contains(s.err, `x\x0ay`) || strings.Count(s.err, "\n") != 1 {
 		t.Errorf("fsck of the mount: %+v", s)
 	}
+	if s := zoneadm(z, "-z", "a", "halt", "-v"); s.exit != 0 || s.err != "zoneadm: zone 'a': zone is already halted\n"+want.err {
+		t.Errorf("halted again, with nothing left: %+v", s)
+	}
+	testenv.Eventually(t, func() bool { return z.PID("a", "zsched") == 0 }, "the last keeper to leave")
 	clean(t, z)
 }
 
