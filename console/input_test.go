@@ -2,7 +2,10 @@ package console
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,4 +140,51 @@ func TestHungUpTerminal(t *testing.T) {
 	}
 	l.put("output")
 	expect(t, fd.Int(), "output")
+}
+
+// A writer that sends without end keeps nobody when it leaves: what its socket had held then is
+// taken, and no more.
+func TestEndlessInputOfWhoLeaves(t *testing.T) {
+	l := newLocal(t)
+	id := ident(wire.Live)
+	id.DropWithZone = true
+	fd, _ := l.attach(id)
+	watcher := l.view(framed(wire.Live, wire.Reader))
+	chunk := bytes.Repeat([]byte("y\n"), 2<<10)
+	var sent atomic.Int64
+	var group sync.WaitGroup
+	for range 4 { // faster than any one can read
+		group.Go(func() {
+			for {
+				n, err := unix.SendmsgN(fd.Int(), chunk, nil, nil, unix.MSG_NOSIGNAL)
+				if sent.Add(int64(n)); err != nil {
+					return
+				}
+			}
+		})
+	}
+	took := make(chan int64)
+	must(t, l.srv.ask(func(l *loop) {
+		before := sent.Load()
+		l.takeLastInput(l.holder)
+		took <- sent.Load() - before
+	}))
+	// What is sent meanwhile fills the place of what is taken.
+	if n := <-took; n > 2*inputMax {
+		t.Errorf("%d bytes were sent while the last were taken", n)
+	}
+	told := make(chan error, 1)
+	go func() { told <- l.srv.Notice(wire.Halted, "") }()
+	select {
+	case err := <-told: // it never closes its side: it is cut off
+		if !errors.Is(err, ErrNotTold) {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the notice does not come to its end")
+	}
+	watcher.sees(wire.Halted.Text("", true))
+	must(t, unix.Shutdown(fd.Int(), unix.SHUT_RDWR))
+	group.Wait()
+	fd.Close()
 }

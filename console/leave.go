@@ -39,16 +39,18 @@ func (l *loop) clientEvent(fd int, events uint32) {
 	}
 }
 
-// takeLastInput keeps what a writer sent before it went: it is not lost with the connection.
+// takeLastInput keeps what a writer sent before it went: it is not lost with the connection. One that
+// still sends is not listened to for ever: its socket has held inputMax at most.
 func (l *loop) takeLastInput(c *client) {
 	if c != l.holder {
 		return
 	}
-	for !c.noInput && l.input.room() >= len(l.inbuf) {
+	for taken := 0; !c.noInput && l.input.room() >= len(l.inbuf) && taken < inputMax; {
 		n, err := read(c.fd, l.inbuf[:])
 		if n == 0 || err != nil {
 			return
 		}
+		taken += n
 		l.takeInput(c, l.inbuf[:n])
 	}
 	if !c.noInput {
