@@ -37,7 +37,8 @@
 //     more until it has caught up. One that takes little (under 64 KiB a second) counts as such.
 //     A reader delays nobody.
 //   - The log has every byte that the ring had, or says how many are missing. A slow disk delays
-//     the zone by 100 ms once, a full one not at all.
+//     the zone by 100 ms, and not again for a while that grows from a second to a minute; a full
+//     one not at all.
 //   - When a supervisor dies, its successor keeps the cursor and the holder's place for a
 //     second, so that a client that reconnects misses nothing.
 //   - Input is never dropped while the zone has a terminal, and never delays output. Without a

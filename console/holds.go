@@ -2,6 +2,7 @@ package console
 
 import (
 	"sync"
+	"time"
 
 	"github.com/linuxzones/zones/internal/ring"
 )
@@ -15,7 +16,10 @@ type holds struct {
 
 	mu          sync.Mutex // guards the rest; nothing that can block is called with it held
 	writer, log uint64     // ring.NoHold: does not hold
-	slow        bool       // the log holds nothing until it has caught up
+	slow        bool       // the log holds nothing until it has caught up, and its rest is over
+	heldAt      int64      // monotonic: since when it holds
+	rest        int64      // how long it last had to rest
+	restUntil   int64      // monotonic
 	ended       bool       // ring and event are closed; a log that the disk held up may still come
 }
 
@@ -57,30 +61,45 @@ func (h *holds) inherit(writer, log bool) {
 	h.apply()
 }
 
-// setLog says how far the log has come. One that was too slow holds again when it is half a
-// ring behind at most.
-func (h *holds) setLog(pos uint64) {
+// setLog says how far the log has come. One that was too slow holds again when its rest is over and
+// it is half a ring behind at most.
+func (h *holds) setLog(pos uint64, now int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ended {
 		return
 	}
 	if h.slow && pos != ring.NoHold {
-		if h.ring.Head()-pos > ring.Size/2 {
+		if now < h.restUntil || h.ring.Head()-pos > ring.Size/2 {
 			return
 		}
-		h.slow = false
+		h.slow, h.heldAt = false, now
 	}
 	h.log = pos
 	h.apply()
 }
 
-// releaseLog lets the zone go on without the log.
-func (h *holds) releaseLog() {
+// releaseLog lets the zone go on without the log, for a while that grows with each time: a disk that is
+// too slow is so for the next burst as well.
+func (h *holds) releaseLog(now int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.slow, h.log = true, ring.NoHold
+	if now-h.heldAt >= int64(logRestMax) {
+		h.rest = 0
+	}
+	h.rest = min(max(2*h.rest, int64(logRestFirst)), int64(logRestMax))
+	h.slow, h.log, h.restUntil = true, ring.NoHold, now+h.rest
 	h.apply()
+}
+
+// resting is for how long the log can hold nothing yet, 0 when it can.
+func (h *holds) resting(now int64) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.slow {
+		return 0
+	}
+	return time.Duration(max(1, h.restUntil-now))
 }
 
 // end: what is held stays held, in the ring, for a successor.

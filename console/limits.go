@@ -57,6 +57,11 @@ const (
 	// Less time would take scheduling for a slow disk.
 	logPatience = 100 * time.Millisecond
 	logProgress = 1 << 20
+	// logRestFirst and logRestMax are how long a log that was too slow holds nothing, although it has
+	// caught up; it doubles each time, until the log has held for logRestMax. So the zone waits for
+	// a slow disk a tenth of its time at first, and a sixth of a hundredth in the end.
+	logRestFirst = time.Second
+	logRestMax   = time.Minute
 	// logRetry is how often a disk that is full is tried.
 	logRetry = time.Second
 	// logFarewell is how long a supervisor that leaves waits for the disk. What is not written

@@ -99,11 +99,23 @@ func (lg *logger) run() {
 		case lg.stopping(wait):
 			return
 		case wait:
-			select {
-			case <-lg.wake:
-			case <-lg.stop:
-			}
+			lg.idle()
 		}
+	}
+}
+
+// idle waits until there may be more, or a log that had to rest may hold again.
+func (lg *logger) idle() {
+	var rested <-chan time.Time
+	if d := lg.holds.resting(sys.Monotonic()); d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		rested = t.C
+	}
+	select {
+	case <-lg.wake:
+	case <-lg.stop:
+	case <-rested:
 	}
 }
 
@@ -142,7 +154,7 @@ func (lg *logger) step() (wait bool, err error) {
 			lg.w.Close()
 			lg.w = nil
 		}
-		lg.holds.setLog(ring.NoHold)
+		lg.holds.setLog(ring.NoHold, sys.Monotonic())
 		return true, nil
 	}
 	if lg.w == nil {
@@ -204,13 +216,13 @@ func (lg *logger) position() (uint64, error) {
 // hold keeps what is not written, unless the disk fails.
 func (lg *logger) hold(pos uint64) {
 	if !lg.failing {
-		lg.holds.setLog(pos)
+		lg.holds.setLog(pos, sys.Monotonic())
 	}
 }
 
 // fail lets the zone go on, and tells, once.
 func (lg *logger) fail(err error) {
-	lg.holds.setLog(ring.NoHold)
+	lg.holds.setLog(ring.NoHold, sys.Monotonic())
 	if lg.failing {
 		return
 	}
@@ -269,7 +281,7 @@ func (l *loop) watchLog() {
 		lg.windowAt, lg.windowPos = now, pos
 	case now >= lg.windowAt+int64(logPatience):
 		lg.windowAt = 0
-		l.holds.releaseLog()
+		l.holds.releaseLog(now)
 		lg.log.Warn("console log is slower than the zone; output goes on without it")
 	}
 }

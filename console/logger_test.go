@@ -266,3 +266,82 @@ func anyLog(t testing.TB, dir, end string) bool {
 	b, _ := io.ReadAll(r)
 	return strings.HasSuffix(string(b), end)
 }
+
+// slowly is a disk that takes its time for each piece.
+type slowly struct {
+	logWriter
+	piece time.Duration
+	at    atomic.Uint64
+}
+
+func (s *slowly) Write(pos uint64, p []byte) (int, error) {
+	time.Sleep(s.piece)
+	n, err := s.logWriter.Write(pos, p)
+	s.at.Store(pos + uint64(n))
+	return n, err
+}
+
+// A disk that is slower than each of the zone's bursts, and catches up in between, holds the zone up
+// for the first, and not for each.
+func TestLogOnASlowDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := &slowly{piece: 8 * time.Millisecond} // 8 MB a second
+	f := logAt(dir)
+	l := &local{}
+	f.open = func(limits logfile.Limits) (logWriter, error) {
+		w, err := logfile.OpenWriter(dir, "web", l.w.Epoch(), limits)
+		s.logWriter = w
+		return s, err
+	}
+	newLoggedWith(t, f, l)
+	logs(l)
+	const bursts, burst = 12, 4 << 20
+	for i := range uint64(bursts) {
+		if done, _ := l.zoneWrites(burst, 20*time.Second); done != burst {
+			t.Fatalf("%d bytes written", done)
+		}
+		waitFor(t, "the log to catch up", func() bool { return s.at.Load() == (i+1)*burst })
+	}
+	if n := strings.Count(l.log.String(), "slower than the zone"); n == 0 || n > bursts/2 {
+		t.Errorf("of %d bursts %d were held up", bursts, n)
+	} else {
+		t.Logf("of %d bursts %d were held up", bursts, n)
+	}
+	l.srv.Shutdown()
+	if end, lost := comparePattern(t, logText(t, dir), 0); end != bursts*burst || lost == 0 {
+		t.Errorf("ends at %d, %d missing", end, lost)
+	}
+}
+
+// The rest of a log that is too slow grows, and is short again after it has held for long.
+func TestLogRests(t *testing.T) {
+	l := newLocal(t)
+	h := newHolds(l.srv.cfg.Ring, l.room.Int())
+	now := int64(time.Hour)
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		h.setLog(0, now)
+		if _, holds := h.logHolds(); !holds || h.resting(now) != 0 {
+			t.Fatalf("before a rest of %ds it does not hold", want)
+		}
+		h.releaseLog(now)
+		if got := h.resting(now); got != want*time.Second {
+			t.Fatalf("it rests for %v, want %ds", got, want)
+		}
+		now += int64(want*time.Second) - 1
+		h.setLog(0, now)
+		if _, holds := h.logHolds(); holds {
+			t.Fatalf("it holds before %ds are over", want)
+		}
+		now++
+	}
+	h.setLog(0, now)
+	now += int64(logRestMax)
+	h.releaseLog(now)
+	if got := h.resting(now); got != logRestFirst {
+		t.Errorf("after a good minute it rests for %v", got)
+	}
+	h.setLog(ring.NoHold, now) // a disk that fails holds nothing either way
+	if _, holds := h.logHolds(); holds {
+		t.Error("it holds")
+	}
+}

@@ -220,7 +220,7 @@ func (l *loop) end(successor bool) {
 	if !successor {
 		l.ring.SetAttached(0)
 		l.holds.setWriter(noHold)
-		l.holds.setLog(noHold)
+		l.holds.setLog(noHold, sys.Monotonic())
 	}
 	for _, c := range l.clients {
 		c.close()
