@@ -28,7 +28,15 @@ func Run(ctx context.Context, program, dir string, r *Request, attached []int) (
 	if err != nil {
 		return nil, nil, err
 	}
-	defer ours.Close()
+	// What waits here waits without a thread: a supervisor may have hundreds of helpers at once, and
+	// keeps for life what threads it ever needed.
+	err = unix.SetNonblock(ours.Int(), true)
+	conn := os.NewFile(uintptr(ours.Disown()), "zrun's socket")
+	defer conn.Close()
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
 	p, err := start(program, dir, theirs)
 	theirs.Close()
 	if err != nil {
@@ -36,7 +44,7 @@ func Run(ctx context.Context, program, dir string, r *Request, attached []int) (
 	}
 	stop := context.AfterFunc(ctx, func() { _ = p.Kill() })
 	defer stop()
-	reply, fds, err := converse(ours, r, attached)
+	reply, fds, err := converse(conn, r, attached)
 	state, werr := p.Wait()
 	if err == nil && werr != nil {
 		err = werr
@@ -88,7 +96,7 @@ func start(program, dir string, theirs *sys.FD) (*os.Process, error) {
 	})
 }
 
-func converse(conn *sys.FD, r *Request, attached []int) (*Reply, []*sys.FD, error) {
+func converse(conn *os.File, r *Request, attached []int) (*Reply, []*sys.FD, error) {
 	p, err := json.Marshal(r)
 	if err != nil {
 		return nil, nil, err
@@ -96,11 +104,20 @@ func converse(conn *sys.FD, r *Request, attached []int) (*Reply, []*sys.FD, erro
 	if len(p) > MessageBytesMax {
 		return nil, nil, fmt.Errorf("the request is longer than %d bytes", MessageBytesMax)
 	}
-	if err := sys.Send(conn.Int(), p, attached...); err != nil {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, nil, err
+	}
+	var serr error
+	err = raw.Write(func(fd uintptr) bool {
+		serr = sys.Send(int(fd), p, attached...)
+		return !errors.Is(serr, unix.EAGAIN)
+	})
+	if err = errors.Join(err, serr); err != nil {
 		return nil, nil, died(err)
 	}
 	buf := make([]byte, ReplyBytesMax)
-	n, fds, err := sys.Recv(conn.Int(), buf)
+	n, fds, err := receive(raw, buf)
 	if err != nil {
 		return nil, nil, died(err)
 	}
@@ -113,6 +130,15 @@ func converse(conn *sys.FD, r *Request, attached []int) (*Reply, []*sys.FD, erro
 		return nil, nil, fmt.Errorf("zrun's answer: %w", err)
 	}
 	return &reply, fds, nil
+}
+
+func receive(raw syscall.RawConn, buf []byte) (n int, fds []*sys.FD, err error) {
+	var rerr error
+	err = raw.Read(func(fd uintptr) bool {
+		n, fds, rerr = sys.Recv(int(fd), buf)
+		return !errors.Is(rerr, unix.EAGAIN)
+	})
+	return n, fds, errors.Join(err, rerr)
 }
 
 // died is the error of who ended before it had read its request: the socket of one that is killed

@@ -6,7 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/internal/testenv"
 )
@@ -37,4 +40,51 @@ func TestDiedUnread(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestManyHoldNoThreads: who waits for many helpers at once waits without a thread for each. A
+// thread that was needed once stays with a supervisor for life.
+func TestManyHoldNoThreads(t *testing.T) {
+	testenv.Need(t, testenv.Cgroup2)
+	dir := testenv.Cgroup(t)
+	work := t.TempDir()
+	program, gate := filepath.Join(work, "zrun"), filepath.Join(work, "gate")
+	script := "#!/bin/sh\n: >" + work + "/up.$$\nread go <" + gate + "\nkill -9 $$\n"
+	if err := errors.Join(os.WriteFile(program, []byte(script), 0o755), unix.Mkfifo(gate, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	threads := func() int {
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(tasks)
+	}
+	const many = 48
+	before := threads()
+	var group sync.WaitGroup
+	for range many {
+		group.Go(func() {
+			if _, _, err := Run(context.Background(), program, dir, &Request{Op: OpExec, Zone: "a"}, nil); !errors.Is(err, ErrDied) {
+				t.Error(err)
+			}
+		})
+	}
+	testenv.Eventually(t, func() bool {
+		up, _ := filepath.Glob(work + "/up.*")
+		return len(up) == many
+	}, "all helpers to work")
+	// Some are needed to start them, which is done one after the other.
+	if n := threads() - before; n > many/3 {
+		t.Errorf("%d threads more while %d helpers are waited for", n, many)
+	}
+	open, err := os.OpenFile(gate, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	if _, err := open.WriteString(strings.Repeat("go\n", many)); err != nil {
+		t.Fatal(err)
+	}
+	group.Wait()
 }

@@ -2,6 +2,7 @@ package helper
 
 import (
 	"encoding/json"
+	"os"
 	"reflect"
 	"testing"
 
@@ -36,7 +37,11 @@ func FuzzReply(f *testing.F) {
 		if len(answer) > ReplyBytesMax {
 			return
 		}
-		ours, theirs := pair(t)
+		socket, theirs := pair(t)
+		if err := unix.SetNonblock(socket.Int(), true); err != nil {
+			t.Fatal(err)
+		}
+		ours := os.NewFile(uintptr(socket.Disown()), "ours")
 		defer ours.Close()
 		var given []int
 		for range files % 8 {
