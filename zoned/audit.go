@@ -42,18 +42,17 @@ type auditRecord struct {
 // secrets.
 type audit struct {
 	zone string
-	name string
 	fail func(error)
 
 	refusals sparing.Limiter // how many of them the log has told
 
 	mu   sync.Mutex // guards file
-	file *os.File
+	file growing
 }
 
 func newAudit(lay layout.Layout, zone string, fail func(error)) *audit {
 	return &audit{
-		zone: zone, name: filepath.Join(lay.Log, zone+".audit"), fail: fail,
+		zone: zone, file: growing{name: filepath.Join(lay.Log, zone+".audit"), bytesMax: auditBytesMax}, fail: fail,
 		refusals: sparing.Limiter{PerMinute: refusalsLogged},
 	}
 }
@@ -100,43 +99,11 @@ func (a *audit) write(rec auditRecord) {
 	rec.Time, rec.Zone = time.Now().UTC().Format(time.RFC3339Nano), a.zone
 	b, err := json.Marshal(rec)
 	if err == nil {
-		err = a.append(append(b, '\n'))
+		a.mu.Lock()
+		err = a.file.write(append(b, '\n'))
+		a.mu.Unlock()
 	}
 	if err != nil {
 		a.fail(err)
 	}
-}
-
-func (a *audit) append(line []byte) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.file == nil {
-		if err := a.open(); err != nil {
-			return err
-		}
-	}
-	if st, err := a.file.Stat(); err == nil && st.Size() > auditBytesMax {
-		a.file.Close()
-		a.file = nil
-		if err := os.Rename(a.name, a.name+".1"); err != nil {
-			return err
-		}
-		if err := a.open(); err != nil {
-			return err
-		}
-	}
-	_, err := a.file.Write(line)
-	return err
-}
-
-func (a *audit) open() error {
-	if err := os.MkdirAll(filepath.Dir(a.name), 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(a.name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	a.file = f
-	return nil
 }

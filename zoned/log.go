@@ -20,7 +20,7 @@ func OpenLog(lay layout.Layout, zone string) (*logrus.Entry, error) {
 	if err := os.MkdirAll(lay.Log, 0o700); err != nil {
 		return nil, err
 	}
-	f := &logFile{name: filepath.Join(lay.Log, zone+".log")}
+	f := &logFile{growing: growing{name: filepath.Join(lay.Log, zone+".log"), bytesMax: logBytesMax}}
 	if err := f.open(); err != nil {
 		return nil, err
 	}
@@ -32,42 +32,27 @@ func OpenLog(lay layout.Layout, zone string) (*logrus.Entry, error) {
 
 // logFile puts itself aside in time: a zone that boots itself again and again has much to tell of.
 // The logger writes a line at a time, and holds its lock meanwhile.
-type logFile struct {
-	name string
-	file *os.File
-	// standard: output and error of this process go here too, also when it was put aside.
-	standard bool
-}
+type logFile struct{ growing }
 
-// takeStandard has standard output and error go here.
+// takeStandard has standard output and error go here from now on, also when the file is put aside: a
+// panic's last words are found in .1 then.
 func (l *logFile) takeStandard() error {
-	l.standard = true
-	for _, fd := range []int{1, 2} {
-		if err := unix.Dup3(int(l.file.Fd()), fd, 0); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *logFile) open() error {
-	f, err := os.OpenFile(l.name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err == nil {
-		l.file = f
-	}
-	return err
-}
-
-// Write implements io.Writer. What cannot be put aside grows on: a line is worth more.
-func (l *logFile) Write(line []byte) (int, error) {
-	if st, err := l.file.Stat(); err == nil && st.Size() > logBytesMax && os.Rename(l.name, l.name+".1") == nil {
-		old := l.file
-		if l.open() == nil {
-			old.Close()
-			if l.standard {
-				_ = l.takeStandard() // a panic's last words are found in .1 then
+	var err error
+	l.opened = func(f *os.File) {
+		for _, fd := range []int{1, 2} {
+			if derr := unix.Dup3(int(f.Fd()), fd, 0); err == nil {
+				err = derr
 			}
 		}
 	}
-	return l.file.Write(line)
+	l.opened(l.file)
+	return err
+}
+
+// Write implements io.Writer.
+func (l *logFile) Write(line []byte) (int, error) {
+	if err := l.write(line); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
