@@ -87,16 +87,17 @@ func (a *Admin) noLog() error {
 }
 
 // ConsoleRecord watches the zone's console and records it in a file, until a signal or until
-// the zone is uninstalled. A file that is there is not touched unless forced.
+// the zone is uninstalled. A file that is there is not touched unless forced, and then not before
+// there is something to record.
 func (a *Admin) ConsoleRecord(ctx context.Context, name string, force Force) error {
 	if _, err := a.Sane(ConsoleRecord, force); err != nil {
 		return err
 	}
-	how := os.O_EXCL
-	if force {
-		how = os.O_TRUNC
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	made := err == nil
+	if bool(force) && errors.Is(err, os.ErrExist) {
+		f, err = os.OpenFile(name, os.O_WRONLY, 0)
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|how, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%s is there already: give another name, or -f to overwrite it", name)
 	}
@@ -107,13 +108,13 @@ func (a *Admin) ConsoleRecord(ctx context.Context, name string, force Force) err
 	if a.ErrTTY {
 		a.Say("recording the console; ^C ends it")
 	}
-	r := cast.New(f, "console of zone "+a.Zone)
+	r := cast.New(&recording{File: f}, "console of zone "+a.Zone)
 	exit := client.Run(ctx, client.Options{
 		Zone: a.Zone, Program: "zoneadm", Recorder: r,
 		Dial: func() (*sys.FD, error) { return a.Console(ctx, a.Zone) },
 	})
 	if exit != 0 && r.Empty() {
-		if force == Unforced {
+		if made {
 			_ = os.Remove(name) // it was made for nothing
 		}
 		return ErrSaid
@@ -125,4 +126,22 @@ func (a *Admin) ConsoleRecord(ctx context.Context, name string, force Force) err
 		return ErrSaid
 	}
 	return f.Close()
+}
+
+// recording takes the place of what a file had with its first byte.
+type recording struct {
+	*os.File
+	begun bool
+}
+
+func (r *recording) Write(p []byte) (int, error) {
+	if !r.begun {
+		if st, err := r.Stat(); err != nil || st.Mode().IsRegular() {
+			if err := r.Truncate(0); err != nil {
+				return 0, err
+			}
+		}
+		r.begun = true
+	}
+	return r.File.Write(p)
 }
