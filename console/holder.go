@@ -68,7 +68,7 @@ func (l *loop) welcome(c candidate) {
 		l.gone(h, nil)
 	}
 	switch {
-	case l.damage != nil:
+	case l.damage != nil, hungUp(c.conn.fd): // who has gone already takes nothing from anybody
 		c.conn.close()
 	case c.ident.Role == wire.Reader:
 		l.attachReader(c, 0)
@@ -112,6 +112,7 @@ func (l *loop) reject(c candidate) {
 // attach makes c the holder.
 func (l *loop) attach(c candidate) {
 	h := &client{conn: c.conn, pid: c.pid, ident: c.ident, slow: l.place.slow, events: unix.EPOLLIN, holds: true}
+	held := l.holds.writerAt()
 	pos, err := l.start(c.ident, true)
 	if err != nil {
 		c.conn.close()
@@ -131,6 +132,7 @@ func (l *loop) attach(c candidate) {
 			l.ring.SetAttached(0)
 			l.holds.setWriter(noHold)
 		} else {
+			l.holds.setWriter(held)
 			l.ring.SetHolder(l.place.pid)
 			l.ring.SetAttached(1)
 		}

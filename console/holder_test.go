@@ -274,3 +274,34 @@ func TestIncompleteConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Who takes the console over from a dead supervisor's client, and is gone before the answer, costs
+// that client nothing: its bytes are kept, and its place.
+func TestTakerThatVanishes(t *testing.T) {
+	l := newLocal(t)
+	fd, a := l.attach(framed(wire.Live, wire.Writer))
+	defer fd.Close()
+	l.srv.Shutdown()
+	l.put("written in between")
+	l.start()
+	if at := l.srv.cfg.Ring.Cursor(); at != a.Point.Pos {
+		t.Fatalf("the ring is held at %d, not %d", at, a.Point.Pos)
+	}
+	seen := make(chan [2]uint64)
+	must(t, l.srv.ask(func(l *loop) {
+		// One has gone when it is looked at, the other a moment later.
+		for _, enter := range []func(candidate){l.welcome, l.attach} {
+			ours, theirs, err := sys.Pair(unix.SOCK_STREAM)
+			if err == nil {
+				theirs.Close()
+				enter(candidate{conn: newConn(ours), ident: framed(wire.Live, wire.Taker), pid: 1})
+			}
+			seen <- [2]uint64{l.ring.Cursor(), uint64(l.ring.Attached())}
+		}
+	}))
+	for range 2 {
+		if got := <-seen; got != [2]uint64{a.Point.Pos, 1} {
+			t.Errorf("the ring is held at %d, attached %d; want %d and 1", got[0], got[1], a.Point.Pos)
+		}
+	}
+}

@@ -43,6 +43,12 @@ func (h *holds) setWriter(pos uint64) {
 	h.apply()
 }
 
+func (h *holds) writerAt() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.writer
+}
+
 // inherit keeps what a dead predecessor left, for whom it may be. Where nobody held the ring what it has
 // is kept for the log, whose goroutine may be late, until it says how far it is.
 func (h *holds) inherit(writer, log bool) {
