@@ -158,14 +158,13 @@ func ia32() {
 	}
 	const getpid, socketcall, socket = 20, 102, 359
 	fmt.Println("ia32-getpid", name(call(getpid, 0, 0, 0)))
-	for what, s := range map[string][3]uint32{"vsock": {unix.AF_VSOCK, unix.SOCK_STREAM}, "alg": {unix.AF_ALG, unix.SOCK_SEQPACKET}, "connector": {unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_CONNECTOR}} {
+	for what, s := range map[string][3]uint32{"vsock": {unix.AF_VSOCK, unix.SOCK_STREAM}, "alg": {unix.AF_ALG, unix.SOCK_SEQPACKET}, "connector": {unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_CONNECTOR}, "unix": {unix.AF_UNIX, unix.SOCK_STREAM}} {
 		fmt.Println("ia32-"+what, name(call(socket, s[0], s[1], s[2])))
 		for i, v := range s {
 			binary.LittleEndian.PutUint32(page[4200+4*i:], v)
 		}
 		fmt.Println("ia32-socketcall-"+what, name(call(socketcall, 1, uint32(at)+4200, 0)))
 	}
-	fmt.Println("ia32-unix", name(call(socket, unix.AF_UNIX, unix.SOCK_STREAM, 0)))
 }
 
 // sockets looks for others' sockets: those named, and whatever the network stack lists.
