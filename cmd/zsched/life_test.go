@@ -304,3 +304,30 @@ func private(t *testing.T, pid int) (kb int) {
 	}
 	return kb
 }
+
+// What a keeper has said is there after the next one has begun, and after those that had nothing to
+// say.
+func TestLogOutlivesTheKeeper(t *testing.T) {
+	i := newInstance(t, "serve", "hold")
+	z := i.serving("web")
+	first := z.zoned()
+	p, err := os.FindProcess(first)
+	check(t, err)
+	check(t, p.Kill())
+	testenv.Eventually(t, func() bool { return z.zoned() != first }, "another supervisor")
+	z.leave()
+	name := i.lay.ZoneState("web") + "/" + logName
+	want, err := os.ReadFile(name)
+	if err != nil || !strings.Contains(string(want), "killed (SIGKILL), restarting") {
+		t.Fatalf("%q, %v", want, err)
+	}
+	for range 2 {
+		i.serving("web").leave()
+		if got, err := os.ReadFile(name + ".0"); err != nil || string(got) != string(want) {
+			t.Errorf("it was put aside as %q, %v", got, err)
+		}
+		if got, err := os.ReadFile(name); err != nil || len(got) > 0 {
+			t.Errorf("the new one begins with %q, %v", got, err)
+		}
+	}
+}

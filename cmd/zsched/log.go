@@ -11,8 +11,9 @@ import (
 
 const (
 	logName = "zsched.log"
-	// logBytesMax is how long the log gets before it becomes zsched.log.0. The supervisors'
-	// last words are in it too, so it is looked at whenever one of them has died.
+	// logBytesMax is how long the log gets before it becomes zsched.log.0, as that of an earlier
+	// keeper does. The supervisors' last words are in it too, so it is looked at whenever one of
+	// them has died.
 	logBytesMax = 1 << 20
 	// readyWaitMs bounds the wait for who started us to take the last of its messages. Beyond
 	// it that one is stopped, and the zone is not.
@@ -37,8 +38,16 @@ func (j *journal) detach() {
 		_, _ = unix.Write(1, []byte(readyLine))
 	}
 	j.detached = true
+	// What the keeper before has said is why one looks here, often enough.
+	var st unix.Stat_t
+	if unix.Fstatat(j.dir.Int(), logName, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Size > 0 {
+		j.aside()
+	}
 	j.open(unix.O_TRUNC)
 }
+
+// aside makes the log the older one.
+func (j *journal) aside() { _ = unix.Renameat(j.dir.Int(), logName, j.dir.Int(), logName+".0") }
 
 // open makes the log standard output and error.
 func (j *journal) open(flags int) {
@@ -78,6 +87,6 @@ func (j *journal) rotate() {
 	if unix.Fstat(2, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size <= logBytesMax {
 		return
 	}
-	_ = unix.Renameat(j.dir.Int(), logName, j.dir.Int(), logName+".0")
+	j.aside()
 	j.open(unix.O_TRUNC)
 }
