@@ -13,8 +13,8 @@
 //   - Output is written as it came. When the supervisor dies, it connects to the next one, by
 //     itself, for up to 10 s, and goes on at the byte where it was; if bytes are missing
 //     then, it says how many. Escapes work all the time, also while output is stuck.
-//   - What the zone's output has switched on in a terminal (colours, mouse, bracketed paste) is
-//     switched off at the end.
+//   - What the zone's output has switched on in a terminal (colours, mouse, bracketed paste, margins,
+//     the other screen) is switched off at the end, and a sequence that it has begun is ended.
 //
 // End of file on an input that is no terminal ends the input only: output is shown until the
 // console ends or the client is told to go, so that `zlogin -r z </dev/null` watches. To end

@@ -229,7 +229,13 @@ func (s *session) tick(now int64) {
 }
 
 // hasControl says whether output can have changed how a terminal behaves: it holds an escape
-// character, or shifts to another character set.
+// character, or may hold one of the sequences' beginnings of 8 bits (0x9b and others, behind 0xc2 in
+// UTF-8), or shifts to another character set.
 func hasControl(p []byte) bool {
-	return bytes.IndexByte(p, 0x1b) >= 0 || bytes.IndexByte(p, 0x0e) >= 0
+	for _, c := range []byte{0x1b, 0x0e, 0xc2, 0x90, 0x9b, 0x9d} {
+		if bytes.IndexByte(p, c) >= 0 {
+			return true
+		}
+	}
+	return false
 }

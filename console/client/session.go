@@ -34,6 +34,7 @@ type session struct {
 	coloured bool // the zone sent control sequences
 	role     wire.Role
 	painted  bool // the output is a terminal
+	other    otherScreen
 	filter   vt.Filter
 
 	done    bool
@@ -262,6 +263,9 @@ func (s *session) show(p []byte) {
 	if !s.coloured {
 		s.coloured = hasControl(p)
 	}
+	if s.painted && s.coloured {
+		s.other.saw(p)
+	}
 	if len(s.out) > 0 {
 		s.out = append(s.out, p...)
 		return
@@ -323,7 +327,7 @@ func (s *session) farewell() {
 	}
 	s.flush(until)
 	if s.coloured && isTerminal(s.stdout.Int()) {
-		s.out = append(s.out, calm...)
+		s.out = append(s.out, s.other.quiet()...)
 		s.flush(until)
 	}
 	s.tty.restore()

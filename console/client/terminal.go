@@ -1,6 +1,8 @@
 package client
 
 import (
+	"bytes"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/console/wire"
@@ -96,6 +98,66 @@ func (t *terminal) mine() bool {
 	return err != nil || front == unix.Getpgrp()
 }
 
-// calm switches off what a zone's output commonly leaves behind in a terminal: colours and
-// character sets, hidden cursor, mouse reports, bracketed paste, application keys.
-const calm = "\x0f\x1b(B\x1b[0m\x1b[?25h\x1b[?1000;1002;1003;1006l\x1b[?2004l\x1b[?1l\x1b>"
+// ends ends what was begun of a sequence or a command string. Where there is none it does nothing.
+const ends = "\x18\x1b\\"
+
+// calm switches off what a zone's output may leave behind in a terminal, where the person's shell
+// goes on: who types at a console is shown what the zone writes, as it comes. The cursor stays
+// where it is.
+const calm = "\x0f\x1b(B" + // character sets
+	"\x1b[?69l\x1b7\x1b[r\x1b8" + // margins
+	"\x1b[4;20l" + // insertion, newlines for returns
+	"\x1b[?7;25h\x1b[?5;2026l" + // no wrapping, no cursor, reversed or frozen screen
+	"\x1b[?9;1000;1001;1002;1003;1004;1005;1006;1015;1016l" + // reports of mouse and focus
+	"\x1b[?2004l\x1b[?1;66l\x1b>\x1b[>4m\x1b[=0u" + // bracketed paste, other codes of keys
+	"\x1b[0m" // colours
+
+// otherScreen says whether a terminal has been left on its other screen. To switch back one that is
+// not there would move its cursor, so it is not done in any case.
+type otherScreen struct {
+	on   bool
+	tail []byte // the end of what was seen
+}
+
+// back goes to the screen where the person's shell was.
+const back = "\x1b[?1049l"
+
+// switches are the ends of the sequences, as programs write them.
+var switches = []struct {
+	to string
+	on bool
+}{{"?1049h", true}, {"?1049l", false}, {"?1047h", true}, {"?1047l", false}, {"?47h", true}, {"?47l", false}}
+
+// switchBytesMax is the longest of them.
+const switchBytesMax = len("?1049h")
+
+func (o *otherScreen) saw(p []byte) {
+	o.look(append(o.tail, p[:min(len(p), switchBytesMax)]...))
+	o.look(p)
+	o.tail = append(o.tail, p[max(0, len(p)-switchBytesMax):]...)
+	o.tail = append([]byte(nil), o.tail[max(0, len(o.tail)-switchBytesMax):]...)
+}
+
+func (o *otherScreen) look(p []byte) {
+	for end := len(p); ; {
+		i := bytes.LastIndexByte(p[:end], '?')
+		if i < 0 {
+			return
+		}
+		for _, s := range switches {
+			if bytes.HasPrefix(p[i:], []byte(s.to)) {
+				o.on = s.on
+				return
+			}
+		}
+		end = i
+	}
+}
+
+// quiet is what makes a terminal one for a shell again.
+func (o *otherScreen) quiet() string {
+	if o.on {
+		return ends + back + calm
+	}
+	return ends + calm
+}

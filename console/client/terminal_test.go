@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/linuxzones/zones/console/vt"
 	"github.com/linuxzones/zones/console/wire"
 )
 
@@ -132,7 +134,66 @@ func TestRawTerminal(t *testing.T) {
 	p.say("\x1b[31m")
 	must(t, unix.Shutdown(p.fd.Int(), unix.SHUT_WR))
 	u.exits(0)
-	u.sees("\x1b[31m" + calm)
+	u.sees("\x1b[31m" + ends + calm)
+}
+
+// A terminal that the zone has left on its other screen is put back, and only then.
+func TestOtherScreen(t *testing.T) {
+	for _, c := range []struct {
+		pieces []string
+		on     bool
+	}{
+		{[]string{"", "text", "\x1b[31m"}, false},
+		{[]string{"\x1b[?1049h"}, true},
+		{[]string{"\x1b[?1049h vi \x1b[?1049l"}, false},
+		{[]string{"\x1b[?1049l\x1b[?47h"}, true},
+		{[]string{"\x1b[?10", "49", "h", "", "x"}, true},
+		{[]string{"\x1b", "[", "?", "1", "0", "4", "9", "h", strings.Repeat("x", 100), "\x1b[?104", "9l"}, false},
+		{[]string{"\x1b[?1047h", strings.Repeat("y", 70000)}, true},
+		{[]string{"\x1b[?1049h", "\x1b[?1049l"}, false},
+		{[]string{"\x1b[?1049l", "\x1b[?1049h"}, true},
+	} {
+		var o otherScreen
+		for _, p := range c.pieces {
+			o.saw([]byte(p))
+		}
+		if o.on != c.on || strings.Contains(o.quiet(), back) != c.on {
+			t.Errorf("%.80q: %v", c.pieces, o.on)
+		}
+	}
+}
+
+// Whatever the output of a zone can switch on that makes a terminal send by itself, or that a shell
+// suffers from, is switched off, whatever sequence was begun; nothing moves the cursor.
+func TestCalm(t *testing.T) {
+	off := map[string]bool{}
+	var p vt.Parser
+	p.Feed([]byte(ends+calm), func(tok vt.Token) {
+		seq := strings.TrimPrefix(string(tok.Bytes), "\x1b[")
+		if tok.Kind == vt.CSI && strings.HasPrefix(seq, "?") {
+			for _, mode := range strings.Split(seq[1:len(seq)-1], ";") {
+				off[mode+seq[len(seq)-1:]] = true
+			}
+		} else {
+			off[seq] = true
+		}
+	})
+	for _, want := range []string{
+		"1000l", "1002l", "1003l", "1004l", "1005l", "1006l", "1015l", "1016l", "9l", "2004l", "1l", "2026l", "7h", "25h", "5l", "69l",
+		"r", "4;20l", "0m", "\x1b>", "\x1b(B", "\x1b7", "\x1b8", ">4m", "=0u", "\x18", "\x1b\\",
+	} {
+		if !off[want] {
+			t.Errorf("%q is not in it", want)
+		}
+	}
+	for _, begun := range []string{"", "\x1b", "\x1b[", "\x1b[3", "\x1b(", "\x1b]0;title", "\x1bP+q", "\x1b]0;title\x1b", "\xc2", "\xc2\x9b3", "\x1b_x"} {
+		var last string
+		var p vt.Parser
+		p.Feed([]byte(begun+ends+calm), func(tok vt.Token) { last += fmt.Sprintf("%d%q", tok.Kind, tok.Bytes) })
+		if want := fmt.Sprintf("%d%q", vt.CSI, "\x1b[0m"); !p.Ground() || !strings.HasSuffix(last, want) || !strings.Contains(last, fmt.Sprintf("%d%q", vt.Escape, "\x1b(B")) {
+			t.Errorf("behind %q: %s", begun, last)
+		}
+	}
 }
 
 // An escape works although the terminal takes no output.
