@@ -9,4 +9,6 @@ var (
 	ErrPosition = errors.New("console log: bytes out of order")
 	// ErrHeader: a file that does not begin as one of ours.
 	ErrHeader = errors.New("console log: not the first line of one")
+	// ErrNoFile: something else has the name of one.
+	ErrNoFile = errors.New("not a file: move it away")
 )

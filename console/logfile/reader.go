@@ -2,8 +2,11 @@ package logfile
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/console/wire"
 )
@@ -80,9 +83,13 @@ func openPiece(name string) (*piece, error) {
 	if !errors.Is(err, ErrHeader) {
 		return p, err
 	}
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		f.Close()
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, ErrNoFile), err)
 	}
 	return &piece{file: f}, nil
 }
