@@ -66,7 +66,7 @@ const (
 	rigSpacing     = 300 * time.Millisecond
 	rigDelayMax    = 5 * time.Millisecond
 	rigHangUpLimit = 100 * time.Millisecond
-	rigLookLimit   = 300 * time.Millisecond
+	rigLookLimit   = 3 * time.Second // a test binary with the race detector takes half a second to begin
 	rigNewLimit    = 2 * time.Second
 )
 
