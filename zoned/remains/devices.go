@@ -21,6 +21,12 @@ type device struct {
 // devicesMax bounds the devices of a host that are looked at.
 const devicesMax = 65536
 
+// listTriesMax is how often devices may come and go while they are listed, which takes a millisecond.
+const listTriesMax = 50
+
+// errChanged: what the kernel has listed may lack what was there all the time.
+var errChanged = errors.New("devices came or went while they were listed, again and again; try later")
+
 // listDevices asks the kernel for the devices of this network namespace and keeps the marked.
 func listDevices() ([]device, error) {
 	// Without their statistics, which are most of what there is to tell of a device.
@@ -31,13 +37,17 @@ func listDevices() ([]device, error) {
 	binary.NativeEndian.PutUint16(attr[2:], unix.IFLA_EXT_MASK)
 	binary.NativeEndian.PutUint32(attr[unix.SizeofRtAttr:], skipStats)
 	var all []device
-	err := ask(b, func(answer []byte) (done bool, err error) {
-		some, done, err := parseDevices(answer)
-		if all = append(all, some...); len(all) > devicesMax {
-			err = ErrMany
-		}
-		return done, err
-	})
+	err := errChanged
+	for try := 0; try < listTriesMax && errors.Is(err, errChanged); try++ {
+		all = nil
+		err = ask(b, func(answer []byte) (done bool, err error) {
+			some, done, err := parseDevices(answer)
+			if all = append(all, some...); len(all) > devicesMax {
+				err = ErrMany
+			}
+			return done, err
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list network devices: %w", err)
 	}
@@ -95,6 +105,8 @@ func parseDevices(b []byte) (all []device, done bool, err error) {
 	for i := range msgs {
 		m := &msgs[i]
 		switch {
+		case m.Header.Flags&unix.NLM_F_DUMP_INTR != 0:
+			return nil, true, errChanged
 		case m.Header.Type == unix.NLMSG_DONE:
 			return all, true, nil
 		case m.Header.Type == unix.NLMSG_ERROR:

@@ -2,6 +2,8 @@ package remains
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -86,6 +88,32 @@ func FuzzDevices(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestDevicesThatChange: a list during which devices came or went is none: halt would take what it
+// lacks for gone.
+func TestDevicesThatChange(t *testing.T) {
+	whole, err := syscall.NetlinkRIB(unix.RTM_GETLINK, unix.AF_UNSPEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := parseDevices(whole); err != nil {
+		t.Fatal(err)
+	}
+	msgs, err := syscall.ParseNetlinkMessage(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for i := range msgs {
+		b := bytes.Clone(whole)
+		flags := binary.NativeEndian.Uint16(b[at+6:])
+		binary.NativeEndian.PutUint16(b[at+6:], flags|unix.NLM_F_DUMP_INTR)
+		if all, done, err := parseDevices(b); !errors.Is(err, errChanged) || !done || len(all) > 0 {
+			t.Errorf("told at message %d of %d: %d devices, %v, %v", i, len(msgs), len(all), done, err)
+		}
+		at += int(msgs[i].Header.Len+3) &^ 3
+	}
 }
 
 func FuzzUnescape(f *testing.F) {
