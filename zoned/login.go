@@ -129,15 +129,8 @@ func (z *Zone) startLogin(l *login, q *helper.Request) (s started, err error) {
 		sys.CloseAll(l.r.stdio)
 		_ = z.keeper.Drop(slotLogin + l.id)
 	}()
-	// Not its parents: a halt may have removed them just now.
-	err = os.Mkdir(l.dir, 0o755)
-	if errors.Is(err, os.ErrExist) && !q.Login.Failsafe { // a supervisor before this one began it, and nothing of it ran
-		<-z.strays
-		undoLogin(l.dir)
-		err = os.Mkdir(l.dir, 0o755)
-	}
-	if err != nil {
-		return s, fmt.Errorf("make cgroup: %w", err)
+	if err := z.makeLogin(l.dir, q.Login.Failsafe); err != nil {
+		return s, err
 	}
 	mark, err := sys.OpenDir(z.stateDir())
 	if err != nil {
@@ -196,6 +189,22 @@ func (z *Zone) startLogin(l *login, q *helper.Request) (s started, err error) {
 		s.tty = fds[1]
 	}
 	return s, nil
+}
+
+// makeLogin makes a login's cgroup. Not its parents: a halt may have removed them just now. One that is
+// there a supervisor before this one has made, and nothing of its login ran, unless its shell was let
+// go at once.
+func (z *Zone) makeLogin(dir string, failsafe bool) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, os.ErrExist) && !failsafe {
+		<-z.strays
+		undoLogin(dir)
+		err = os.Mkdir(dir, 0o755)
+	}
+	if err != nil {
+		return fmt.Errorf("make cgroup: %w", err)
+	}
+	return nil
 }
 
 // undoLimit is how long the killed beginnings of a login are waited for.
