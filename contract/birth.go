@@ -80,7 +80,11 @@ func (t *Template) expect(direct bool) (*Birth, error) {
 	if !direct {
 		how = "activate move"
 	}
+	how = string(AppendWithin([]byte(how), t.within))
 	if err := t.activate(how); err != nil {
+		if errno, is := errnoOf(err).(unix.Errno); is && t.within.refused(errno) {
+			return nil, &withinError{t.within, errno}
+		}
 		return nil, err
 	}
 	text, err := t.text()

@@ -18,6 +18,9 @@ var (
 	ErrNoGate = errors.New("the program ctrun, behind which a command waits until it is in its contract, was not found")
 	// ErrWindow: the moment in which a process could be born in the contract went by.
 	ErrWindow = errors.New("the contract waited for its first process in vain")
+	// ErrWithin: the contract cannot count in the project, or run in the pool, that was asked for. Which
+	// errno is with it says why: see Template.Within.
+	ErrWithin = errors.New("project or pool cannot be had")
 	// ErrNotBorn: the command was started, and is in no new contract: it was ended.
 	ErrNotBorn = errors.New("the process was not taken into its contract")
 )

@@ -161,4 +161,5 @@ type Status struct {
 	LastEvent   time.Time
 	Sources     string // the live sources of events, best first: "bpf", "connector", "pidfd", "cgroup"
 	LostEvents  uint64
+	Within      Within // its project, without bounds, and its pool
 }

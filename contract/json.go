@@ -13,7 +13,8 @@ import (
 // since a general encoder would be half of a program that a zone links.
 
 // AppendJSON writes a status as one object. Times are in RFC 3339; what is not there is null;
-// a cookie is a string, since it can be larger than what other languages take for a number.
+// a cookie is a string, since it can be larger than what other languages take for a number. Project
+// and pool are there where the contract has one.
 func (s *Status) AppendJSON(b []byte) []byte {
 	o := object{b: append(b, '{')}
 	o.number("ctid", int64(s.ID))
@@ -47,6 +48,13 @@ func (s *Status) AppendJSON(b []byte) []byte {
 	o.time("lastevent", s.LastEvent)
 	o.words("sources", s.Sources)
 	o.count("lost", s.LostEvents)
+	if p := s.Within.Project; p != nil {
+		o.number("projid", int64(p.ID))
+		o.text("project", p.Name)
+	}
+	if s.Within.Pool != "" {
+		o.text("pool", s.Within.Pool)
+	}
 	return append(o.b, '}')
 }
 

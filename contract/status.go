@@ -85,6 +85,10 @@ var statusLines = []statusLine{
 		func(s *Status, v string) error { return readText(&s.Sources, v) }},
 	{"lost", func(b []byte, s *Status) []byte { return strconv.AppendUint(b, s.LostEvents, 10) },
 		func(s *Status, v string) (err error) { s.LostEvents, err = readCount(v); return }},
+	{"project", func(b []byte, s *Status) []byte { return appendProject(b, s.Within.Project) },
+		func(s *Status, v string) (err error) { s.Within.Project, err = readProject(v); return }},
+	{"pool", func(b []byte, s *Status) []byte { return appendText(b, s.Within.Pool) },
+		func(s *Status, v string) error { return readText(&s.Within.Pool, v) }},
 }
 
 // AppendStatus writes a status file. Of the terms the one that only a template has (Transfer)
@@ -163,6 +167,27 @@ func readInitial(i *Initial, v string) error {
 	i.Pid = int32(n)
 	i.Start, err = parseDecimal(start, 64)
 	return err
+}
+
+// appendProject writes "ID NAME".
+func appendProject(b []byte, p *Project) []byte {
+	if p == nil {
+		return append(b, nothing...)
+	}
+	return appendText(append(strconv.AppendUint(b, uint64(p.ID), 10), ' '), p.Name)
+}
+
+func readProject(v string) (*Project, error) {
+	if v == nothing {
+		return nil, nil
+	}
+	id, name, ok := strings.Cut(v, " ")
+	n, err := parseDecimal(id, 31)
+	if !ok || err != nil {
+		return nil, ErrText
+	}
+	p := &Project{ID: uint32(n)}
+	return p, readText(&p.Name, name)
 }
 
 func appendUnless(b []byte, n, not int64) []byte {

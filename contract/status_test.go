@@ -16,7 +16,7 @@ var statuses = map[string]Status{
 	"owned": {ID: 12, Zone: "web", ZoneID: 3, State: Owned, Holder: 4711, Unacked: 1, NegotiateMs: -1, QuantumMs: -1,
 		Terms:  Terms{Cookie: 0x20, Informative: Core | Signal, Critical: Empty | Hwerr, Fatal: Hwerr, Params: Inherit | Regent, FMRI: "svc:/network/http:apache", Aux: "start method\n"},
 		FMRICT: 12, Creator: "svc.startd", Members: []int32{4800, 4801, 1 << 30}, Inherits: []ID{7, 9}, Initial: Initial{Pid: 4800, Start: 1 << 40},
-		Born: time.Unix(1763650000, 5), LastEvent: time.Unix(1763650001, 999999999), Sources: "bpf cgroup", LostEvents: 3},
+		Born: time.Unix(1763650000, 5), LastEvent: time.Unix(1763650001, 999999999), Sources: "bpf cgroup", LostEvents: 3, Within: Within{Project: &Project{ID: 100, Name: "user.web"}, Pool: "fast"}},
 	"inherited": {ID: 1<<31 - 1, Zone: "web", ZoneID: 3, State: Inherited, Holder: 12, NegotiateMs: -1, QuantumMs: -1, Terms: DefaultTerms(), Creator: "-"},
 	"dead":      {ID: 1, ZoneID: -1, State: Dead, NegotiateMs: -1, QuantumMs: -1},
 	"odd":       {ID: 2, Zone: "-", State: Orphan, Holder: -5, NegotiateMs: 10, QuantumMs: 0, NegotiateEv: 9, Terms: Terms{FMRI: "-", Aux: `\055 `}, Born: time.Unix(-1, 0)},

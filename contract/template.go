@@ -20,6 +20,8 @@ type Template struct {
 	// want are terms that go with the next birth, when has is true.
 	want Terms
 	has  bool
+	// within is what the contracts of all births from now on count in.
+	within Within
 }
 
 // Template opens a template with the default terms.
@@ -48,6 +50,13 @@ func (t *Template) Set(terms Terms) error {
 
 // Want is Set together with the next Start, which fails instead: that saves a way to the system.
 func (t *Template) Want(terms Terms) { t.want, t.has = terms, true }
+
+// Within has the contracts that are made from now on count in a project, or run on a pool's
+// processors; what is empty is as with this process. A start fails with EPERM for who is not the
+// zone's root, ENOENT when the zone has no such pool, EDQUOT when it has too many projects,
+// EOPNOTSUPP when the host has not the controllers that the bounds need, ERANGE when a pool's
+// processors are not there, and EOVERFLOW when a project has more memory already.
+func (t *Template) Within(w Within) { t.within = w }
 
 // activate makes the contract, of the terms that are wanted.
 func (t *Template) activate(how string) error {

@@ -94,6 +94,9 @@ const hostnameBytesMax = 64
 
 func readAttributes(z *configs.Zone, b configs.Brand) (attributes, error) {
 	a := attributes{hostname: z.Name, usr: usrReadOnly, local: localEmpty}
+	if _, err := configs.Pools(z); err != nil {
+		return a, refuse("pools", "%v", err)
+	}
 	seen := map[string]bool{}
 	for _, attr := range z.Attrs {
 		what := "attr " + attr.Name

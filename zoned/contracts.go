@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/linuxzones/zones/configs"
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/server"
 	"github.com/linuxzones/zones/internal/sys"
@@ -58,6 +59,7 @@ func (z *Zone) contractsConfig(inc *incarnation) server.Config {
 	}
 	return server.Config{
 		Zone: z.name, ZoneID: inc.id, UIDBase: inc.idBase, UIDCount: idCount, ContractsMax: z.contractsMax(),
+		Pools: z.pools(),
 		Root: z.cgroupDir(inc.cgroup), IDs: server.IDsFile(z.lay.Run),
 		Keeper: contractSlots{z}, Held: held, Log: z.log.WithField("room", "contracts"),
 	}
@@ -86,6 +88,20 @@ func (z *Zone) contractsMax() uint32 {
 		}
 	}
 	return 0
+}
+
+// pools are the zone's sets of processors, as they were when it was made ready. They were checked
+// where the plan was made.
+func (z *Zone) pools() map[string]string {
+	zone, err := z.store.LoadSnapshot(z.name)
+	if err != nil {
+		return nil
+	}
+	pools, err := configs.Pools(zone)
+	if err != nil {
+		z.log.WithError(err).Warn("the zone has no pools")
+	}
+	return pools
 }
 
 // serveContracts opens a server and has it serve.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/configs"
+	"github.com/linuxzones/zones/contract/quota"
 	"github.com/linuxzones/zones/internal/cgroup2"
 	"github.com/linuxzones/zones/internal/idrange"
 	"github.com/linuxzones/zones/internal/keeper"
@@ -174,11 +175,23 @@ func undoCgroup(ctx context.Context, w *worker, d *stepData) error {
 			return err
 		}
 		err := cgroup2.Remove(dir)
+		if err == nil {
+			err = w.z.forgetTwins(dir)
+		}
 		// A login's zrun may have been born there between the last two.
 		if !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.ENOTEMPTY) || ctx.Err() != nil {
 			return err
 		}
 	}
+}
+
+// forgetTwins removes what the zone's projects have in old hierarchies.
+func (z *Zone) forgetTwins(dir string) error {
+	h, err := quota.Look(z.mount, dir)
+	if err != nil {
+		return err
+	}
+	return h.Forget()
 }
 
 // doPlatform has zrun build everything else. zrun is born in the cgroup of init, so that

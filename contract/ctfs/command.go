@@ -16,7 +16,7 @@ const (
 	noVerb verb = iota
 	// Of a template.
 	vTerms    // the text is lines of terms
-	vActivate // make a contract that waits for its first member; text is terms that are set before
+	vActivate // make a contract that waits for its first member; text is terms that are set before; see within
 	vClear    // forget it
 	vBorn     // number: its first member
 	vCreate   // ctmpl_create, which process contracts do not have
@@ -35,10 +35,11 @@ type form struct {
 	verb   verb
 	number bool   // a number follows
 	option string // this word may follow: then the number is 1
+	within bool   // words may follow that say what a contract counts in
 }
 
 var templateForms = []form{
-	{word: "activate", verb: vActivate, option: "move"},
+	{word: "activate", verb: vActivate, option: "move", within: true},
 	{word: "clear", verb: vClear},
 	{word: "born", verb: vBorn, number: true},
 	{word: "create", verb: vCreate},
@@ -70,6 +71,7 @@ type command struct {
 	verb   verb
 	number uint64
 	text   []byte // vTerms, vActivate
+	within contract.Within
 }
 
 // textMax is the longest text that can be written to a template or a ctl file at once. The
@@ -113,9 +115,13 @@ func parseForm(forms []form, line string) (c command, known, ok bool) {
 			continue
 		}
 		c := command{verb: f.verb}
-		if f.option != "" && len(words) == 2 && words[1] == f.option {
-			c.number = 1
-			return c, true, true
+		if f.option != "" && len(words) > 1 && words[1] == f.option {
+			c.number, words = 1, words[1:]
+		}
+		if f.within {
+			w, err := contract.ParseWithin(words[1:])
+			c.within = w
+			return c, true, err == nil
 		}
 		if !f.number {
 			return c, true, len(words) == 1

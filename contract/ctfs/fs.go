@@ -48,7 +48,7 @@ type Host interface {
 	// are then asked for again with the same request. Activates says whether this request has made
 	// the contract already.
 	Activates(r *fuse.Request, fh uint64) bool
-	Activate(r *fuse.Request, fh uint64, way Way) (errno unix.Errno, mustWait bool)
+	Activate(r *fuse.Request, fh uint64, way Way, within contract.Within) (errno unix.Errno, mustWait bool)
 	Born(r *fuse.Request, fh uint64, pid int32) (errno unix.Errno, mustWait bool)
 	Clear(r *fuse.Request, fh uint64) unix.Errno
 }

@@ -108,7 +108,7 @@ func (f *FS) writeTemplate(r *fuse.Request, fh uint64, text []byte) Answer {
 				return a
 			}
 		}
-		errno, mustWait = f.host.Activate(r, fh, way)
+		errno, mustWait = f.host.Activate(r, fh, way, c.within)
 	case vBorn:
 		pid, ok := c.pid()
 		if !ok {

@@ -22,6 +22,8 @@ type Config struct {
 	Collector Collector
 	// Later: the sources are decided by Attach; until then emptiness alone is told.
 	Later bool
+	// Pools are sets of processors by name, as the kernel writes them (0-3,8).
+	Pools map[string]string
 	// Kept is the position up to which the caller has kept what it was told (a resume).
 	Kept Position
 	// Lost is the last Report.Counted of a contract that was kept, 0 without one (a resume): the

@@ -9,7 +9,7 @@ import (
 
 // Make makes the directories of a contract. ErrUsed: there is or was one of this id.
 func (z *Zone) Make(id contract.ID) (Dir, error) {
-	p, err := z.tree.make(id)
+	p, err := z.tree.make(id, contractsName)
 	if err != nil {
 		return Dir{}, err
 	}

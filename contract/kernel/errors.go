@@ -14,6 +14,10 @@ var (
 	ErrElsewhere = errors.New("not below the zone's directory")
 	// ErrLimit: a named maximum of this package is reached.
 	ErrLimit = errors.New("too many")
+	// ErrProjects: there are as many projects as there may be.
+	ErrProjects = errors.New("too many projects")
+	// ErrPool: the zone's configuration has no such pool.
+	ErrPool = errors.New("no such pool")
 )
 
 // Births.

@@ -11,7 +11,7 @@ import (
 	"github.com/linuxzones/zones/internal/sys"
 )
 
-// Whoever came into gN or gN/ct through a window is in no contract, and may have forked before
+// Whoever came into gN, gN/ct or a project's directory through a window is in no contract, and may have forked before
 // it was killed; its children are where it was. Nobody else lives there, so that all are killed
 // until there is nobody: one after the other at first, and, should they be born faster than
 // that, with everything below frozen meanwhile. A zone's root can bring that upon the zone, and
@@ -39,6 +39,9 @@ func (z *Zone) hunt() {
 	}
 	z.hunts.running = true
 	dirs := []string{z.tree.root, filepath.Join(z.tree.root, contractsName)}
+	for _, name := range z.tree.projects() {
+		dirs = append(dirs, filepath.Join(z.tree.root, name))
+	}
 	least := z.c.RootUID
 	z.jobs.start(func(ctx context.Context) (Report, bool) {
 		for _, dir := range dirs {

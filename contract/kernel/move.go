@@ -28,9 +28,10 @@ func (z *Zone) Move(id contract.ID, c Caller, p table.Proc) {
 		clear(z.moving)
 	}
 	z.moving[ownerKey(p)] = id
-	dir := place.Born
+	// The twins come first: in its contract it counts everywhere that it should.
+	dirs := append(z.tree.twins(place), place.Born)
 	z.jobs.start(func(context.Context) (Report, bool) {
-		return Report{What: Moved, CT: id, Proc: p, Err: move(dir, c, p)}, false
+		return Report{What: Moved, CT: id, Proc: p, Err: move(dirs, c, p)}, false
 	})
 }
 
@@ -59,7 +60,7 @@ func (z *Zone) moved(r Report) {
 // first, and must still be alive after. Between these the number can change hands only if the
 // process dies and all others of the host come round meanwhile; who then was moved is found
 // by the collector.
-func move(dir string, c Caller, p table.Proc) error {
+func move(dirs []string, c Caller, p table.Proc) error {
 	fail := func(err error) error { return fmt.Errorf("move %d: %w", p.Pid, err) }
 	s, fd, err := hold(p.Pid)
 	if err != nil {
@@ -83,7 +84,12 @@ func move(dir string, c Caller, p table.Proc) error {
 	if at != home {
 		return fail(ErrPlace)
 	}
-	err = os.WriteFile(filepath.Join(dir, procsName), strconv.AppendInt(nil, int64(p.Pid), 10), 0)
+	for _, dir := range dirs {
+		err = os.WriteFile(filepath.Join(dir, procsName), strconv.AppendInt(nil, int64(p.Pid), 10), 0)
+		if err != nil {
+			break
+		}
+	}
 	if isAny(err, unix.ESRCH) || sys.PidfdExited(fd.Int()) {
 		err = ErrGone
 	}

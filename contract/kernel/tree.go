@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxzones/zones/contract"
+	"github.com/linuxzones/zones/contract/quota"
 	"github.com/linuxzones/zones/internal/cgroup2"
 	"github.com/linuxzones/zones/internal/sys"
 )
@@ -31,8 +32,10 @@ const DirsMax = 20000
 // place is what is known of a contract's directory.
 type place struct {
 	Dir
+	above  string // the directory of Path below gN: ct, or a project's; empty for a login's
 	bornID uint64 // the kernel's id of Born
 	taken  bool   // a login's: its directory is not ours
+	pool   string // the set of processors that it is bound to
 	want   contract.Events
 	watch  watch
 	// killed: everybody was killed there, so that nobody may be born there (KillSeqBug).
@@ -53,6 +56,9 @@ type tree struct {
 	places map[contract.ID]*place
 	byID   map[uint64]contract.ID // by the kernel's ids of Path and Born
 	logins map[string]contract.ID // by path below gN
+
+	lie   map[string]int // how many contracts lie in ct/ and in each project's directory
+	quota *quota.Host    // nil as long as it is not needed
 }
 
 // openTree takes up what is there, and completes a contract of which only the upper directory
@@ -73,6 +79,7 @@ func openTree(root string) (*tree, error) {
 	t := &tree{
 		mount: mount, root: root, rel: rel, level: levelOf(rel), fd: fd,
 		places: map[contract.ID]*place{}, byID: map[uint64]contract.ID{}, logins: map[string]contract.ID{},
+		lie: map[string]int{},
 	}
 	if err := t.load(); err != nil {
 		fd.Close()
@@ -88,7 +95,15 @@ func (t *tree) load() error {
 	if err := mkdirAt(t.fd, contractsName); err != nil && !errors.Is(err, unix.EEXIST) {
 		return err
 	}
-	entries, err := os.ReadDir(filepath.Join(t.root, contractsName))
+	if err := t.loadFrom(contractsName); err != nil {
+		return err
+	}
+	return t.loadProjects()
+}
+
+// loadFrom takes up the contracts in one directory.
+func (t *tree) loadFrom(above string) error {
+	entries, err := os.ReadDir(filepath.Join(t.root, above))
 	if err != nil {
 		return fmt.Errorf("list contracts: %w", err)
 	}
@@ -97,12 +112,15 @@ func (t *tree) load() error {
 		if !e.IsDir() || !ok {
 			continue
 		}
-		if err := mkdirAt(t.fd, contractName(id)+"/"+bornName); err != nil && !errors.Is(err, unix.EEXIST) {
+		name := contractName(above, id)
+		if err := mkdirAt(t.fd, name+"/"+bornName); err != nil && !errors.Is(err, unix.EEXIST) {
 			return err
 		}
-		if _, err := t.add(id, contractName(id), bornName); err != nil {
+		p, err := t.add(id, name, bornName)
+		if err != nil {
 			return err
 		}
+		p.pool = t.attr(name, poolAttr)
 	}
 	return nil
 }
@@ -113,9 +131,12 @@ func parseID(name string) (contract.ID, bool) {
 	return contract.ID(n), err == nil && n > 0 && strconv.FormatUint(n, 10) == name
 }
 
-func contractName(id contract.ID) string {
-	return contractsName + "/" + strconv.FormatUint(uint64(id), 10)
+func contractName(above string, id contract.ID) string {
+	return above + "/" + strconv.FormatUint(uint64(id), 10)
 }
+
+// name is the place's directory below gN.
+func (t *tree) name(p *place) string { return strings.TrimPrefix(p.Path, t.root+"/") }
 
 func mkdirAt(at *sys.FD, name string) error {
 	if err := unix.Mkdirat(at.Int(), name, 0o755); err != nil {
@@ -140,6 +161,10 @@ func (t *tree) add(id contract.ID, name, born string) (*place, error) {
 	p.watch.wd = -1
 	t.places[id] = p
 	t.byID[p.Cgroup], t.byID[p.bornID] = id, id
+	if first := firstOf(name); isAbove(first) {
+		p.above = first
+		t.lie[first]++
+	}
 	return p, nil
 }
 
@@ -151,14 +176,15 @@ func (t *tree) inode(name string) (uint64, error) {
 	return st.Ino, nil
 }
 
-func (t *tree) make(id contract.ID) (*place, error) {
+// make makes a contract's directories in the one above, ct or a project's.
+func (t *tree) make(id contract.ID, above string) (*place, error) {
 	if id == 0 {
 		return nil, fmt.Errorf("make contract %d: %w", id, ErrNone)
 	}
 	if t.places[id] != nil {
 		return nil, fmt.Errorf("make contract %d: %w", id, ErrUsed)
 	}
-	name := contractName(id)
+	name := contractName(above, id)
 	if err := mkdirAt(t.fd, name); err != nil {
 		if errors.Is(err, unix.EEXIST) {
 			err = fmt.Errorf("make contract %d: %w", id, ErrUsed)
@@ -178,10 +204,10 @@ func (t *tree) make(id contract.ID) (*place, error) {
 	return p, nil
 }
 
-// take makes a login's directory a contract's. It lies below gN and outside of ct/.
+// take makes a login's directory a contract's. It lies below gN and outside of where contracts do.
 func (t *tree) take(id contract.ID, path string) (*place, error) {
 	name, below := strings.CutPrefix(path, t.root+"/")
-	if !below || filepath.Clean(name) != name || name == contractsName || strings.HasPrefix(name, contractsName+"/") || strings.HasPrefix(name, "..") {
+	if !below || filepath.Clean(name) != name || isAbove(firstOf(name)) || strings.HasPrefix(name, "..") {
 		return nil, fmt.Errorf("take contract %s: %w", path, ErrElsewhere)
 	}
 	if id == 0 || t.places[id] != nil || t.logins[name] != 0 {
@@ -201,6 +227,9 @@ func (t *tree) forget(p *place) {
 	delete(t.places, p.CT)
 	delete(t.byID, p.Cgroup)
 	delete(t.byID, p.bornID)
+	if t.lie[p.above]--; t.lie[p.above] <= 0 {
+		delete(t.lie, p.above)
+	}
 	if p.taken {
 		delete(t.logins, strings.TrimPrefix(p.Path, t.root+"/"))
 	}
@@ -220,13 +249,17 @@ func (t *tree) remove(p *place) error {
 	}
 	if err == nil {
 		t.forget(p)
+		t.leaveProject(p.above)
+		if p.pool != "" {
+			t.leavePool(p.pool)
+		}
 	}
 	return err
 }
 
 // unmake removes the directories. Few have others below, which the zone made where it may.
 func (t *tree) unmake(p *place) error {
-	name := contractName(p.CT)
+	name := t.name(p)
 	_ = unix.Unlinkat(t.fd.Int(), name+"/"+bornName, unix.AT_REMOVEDIR)
 	if err := unix.Unlinkat(t.fd.Int(), name, unix.AT_REMOVEDIR); err == nil || err == unix.ENOENT {
 		return nil
@@ -257,9 +290,9 @@ func (t *tree) contractOf(path string) contract.ID {
 	if !ok {
 		return 0
 	}
-	if rest, in := strings.CutPrefix(name, contractsName+"/"); in {
+	if above, rest, _ := strings.Cut(name, "/"); isAbove(above) {
 		word, _, _ := strings.Cut(rest, "/")
-		if id, ok := parseID(word); ok && t.places[id] != nil {
+		if id, ok := parseID(word); ok && t.places[id] != nil && t.places[id].above == above {
 			return id
 		}
 		return 0

@@ -207,12 +207,13 @@ func TestLoad(t *testing.T) {
 }
 
 func TestContractOf(t *testing.T) {
-	tr := &tree{rel: "/zones/web.1", places: map[contract.ID]*place{5: {}}, logins: map[string]contract.ID{"admin/l1": 9}}
+	tr := &tree{rel: "/zones/web.1", places: map[contract.ID]*place{5: {above: "ct"}, 7: {above: "p100"}}, logins: map[string]contract.ID{"admin/l1": 9}}
 	for path, want := range map[string]contract.ID{
 		"/zones/web.1/ct/5": 5, "/zones/web.1/ct/5/d": 5, "/zones/web.1/ct/5/d/x/ct/6": 5, "/zones/web.1/ct/6/d": 0,
 		"/zones/web.1/ct/05": 0, "/zones/web.1/ct": 0, "/zones/web.1": 0, "/zones/web.1/admin/l1": 9, "/zones/web.1/admin/l1/x/y": 9,
 		"/zones/web.1/admin/l2": 0, "/zones/web.10/ct/5": 0, "/": 0, "": 0, "/zones/web.1/admin/l1x": 0, "/zones/web.1/ct/5x": 0,
-		"/x/zones/web.1/ct/5": 0,
+		"/x/zones/web.1/ct/5": 0, "/zones/web.1/p100/7": 7, "/zones/web.1/p100/7/d": 7, "/zones/web.1/p100/7/d/ct/5": 7,
+		"/zones/web.1/ct/7": 0, "/zones/web.1/p100/5": 0, "/zones/web.1/p101/7": 0, "/zones/web.1/p0100/7": 0, "/zones/web.1/p100": 0,
 	} {
 		if got := tr.contractOf(path); got != want {
 			t.Errorf("%q is in %d, not %d", path, got, want)

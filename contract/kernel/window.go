@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -47,7 +46,7 @@ func (t *tree) open(w *window) error {
 	if err := unix.Setxattr(filepath.Join(t.root, contractsName), windowMark, mark, 0); err != nil {
 		return fmt.Errorf("mark the window of contract %d: %w", w.place.CT, err)
 	}
-	err := t.chown(filepath.Join(contractName(w.place.CT), bornName, procsName), w.caller.UID)
+	err := t.chown(filepath.Join(t.name(w.place), bornName, procsName), w.caller.UID)
 	if err == nil {
 		err = t.chown(filepath.Join(w.above, procsName), w.caller.UID)
 	}
@@ -61,7 +60,11 @@ func (t *tree) open(w *window) error {
 // without them the lowest is of no use.
 func (t *tree) shut(id contract.ID) error {
 	var errs []error
-	for _, dir := range []string{".", contractsName, filepath.Join(contractName(id), bornName)} {
+	above := contractsName // also of one that is gone
+	if p := t.places[id]; p != nil && !p.taken {
+		above = p.above
+	}
+	for _, dir := range []string{".", above, filepath.Join(contractName(above, id), bornName)} {
 		if err := t.restore(dir); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENODEV) {
 			errs = append(errs, err)
 		}
@@ -108,14 +111,14 @@ func (t *tree) shutAll() error {
 }
 
 // commonAbove is the nearest directory below gN that is above both a caller's cgroup, as
-// /proc/PID/cgroup names it, and those of contracts. ok is false when it is above gN.
-func (t *tree) commonAbove(cgroup string) (dir string, ok bool) {
+// /proc/PID/cgroup names it, and the contract's. ok is false when it is above gN.
+func (t *tree) commonAbove(cgroup string, p *place) (dir string, ok bool) {
 	name, ok := t.within(cgroup)
 	if !ok {
 		return "", false
 	}
-	if name == contractsName || strings.HasPrefix(name, contractsName+"/") {
-		return contractsName, true
+	if firstOf(name) == p.above {
+		return p.above, true
 	}
 	return ".", true
 }
@@ -129,13 +132,14 @@ func (t *tree) plan(p *place, c Caller, ns namespaces) (*window, Window, error) 
 	}
 	w := &window{place: p, caller: c, mode: Move}
 	shown := Window{CT: p.CT, Mode: Move}
-	above, inside := t.commonAbove(cgroup)
+	above, inside := t.commonAbove(cgroup, p)
 	switch {
+	case len(t.twins(p)) > 0: // nobody is born in two hierarchies
 	case c.UID == 0 && ns.caller == ns.host:
 		w.mode, shown.Path = Clone, p.Born[len(t.root)-len(t.rel):]
 	case c.UID == ns.root && inside && ns.caller != 0 && (ns.caller == ns.zone || ns.zone == 0 && ns.caller != ns.host):
 		w.mode, w.above, w.chowns = Clone, above, true
-		shown.Path = "/" + contractName(p.CT) + "/" + bornName
+		shown.Path = "/" + t.name(p) + "/" + bornName
 	}
 	shown.Mode = w.mode
 	return w, shown, nil
@@ -226,7 +230,7 @@ func (z *Zone) evictIntruders(w *window) int {
 	if n > 0 {
 		z.hunt()
 	}
-	look(filepath.Join(contractName(w.place.CT), bornName), func(p table.Proc, _ status) bool { return p.Start < w.opened })
+	look(filepath.Join(z.tree.name(w.place), bornName), func(p table.Proc, _ status) bool { return p.Start < w.opened })
 	return n
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/linuxzones/zones/contract/ctfs"
 	"github.com/linuxzones/zones/contract/fuse"
 	"github.com/linuxzones/zones/contract/kernel"
+	"github.com/linuxzones/zones/contract/quota"
 	"github.com/linuxzones/zones/contract/table"
 	"github.com/linuxzones/zones/internal/sys"
 )
@@ -38,14 +39,14 @@ func (h *host) Activates(r *fuse.Request, fh uint64) bool {
 
 // Activate makes a contract of a template's terms and opens its birth. One window is open at a
 // time, and who came first is served first. Who comes in by a move needs none.
-func (h *host) Activate(r *fuse.Request, fh uint64, way ctfs.Way) (unix.Errno, bool) {
+func (h *host) Activate(r *fuse.Request, fh uint64, way ctfs.Way, within contract.Within) (unix.Errno, bool) {
 	s := (*Server)(h)
 	if h.Activates(r, fh) {
 		b := s.kept.births[fh]
 		if b.placed || b.forked {
 			return 0, false
 		}
-		return s.place(fh, b, way), false // a predecessor came as far as this
+		return s.place(fh, b, way, within), false // a predecessor came as far as this
 	}
 	if _, nascent, _ := s.table.Template(fh); nascent != 0 {
 		return unix.EBUSY, false // its turn would not come before its own birth is over
@@ -57,6 +58,9 @@ func (h *host) Activate(r *fuse.Request, fh uint64, way ctfs.Way) (unix.Errno, b
 	who, errno := h.Caller(r)
 	if errno != 0 {
 		return errno, false
+	}
+	if !within.Empty() && !who.Cred.Privileged {
+		return unix.EPERM, false
 	}
 	id, err := s.takeCT(s.ids)
 	if err != nil {
@@ -73,13 +77,15 @@ func (h *host) Activate(r *fuse.Request, fh uint64, way ctfs.Way) (unix.Errno, b
 	if res.Errno != 0 {
 		return res.Errno, false
 	}
-	return s.place(fh, s.kept.births[fh], way), false
+	return s.place(fh, s.kept.births[fh], way, within), false
 }
 
-// place makes a birth's directories and opens its window, if it is to have one.
-func (s *Server) place(fh uint64, b *birth, way ctfs.Way) unix.Errno {
-	_, err := s.kernel.Make(b.ct)
-	if _, there := s.kernel.Dir(b.ct); err != nil && there && s.resumed {
+// place makes a birth's directories and opens its window, if it is to have one. What the contract
+// counts in besides is not written down: a successor is asked with the same request, and finds the
+// rest in the kernel.
+func (s *Server) place(fh uint64, b *birth, way ctfs.Way, within contract.Within) unix.Errno {
+	_, err := s.kernel.MakeWithin(b.ct, within, b.by.CT)
+	if _, there := s.kernel.Dir(b.ct); errors.Is(err, kernel.ErrUsed) && there && s.resumed {
 		err = nil // a predecessor's work
 	}
 	crash("made")
@@ -259,6 +265,11 @@ func errnoOf(err error, other unix.Errno) unix.Errno {
 		{kernel.ErrLimit, unix.EAGAIN},
 		{kernel.ErrUsed, unix.EBUSY},
 		{kernel.ErrNone, unix.ESRCH},
+		{kernel.ErrPool, unix.ENOENT},
+		{kernel.ErrProjects, unix.EDQUOT},
+		{quota.ErrController, unix.EOPNOTSUPP},
+		{quota.ErrInUse, unix.EOVERFLOW},
+		{quota.ErrProcessors, unix.ERANGE},
 	} {
 		if errors.Is(err, e.err) {
 			return e.errno

@@ -16,6 +16,8 @@ type Config struct {
 	UIDBase, UIDCount uint32
 	// ContractsMax is the most contracts (zone.max-contracts); 0: the original's 10,000.
 	ContractsMax uint32
+	// Pools are the zone's sets of processors by name (0-3,8).
+	Pools map[string]string
 
 	// Root is the zone's generation directory in the unified hierarchy, absolute.
 	Root string

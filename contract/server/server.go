@@ -90,7 +90,7 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	s.kernel, err = kernel.Open(kernel.Config{
-		Root: s.cfg.Root, RootUID: s.cfg.UIDBase, CgroupNS: s.cfg.CgroupNS,
+		Root: s.cfg.Root, RootUID: s.cfg.UIDBase, CgroupNS: s.cfg.CgroupNS, Pools: s.cfg.Pools,
 		Off: s.cfg.SourcesOff, Collector: s.cfg.Collector, Later: s.cfg.Later, Kept: s.kept.at,
 		Lost: func(id contract.ID) uint64 { return s.kept.counted[id] },
 	})

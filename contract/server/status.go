@@ -17,6 +17,7 @@ func (s *Server) status(id contract.ID, onHost bool) (contract.Status, bool) {
 		st.Holder = int64(owner.Pid)
 	}
 	st.Initial = s.initial(id, onHost)
+	st.Within = s.kernel.Within(id)
 	st.Sources = s.kernel.Sources().String()
 	// The kernel lists the last member for a moment after its end was told.
 	if st.State != contract.Dead && !s.table.Vacant(id) {

@@ -89,6 +89,12 @@ func appendDetails(b []byte, st *contract.Status) []byte {
 	b = appendLabel(b, "creator", printable.Text(st.Creator))
 	b = appendLabel(b, "aux", printable.Text(t.Aux))
 	b = appendLabel(b, "event sources", printable.Text(st.Sources))
+	if p := st.Within.Project; p != nil {
+		b = appendLabel(b, "project", strconv.FormatUint(uint64(p.ID), 10)+" ("+printable.Text(p.Name)+")")
+	}
+	if st.Within.Pool != "" {
+		b = appendLabel(b, "pool", printable.Text(st.Within.Pool))
+	}
 	if st.LostEvents > 0 {
 		b = appendLabel(b, "events lost", strconv.FormatUint(st.LostEvents, 10))
 	}

@@ -34,7 +34,7 @@ func (e *startError) Unwrap() []error {
 // failure makes a startError: what is short now may not be later.
 func failure(what string, err error) error {
 	e := &startError{what: what, cause: err}
-	for _, short := range []error{unix.EAGAIN, unix.ENOMEM, unix.EMFILE, unix.ENFILE} {
+	for _, short := range []error{unix.EAGAIN, unix.ENOMEM, unix.EMFILE, unix.ENFILE, unix.EDQUOT} {
 		if errors.Is(err, short) {
 			e.kind = ErrAgain
 		}

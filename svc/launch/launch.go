@@ -44,6 +44,9 @@ type Method struct {
 	Log *os.File
 	// Terms are those of its contract.
 	Terms contract.Terms
+	// Free: the contract counts in no project, whatever the context says. It is for what has to be
+	// run when a project has all that it may have.
+	Free bool
 }
 
 // Started is a method that runs. Its pidfd is the caller's to close, and the process the caller's
@@ -99,7 +102,7 @@ func (l *Launcher) Close() error {
 }
 
 // Start starts a method. An error says that there is no process and no contract: ErrAgain,
-// ErrTooLarge; ENOTEMPTY, ESRCH and EACCES of the contract that is to be transferred; or that the
+// ErrTooLarge; contract.ErrWithin of project and pool; ENOTEMPTY, ESRCH and EACCES of the contract that is to be transferred; or that the
 // system cannot do it.
 func (l *Launcher) Start(m Method) (Started, error) {
 	if m.Log == nil {
@@ -120,6 +123,11 @@ func (l *Launcher) Start(m Method) (Started, error) {
 
 func (l *Launcher) start(t *contract.Template, m *Method) (Started, error) {
 	t.Want(m.Terms)
+	within := m.Context.Within
+	if m.Free {
+		within.Project = nil
+	}
+	t.Within(within)
 	if dir, ok := l.direct(m); ok { // else this program makes what has to be made first
 		s, born, err := l.startDirect(t, m, dir)
 		dir.Close()

@@ -20,7 +20,8 @@ type Order struct {
 	Session            bool
 	UtmpxPrefix        string
 	RuntimeDirectories []string
-	// Context is put into effect, but for its Environment, which is in Env, and its Notices.
+	// Context is put into effect, but for its Environment, which is in Env, its Notices, and Within,
+	// which was the contract's.
 	Context method.Context
 }
 

@@ -36,8 +36,9 @@ func TestOrder(t *testing.T) {
 			t.Errorf("%+v, %v, not %+v", got, err, o)
 		}
 	}
-	// The environment of a context is in that of the order, and its notices are for the log.
-	left := []string{"Environment", "Notices"}
+	// The environment of a context is in that of the order, its notices are for the log, and what its
+	// contract counts in is said when that is made.
+	left := []string{"Environment", "Notices", "Within"}
 	o := reflect.ValueOf(full()).Elem()
 	for _, v := range []reflect.Value{o, o.FieldByName("Context"), o.FieldByName("Context").FieldByName("Privileges").Elem()} {
 		for n := range v.NumField() {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/svc/account"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/tree"
@@ -35,8 +36,9 @@ type Context struct {
 	NoExecStack bool
 	// Core is what becomes of core files.
 	Core Core
-	// Limits are those of the project.
+	// Limits are those of the project for each process, Within what it bounds as a whole and the pool.
 	Limits []Limit
+	Within contract.Within
 	// Notices are for the instance's log at each start.
 	Notices []string
 }

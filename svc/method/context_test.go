@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/svc/account"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/repo"
@@ -299,13 +300,11 @@ func TestCounterparts(t *testing.T) {
 		want   Context
 		notice string
 	}{
-		{str("project", "gone"), Context{}, `project "gone" is none of `},
-		{str("project", "999"), Context{}, `project "999" is none of `},
-		{str("project", "short"), Context{}, `project "short" is none of `},
 		{str("project", "system"), Context{}, ""},
-		{str("project", "web"), Context{Limits: []Limit{{Resource: unix.RLIMIT_CORE, SetSoft: true}}}, `project "web": "project.cpu-shares" has no counterpart`},
+		{str("project", "web"), Context{Limits: []Limit{{Resource: unix.RLIMIT_CORE, SetSoft: true}}, Within: contract.Within{Project: &contract.Project{ID: 101, Name: "web", Weight: 1000}}}, ""},
 		{str("project", "100"), Context{Limits: []Limit{{Resource: unix.RLIMIT_NOFILE, SetSoft: true, Soft: 512, SetHard: true, Hard: 1024}}}, ""},
-		{str("resource_pool", "pool_default"), Context{}, `resource_pool "pool_default" has no counterpart`},
+		{str("resource_pool", "pool_default"), Context{}, ""},
+		{str("resource_pool", "fast"), Context{Within: contract.Within{Pool: "fast"}}, ""},
 		{str("corefile_pattern", "/cores/%f"), Context{Core: CoreMade}, `corefile_pattern "/cores/%f" has no counterpart`},
 		{str("corefile_pattern", "core.%p"), Context{Core: CoreMade}, ""},
 		{str("corefile_pattern", ""), Context{Core: CoreNone}, ""},

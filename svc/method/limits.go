@@ -1,8 +1,10 @@
 package method
 
 import (
+	"strconv"
 	"strings"
 
+	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/svc/zonefile"
 )
 
@@ -34,7 +36,8 @@ func (r *reading) coreFiles() error {
 	return nil
 }
 
-// pool reads the resource pool. There are none on Linux.
+// pool reads the resource pool; by default it is the project's. Which there are is the host's to say,
+// and told when the method is started.
 func (r *reading) pool() error {
 	v, err := r.word("resource_pool", byDefault, "resource_pool")
 	if err != nil || v == byDefault {
@@ -43,9 +46,18 @@ func (r *reading) pool() error {
 	if !poolName(v) {
 		return invalid("pool_set_binding", "pool name "+quoted(v)+" is invalid")
 	}
-	r.notice("resource_pool " + quoted(v) + " has no counterpart: the method is run without.")
+	if !contract.ValidPoolName(v) {
+		return invalid("pool_set_binding", "pool name "+quoted(v)+" is longer than "+strconv.Itoa(contract.PoolNameMax)+" bytes")
+	}
+	if r.c.Within.Pool = v; v == poolDefault {
+		r.c.Within.Pool = ""
+	}
 	return nil
 }
+
+// poolDefault is there in any zone of the original, and has all processors that no other has: here it
+// has all of the zone's.
+const poolDefault = "pool_default"
 
 // poolNameBytesMax is the original's.
 const poolNameBytesMax = 1024

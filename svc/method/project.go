@@ -14,8 +14,9 @@ import (
 )
 
 // Projects are lines of /etc/project (project(4)): NAME:ID:COMMENT:USERS:GROUPS:ATTRIBUTES. Of what one
-// controls, the limits of each process are resource limits here; what is of the project as a whole has
-// no counterpart. Whether the user is a member is not asked: it is svc.startd, root, who enters it.
+// controls, the limits of each process are resource limits here (below), and what the project may take
+// as a whole is the kernel's to hold: whole.go. Whether the user is a member is not asked: it is
+// svc.startd, root, who enters it.
 
 // projectsBytesMax bounds /etc/project, limitsMax what one project controls.
 const (
@@ -70,8 +71,7 @@ func (r *reading) project() error {
 	}
 	p, ok := findProject(text, func(f []string) bool { return f[0] == v || id <= math.MaxInt32 && f[1] == strconv.FormatUint(id, 10) })
 	if !ok {
-		r.notice("project " + quoted(v) + " is none of " + r.host.Projects + ": the method is run without.")
-		return nil
+		return invalid("Project "+quoted(v)+" not found", "it is none of "+r.host.Projects)
 	}
 	return r.enter(p)
 }
@@ -105,6 +105,7 @@ func findProject(text []byte, meant func(fields []string) bool) ([]string, bool)
 func (r *reading) enter(p []string) error {
 	name := "project " + quoted(p[0])
 	n := 0
+	w := whole{name: name}
 	for attr := range strings.SplitSeq(p[5], ";") {
 		key, value, _ := strings.Cut(strings.Trim(attr, " \t"), "=")
 		if key == "" {
@@ -115,7 +116,9 @@ func (r *reading) enter(p []string) error {
 		}
 		resource, known := limitOf[key]
 		if !known {
-			r.notice(name + ": " + quoted(key) + " has no counterpart.")
+			if err := w.take(r, key, value); err != nil {
+				return invalid(name, key+" is "+quoted(value)+": "+err.Error())
+			}
 			continue
 		}
 		l, signals, err := parseLimit(value)
@@ -128,7 +131,7 @@ func (r *reading) enter(p []string) error {
 		l.Resource = resource
 		r.c.Limits = append(r.c.Limits, l)
 	}
-	return nil
+	return w.enter(r, p)
 }
 
 // parseLimit reads the values of a control: (PRIVILEGE,THRESHOLD,ACTION), and more after commas.

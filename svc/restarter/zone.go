@@ -168,6 +168,8 @@ func (m *methods) Start(s *Start) (Begun, instance.Failure, error) {
 	}
 	what := launch.Method{
 		Command: s.Command, Context: s.Context, Env: env, Session: s.Startd.NeedSession, Log: log, Terms: s.Terms,
+		// What stops a service must run when the service has all that its project may have.
+		Free: s.Name == instance.Stop.String(),
 	}
 	if s.Name == instance.Start.String() {
 		what.RuntimeDirectories, what.UtmpxPrefix = s.Startd.RuntimeDirectories, s.Startd.UtmpxPrefix
@@ -181,7 +183,7 @@ func (m *methods) Start(s *Start) (Begun, instance.Failure, error) {
 	switch {
 	case errors.Is(err, launch.ErrAgain):
 		return Begun{}, instance.NotNow, err
-	case errors.Is(err, launch.ErrTooLarge):
+	case errors.Is(err, launch.ErrTooLarge), errors.Is(err, contract.ErrWithin):
 		return Begun{}, instance.Invalid, err
 	case err != nil:
 		return Begun{}, instance.NotPossible, err
