@@ -60,11 +60,13 @@ func (t *tree) open(w *window) error {
 // without them the lowest is of no use.
 func (t *tree) shut(id contract.ID) error {
 	var errs []error
-	above := contractsName // also of one that is gone
+	dirs := []string{".", contractsName}
 	if p := t.places[id]; p != nil && !p.taken {
-		above = p.above
+		dirs = append(dirs, p.above, filepath.Join(t.name(p), bornName))
+	} else { // it is gone, and where it lay is not known
+		dirs = append(dirs, t.projects()...)
 	}
-	for _, dir := range []string{".", above, filepath.Join(contractName(above, id), bornName)} {
+	for _, dir := range dirs {
 		if err := t.restore(dir); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENODEV) {
 			errs = append(errs, err)
 		}
