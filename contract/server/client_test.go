@@ -59,6 +59,7 @@ func birthClient(args []string) error {
 		} else if err := t.Set(terms); err != nil {
 			return err
 		}
+		t.Within(projectOf(round, seed))
 		ct, err := oneBirth(t, round)
 		if err != nil {
 			return err
@@ -67,6 +68,18 @@ func birthClient(args []string) error {
 			return fmt.Errorf("abandon contract %d: %w", ct.ID, err)
 		}
 	}
+}
+
+// projectOf has every other client make contracts in projects, with bounds and without.
+func projectOf(round, seed int) (w contract.Within) {
+	if seed%2 == 0 || round%3 == 0 {
+		return w
+	}
+	w.Project = &contract.Project{ID: uint32(100 + round%2), Name: "p" + strconv.Itoa(round)}
+	if round%3 == 1 {
+		w.Project.Processes = 500
+	}
+	return w
 }
 
 const birthScript = `for i in 1 2 3; do sh -c "exit $(($0 + i))" & p=$!; wait $p; echo $p $?; done`

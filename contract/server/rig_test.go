@@ -17,6 +17,7 @@ import (
 
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/contract/kernel"
+	"github.com/linuxzones/zones/contract/quota"
 	"github.com/linuxzones/zones/internal/cgroup2"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/internal/testenv"
@@ -270,6 +271,11 @@ func (r *rig) end() {
 		r.t.Error(err)
 	}
 	_ = cgroup2.Remove(r.root)
+	mount, err := cgroup2.Mount()
+	check(r.t, err)
+	h, err := quota.Look(mount, r.root)
+	check(r.t, err)
+	testenv.Eventually(r.t, func() bool { return h.Forget() == nil }, "what is in old hierarchies to go")
 }
 
 // cmd is a command in the zone, a child of nobody there, in init's contract.
