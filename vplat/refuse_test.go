@@ -36,6 +36,7 @@ var refusals = []struct {
 	{"usr", attr(AttrSparseUsr, "rw"), []string{"attr sparse-usr", "read-only, copy-on-write"}},
 	{"shutdown", attr(AttrShutdownTimeout, "soon"), []string{"attr shutdown-timeout", `"soon"`, "from 1 to 86400"}},
 	{"contracts", attr(AttrMaxContracts, "many"), []string{"attr max-contracts", `"many"`, "from 8 to 2147483647"}},
+	{"a pool of no processors", attr("pool.a", "many"), []string{"attr pool.a", `"many"`, "0-3,8"}},
 	{"contracts of none", attr(AttrMaxContracts, "7"), []string{"attr max-contracts", "from 8 to"}},
 	{"contracts of more than there are numbers", attr(AttrMaxContracts, "2147483648"), []string{"attr max-contracts", "from 8 to"}},
 	{"a console log of words", attr(AttrConsoleLogSize, "1M"), []string{"attr console-log-size", `"1M"`, "from 65536 to 1073741824, or 0 for none"}},
