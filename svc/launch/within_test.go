@@ -47,6 +47,21 @@ func TestMethodsProject(t *testing.T) {
 	}
 }
 
+// Who puts a context into effect and finds no place for a thread says so first, and has failed.
+func TestNoPlaceForTheOrder(t *testing.T) {
+	r := newRig(t)
+	if r == nil {
+		return
+	}
+	one := &contract.Project{ID: 77, Name: "test", Processes: 1}
+	status, text := r.ordered(r.method("echo here", method.Context{Within: contract.Within{Project: one}}))
+	if status.ExitStatus() == 0 || !strings.HasPrefix(text, "runtime: failed to create new OS thread") {
+		t.Errorf("%v, %q", status, text)
+	}
+	eight := &contract.Project{ID: 77, Name: "test", Processes: 8}
+	r.both(r.method("echo here", method.Context{Within: contract.Within{Project: eight}}), "here")
+}
+
 // What cannot be had is a line that says why, there is no process, and the next method is started.
 func TestMethodsPoolIsNotThere(t *testing.T) {
 	r := newRig(t)

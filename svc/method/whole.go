@@ -19,6 +19,10 @@ type whole struct {
 // weightOfShare is the weight of one share: a project by default has one, and a cgroup 100.
 const weightOfShare = 100
 
+// processesMin is the least that a project may have, threads and all: who puts a context into effect
+// has five for a moment, and there is the method besides.
+const processesMin = 8
+
 // without are controls of a project that nothing on Linux has, and why.
 var without = map[string]string{
 	"project.max-locked-memory": "the kernel does not count locked memory by cgroup; rcap.max-rss counts it with all other memory",
@@ -33,6 +37,9 @@ func (w *whole) take(r *reading, key, value string) error {
 		n, err := w.denied(r, key, value)
 		if err != nil || n == 0 {
 			return err
+		}
+		if n < processesMin {
+			return errors.New("with less than " + strconv.Itoa(processesMin) + ", threads counted, nothing could be started")
 		}
 		if n <= contract.ProcessesMax && (w.p.Processes == 0 || n < w.p.Processes) { // more cannot be had anyhow
 			w.p.Processes, w.bounds = n, true

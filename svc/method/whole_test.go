@@ -64,7 +64,7 @@ func TestWholeProject(t *testing.T) {
 // What makes no sense fails the method with one line that names the project and the attribute.
 func TestBadWholeProjects(t *testing.T) {
 	for _, line := range []string{
-		"p:7::::project.max-lwps=100", "p:7::::project.max-lwps=(priv,0,deny)", "p:7::::project.max-processes=(priv,-1,deny)", "p:7::::project.max-lwps",
+		"p:7::::project.max-lwps=100", "p:7::::project.max-lwps=(priv,0,deny)", "p:7::::project.max-lwps=(priv,7,deny)", "p:7::::project.max-processes=(priv,-1,deny)", "p:7::::project.max-lwps",
 		"p:7::::project.cpu-shares=(priv,x,none)", "p:7::::project.cpu-cap=(priv,0,deny)", "p:7::::project.cpu-cap=50", "p:7::::rcap.max-rss=(priv,1G,deny)",
 		"p:7::::rcap.max-rss=1", "p:7::::rcap.max-rss=", "p:7::::rcap.max-rss=64X", "p:7::::project.pool=", "p:7::::project.pool=../x",
 		"p:x::::rcap.max-rss=1G", "p:::::rcap.max-rss=1G", "p:2147483648::::rcap.max-rss=1G", "p:-1::::rcap.max-rss=1G",
@@ -97,10 +97,10 @@ func TestProjectIsThere(t *testing.T) {
 	if _, err := of(t, h, grp("start", str("exec", "/bin/true")), grp("method_context", str("project", "web"))); err == nil {
 		t.Error("a project without any table was found")
 	}
-	many := strings.Repeat("other:1::::project.max-lwps=(priv,1,deny)\n", 20000) + "p:7::::project.max-lwps=(priv,5,deny)\n"
+	many := strings.Repeat("other:1::::project.max-lwps=(priv,10,deny)\n", 20000) + "p:7::::project.max-lwps=(priv,50,deny)\n"
 	must(t, os.WriteFile(h.Projects, []byte(many), 0o644))
 	c, err := of(t, h, grp("start", str("exec", "/bin/true")), grp("method_context", str("project", "7")))
-	if err != nil || c.Within.Project == nil || c.Within.Project.Processes != 5 {
+	if err != nil || c.Within.Project == nil || c.Within.Project.Processes != 50 {
 		t.Errorf("among thousands: %+v, %v", c.Within, err)
 	}
 	must(t, os.WriteFile(h.Projects, []byte(many+strings.Repeat("x", projectsBytesMax)), 0o644))
