@@ -60,7 +60,7 @@ func (z *Zone) contractsConfig(inc *incarnation) server.Config {
 	return server.Config{
 		Zone: z.name, ZoneID: inc.id, UIDBase: inc.idBase, UIDCount: idCount, ContractsMax: z.contractsMax(),
 		Pools: z.pools(),
-		Root: z.cgroupDir(inc.cgroup), IDs: server.IDsFile(z.lay.Run),
+		Root:  z.cgroupDir(inc.cgroup), IDs: server.IDsFile(z.lay.Run),
 		Keeper: contractSlots{z}, Held: held, Log: z.log.WithField("room", "contracts"),
 	}
 }

@@ -20,6 +20,7 @@
 //
 //	gN/ct/ID/    a contract, the host's; its inode number is its id in the kernel
 //	gN/ct/ID/d/  where members are born
+//	gN/pN/ID/    one that counts in project N, whose bounds the directory above has: project.go
 //	gN/admin/lX/ a login, also a contract's, taken over by its path
 //
 // A directory serves one contract, once (internal/cgroup2.KillSeqBug).
@@ -27,7 +28,7 @@
 // What holds against root in the zone: outside of a birth's window nobody in the zone can
 // move a process between contracts, whatever descriptors it has. Within a window, which is
 // open for milliseconds, it can, into the contract that is being born, into the directories
-// above it that are open, and into those whose cgroup.procs it opened in an earlier window.
+// above it that are open (a project's among them), and into those whose cgroup.procs it opened in an earlier window.
 // The collector sees each such move, and the mover's victim is killed. Without the collector
 // those in the first two places are found when the window closes.
 //

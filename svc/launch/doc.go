@@ -19,6 +19,8 @@
 //     either.
 //   - A directory that blocks blocks the method, not the caller: the direct way is for directories
 //     of the root's file system or of a disk, that the kernel finds without waiting.
+//   - What a project bounds as a whole, and a pool, hold before the process is there: package contract
+//     has the system see to it. Where that cannot be had there is no process (contract.ErrWithin).
 //   - Nobody but the method's process changes: credentials, capabilities, personality and limits are
 //     set in the child.
 //   - A runtime directory is never made outside of /run, and no symbolic link is followed for it.

@@ -9,7 +9,7 @@
 //
 // Look-ups go to what the instance runs with (Running), and for tokens then to what is configured
 // now, as the original's do. Nothing is written, nothing is kept between two calls. The only files
-// that are read are those of users (package account), /etc/security/exec_attr, and
+// that are read are those of users (package account), /etc/security/exec_attr, /etc/project, and
 // /proc/sys/kernel/core_pattern.
 //
 // It promises:
