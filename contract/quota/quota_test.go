@@ -326,3 +326,33 @@ func TestTakenBack(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Less memory than is in use: on an old hierarchy that is refused, and nothing of the project changes;
+// on the unified one the kernel makes room, and kills when it cannot.
+func TestLessMemoryThanInUse(t *testing.T) {
+	r := newRig(t)
+	dir := r.contract("p100", "1")
+	check(t, r.h.Hold("p100", &contract.Project{ID: 100, Name: "web", Processes: 20, Memory: 256 << 20}))
+	full := filepath.Join(t.TempDir(), "full")
+	eater := r.in(dir, r.h.Twins("p100"), "x=0123456789abcdef; while test ${#x} -lt 16777216; do x=$x$x; done; : >"+full+"; while :; do sleep 1000; done")
+	ended := make(chan error, 1)
+	go func() { ended <- eater.Wait() }()
+	t.Cleanup(func() { check(t, cgroup2.Kill(r.root)) })
+	testenv.Eventually(t, func() bool { _, err := os.Stat(full); return err == nil }, "a process with 16 MB")
+	err := r.h.Hold("p100", &contract.Project{ID: 100, Name: "web", Processes: 30, Memory: 1 << 20})
+	if r.h.unified(memory) {
+		check(t, err)
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), "killed") {
+			t.Errorf("a process with more than the project has: %v", err)
+		}
+		return
+	}
+	if !errors.Is(err, ErrInUse) {
+		t.Errorf("%v", err)
+	}
+	if got := r.file("p100", "pids.max", "pids.max"); got != "20" {
+		t.Errorf("a project that was refused has changed to %s processes", got)
+	}
+	check(t, cgroup2.Kill(r.root))
+	<-ended
+}
