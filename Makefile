@@ -105,7 +105,7 @@ test-short: check build
 
 # The test programs that the guest runs, those that take longest first, and what they need.
 TESTS   ?= .cache/tests
-INGUEST := $(addprefix contract/,server collector kernel) hack/e2e/events $(addprefix contract/,mnttab fuse ctfs quota)
+INGUEST := $(addprefix contract/,server collector kernel) $(addprefix hack/e2e/,events smf) $(addprefix contract/,mnttab fuse ctfs quota)
 vm-tests: build
 	@mkdir -p $(TESTS)
 	@printf '%s\n' $(notdir $(INGUEST)) >$(TESTS)/packages

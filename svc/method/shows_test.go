@@ -10,6 +10,7 @@ package method
 //shows:3.3/tokens 3.3/tokens-properties 3.3/tokens-escaped 3.3/tokens-bad by TestTokens
 //shows:3.3/context-user 3.3/context-unknown-number 3.3/context-dir 3.3/context-replaces by TestIdentity
 //shows:3.3/context-unknown-name 3.3/context-project by TestBadContexts
+//shows:3.3/context-project by TestWholeProject
 //shows:3.3/context-project 3.3/context-core 3.3/context-secflags by TestCounterparts
 //shows:3.3/context-privileges by TestPrivileges
 //shows:3.3/context-profile by TestProfiles
