@@ -418,8 +418,13 @@ func (r *rig) await(ct int, key, want string) {
 // memberOf is an agent in a contract of the zone's.
 func (r *rig) memberOf(ct, uid int) *agent {
 	r.t.Helper()
+	return r.memberIn(fmt.Sprintf("%s/ct/%d/d", r.root, ct), uid)
+}
+
+// memberIn is one in the directory of a contract.
+func (r *rig) memberIn(dir string, uid int) *agent {
+	r.t.Helper()
 	c := r.client(uid, "agent")
-	dir := fmt.Sprintf("%s/ct/%d/d", r.root, ct)
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	check(r.t, err)
 	r.t.Cleanup(func() { unix.Close(fd) })

@@ -85,3 +85,37 @@ func TestWithinByHand(t *testing.T) {
 		})
 	}
 }
+
+// What members start in contracts of their own stays in the project, whoever they are; the zone's root
+// alone can have it in another.
+func TestMembersStayInTheirProject(t *testing.T) {
+	r := startRig(t, withBPF, withPools)
+	a := r.agent(0)
+	fd := a.open("process/template", unix.O_RDWR)
+	if e := a.write(fd, "activate move project=100 name=web processes=500 pool=first"); e != 0 {
+		t.Fatal(e)
+	}
+	w := a.must(ask{Do: "fork", Argv: []string{"/bin/sleep", "1000"}})
+	if e := a.write(fd, fmt.Sprintf("born %d", w.N)); e != 0 {
+		t.Fatal(e)
+	}
+	r.await(2, "members", fmt.Sprint(w.N))
+	for _, uid := range []int{1001, 0} {
+		m := r.memberIn(r.root+"/p100/2/d", uid)
+		ct, _ := m.start("", "/bin/sleep", "1000")
+		if project, pool := r.status(ct, "project"), r.status(ct, "pool"); project != "100 web" || pool != "first" {
+			t.Errorf("a contract of user %d's, a member, counts in %q, %q", uid, project, pool)
+		}
+		if !exists(fmt.Sprintf("%s/p100/%d", r.root, ct)) {
+			t.Errorf("contract %d is not in the project's directory", ct)
+		}
+		own := m.open("process/template", unix.O_RDWR)
+		want := map[int]unix.Errno{1001: unix.EPERM, 0: 0}[uid]
+		if e := m.write(own, "activate project=101 name=other"); e != want {
+			t.Errorf("user %d leaves the project: %v, want %v", uid, e, want)
+		}
+	}
+	if !exists(r.root + "/p101") {
+		t.Error("the zone's root has made no project")
+	}
+}
