@@ -77,7 +77,7 @@ const membersLimit = 30 * time.Second
 
 // members tells who is in contracts: of a zone, which its supervisor is asked for, in the host's
 // numbers of processes; or of this zone.
-func members(zone string, ids []uint64) (map[uint64][]int, error) {
+func members(zone string, ids []uint64) (map[uint64]svcs.Held, error) {
 	if zone == "" {
 		return svcs.Members(ids)
 	}
@@ -87,14 +87,14 @@ func members(zone string, ids []uint64) (map[uint64][]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zone '%s': %w", zone, err)
 	}
-	members := map[uint64][]int{}
+	members := map[uint64]svcs.Held{}
 	for _, line := range lines {
 		var st contract.Status
 		if err := json.Unmarshal(line, &st); err != nil {
 			return nil, fmt.Errorf("zone '%s': %w", zone, err)
 		}
 		if _, wanted := slices.BinarySearch(ids, uint64(st.ID)); wanted {
-			members[uint64(st.ID)] = svcs.Pids(&st)
+			members[uint64(st.ID)] = svcs.HeldBy(&st)
 		}
 	}
 	return members, nil

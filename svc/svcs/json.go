@@ -7,7 +7,7 @@ import (
 )
 
 // objects prints the rows as an array of objects.
-func (r *run) objects(members func(*row) []int) {
+func (r *run) objects(members func(*row) Held) {
 	for i, x := range r.rows {
 		if i == 0 {
 			r.print("[\n")
@@ -17,7 +17,7 @@ func (r *run) objects(members func(*row) []int) {
 		o := object{b: []byte("  {")}
 		r.fill(&o, x)
 		if members != nil {
-			r.fillProcesses(&o, members(x))
+			r.fillProcesses(&o, members(x).Pids)
 		}
 		r.print(string(append(o.b, '}')))
 	}

@@ -212,7 +212,7 @@ svc:/site/old:default
 			t.Error("the pid is not the second field")
 		}
 	}
-	r.env.Members = func(string, []uint64) (map[uint64][]int, error) { return nil, errors.New("there are none") }
+	r.env.Members = func(string, []uint64) (map[uint64]Held, error) { return nil, errors.New("there are none") }
 	r.says("-pHo fmri web:one", "svc:/network/web:one\n", "svcs: Could not read status of contracts: there are none.\n", 1)
 	r.says("-pHo fmri old", "svc:/site/old:default\n") // which has none to ask for
 }

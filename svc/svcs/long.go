@@ -53,7 +53,7 @@ func (r *run) each(l *listing) error {
 		}
 		return nil
 	}
-	var members func(*row) []int
+	var members func(*row) Held
 	if r.order.processes {
 		var rows []*row
 		for _, in := range chosen {
@@ -64,7 +64,7 @@ func (r *run) each(l *listing) error {
 		for _, x := range rows {
 			at[x.instance] = x
 		}
-		members = func(x *row) []int { return of(at[x.instance]) }
+		members = func(x *row) Held { return of(at[x.instance]) }
 	}
 	for _, in := range chosen {
 		if err := r.long(l, &row{in, l.zone}, members); err != nil {
@@ -75,7 +75,7 @@ func (r *run) each(l *listing) error {
 }
 
 // long is the paragraph of one instance.
-func (r *run) long(l *listing, x *row, members func(*row) []int) error {
+func (r *run) long(l *listing, x *row, members func(*row) Held) error {
 	groups, err := l.store.Groups(x.on, door.Effective)
 	if errors.Is(err, repo.ErrNotFound) { // it has gone meanwhile
 		return nil
@@ -120,7 +120,12 @@ func (r *run) long(l *listing, x *row, members func(*row) []int) error {
 		}
 	}
 	if members != nil {
-		r.longProcesses(members(x))
+		held := members(x)
+		if p := held.Within.Project; p != nil {
+			r.item("project", strconv.FormatUint(uint64(p.ID), 10)+" ("+printable.Text(p.Name)+")")
+		}
+		r.some("pool", printable.Text(held.Within.Pool))
+		r.longProcesses(held.Pids)
 	}
 	if r.order.verbose {
 		r.application(groups)

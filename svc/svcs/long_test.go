@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/repo"
 	"github.com/linuxzones/zones/svc/repo/door"
@@ -65,6 +66,9 @@ dependency   ?/? svc:/b:two (online)
 func TestLong(t *testing.T) {
 	r := whole(t)
 	r.says("-l x:y", paragraph)
+	r.within = map[uint64]contract.Within{46: {Project: &contract.Project{ID: 100, Name: "web"}, Pool: "fast"}}
+	r.says("-lp x:y", paragraph+"project      100 (web)\npool         fast\nprocess      9 "+strings.Repeat("long ", 16)+"\nprocess      12 y? -z\nprocess      100\n")
+	r.within = nil
 	r.says("-lp x:y", paragraph+"process      9 "+strings.Repeat("long ", 16)+"\nprocess      12 y? -z\nprocess      100\n")
 	r.says("-lv x:y", paragraph+`config (application)
   how it is set

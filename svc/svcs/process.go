@@ -77,15 +77,15 @@ func (p *Proc) parse(stat []byte) (name string, start time.Time, ok bool) {
 	return string(stat[open+1 : end]), start, true
 }
 
-// Members tells who is in contracts of the zone, or the host, that this is. What is no contract any
+// Members tells what is held by contracts of the zone, or the host, that this is. What is no contract any
 // more has nobody.
-func Members(ids []uint64) (map[uint64][]int, error) {
+func Members(ids []uint64) (map[uint64]Held, error) {
 	f, err := contract.Find()
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	members := map[uint64][]int{}
+	members := map[uint64]Held{}
 	for _, id := range ids {
 		if id == 0 || id > 1<<31-1 {
 			continue
@@ -96,17 +96,17 @@ func Members(ids []uint64) (map[uint64][]int, error) {
 		case err != nil:
 			return members, err
 		default:
-			members[id] = Pids(&st)
+			members[id] = HeldBy(&st)
 		}
 	}
 	return members, nil
 }
 
-// Pids are a contract's members.
-func Pids(st *contract.Status) []int {
+// HeldBy is what a contract holds.
+func HeldBy(st *contract.Status) Held {
 	pids := make([]int, len(st.Members))
 	for i, pid := range st.Members {
 		pids[i] = int(pid)
 	}
-	return pids
+	return Held{Pids: pids, Within: st.Within}
 }

@@ -94,8 +94,9 @@ func FuzzStat(f *testing.F) {
 	})
 }
 
-func TestPids(t *testing.T) {
-	if got := Pids(&contract.Status{Members: []int32{5, 3}}); len(got) != 2 || got[0] != 5 || got[1] != 3 {
-		t.Errorf("%v", got)
+func TestHeldBy(t *testing.T) {
+	got := HeldBy(&contract.Status{Members: []int32{5, 3}, Within: contract.Within{Pool: "fast"}})
+	if len(got.Pids) != 2 || got.Pids[0] != 5 || got.Pids[1] != 3 || got.Within.Pool != "fast" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/svc/fmri"
 	"github.com/linuxzones/zones/svc/prop"
 	"github.com/linuxzones/zones/svc/repo"
@@ -27,6 +28,7 @@ type rig struct {
 	zones map[string]door.Store
 	// members are those of contracts, and files those that are there.
 	members map[uint64][]int
+	within  map[uint64]contract.Within
 	files   map[string]bool
 	procs   map[int]Process
 }
@@ -58,10 +60,10 @@ func newRig(t testing.TB) *rig {
 	r.env = Env{
 		Open: func() (door.Store, error) { return kept{r.store}, nil },
 		Here: func() string { return "web" },
-		Members: func(zone string, ids []uint64) (map[uint64][]int, error) {
-			found := map[uint64][]int{}
+		Members: func(zone string, ids []uint64) (map[uint64]Held, error) {
+			found := map[uint64]Held{}
 			for _, id := range ids {
-				found[id] = r.members[id]
+				found[id] = Held{Pids: r.members[id], Within: r.within[id]}
 			}
 			return found, nil
 		},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/internal/printable"
 	"github.com/linuxzones/zones/svc/repo/door"
 )
@@ -20,15 +21,21 @@ type Env struct {
 	Zones func() ([]string, error)
 	// Here is the name of the zone that this is.
 	Here func() string
-	// Members tells of contracts which processes are in them: of the zone's with that name, or
-	// of those here when it is empty. What is no contract any more has none.
-	Members func(zone string, contracts []uint64) (map[uint64][]int, error)
+	// Members tells of contracts which processes are in them, and what they count in: of the zone's
+	// with that name, or of those here when it is empty. What is no contract any more has none.
+	Members func(zone string, contracts []uint64) (map[uint64]Held, error)
 	// Process tells of a process. ok: there is one.
 	Process func(pid int) (p Process, ok bool)
 	// Present says whether a file is there.
 	Present func(path string) bool
 	// Now is the time, in the time zone in which times are printed.
 	Now func() time.Time
+}
+
+// Held is what contracts hold.
+type Held struct {
+	Pids   []int
+	Within contract.Within // of the first that is in a project or a pool
 }
 
 // Process is what is told of one.

@@ -22,7 +22,7 @@ func (r *run) table() {
 		}
 		return 0
 	})
-	var members func(*row) []int
+	var members func(*row) Held
 	if r.order.processes {
 		members = r.members(r.rows)
 	}
@@ -36,7 +36,7 @@ func (r *run) table() {
 	for _, x := range r.rows {
 		r.line(func(c *column) string { return c.show(r, x) })
 		if members != nil {
-			r.processes(members(x))
+			r.processes(members(x).Pids)
 		}
 	}
 }
@@ -73,9 +73,9 @@ func (r *run) processes(pids []int) {
 	}
 }
 
-// members asks for the processes of all these instances at once, in each zone. The result gives
-// those of one, in the order of their numbers.
-func (r *run) members(rows []*row) func(*row) []int {
+// members asks for the contracts of all these instances at once, in each zone. The result gives
+// those of one, its processes in the order of their numbers.
+func (r *run) members(rows []*row) func(*row) Held {
 	wanted := map[string][]uint64{}
 	of := map[*row][]uint64{}
 	for _, x := range rows {
@@ -84,7 +84,7 @@ func (r *run) members(rows []*row) func(*row) []int {
 			wanted[x.zone] = append(wanted[x.zone], ids...)
 		}
 	}
-	found := map[string]map[uint64][]int{}
+	found := map[string]map[uint64]Held{}
 	for zone, ids := range wanted {
 		slices.Sort(ids)
 		m, err := r.env.Members(zone, slices.Compact(ids))
@@ -93,12 +93,16 @@ func (r *run) members(rows []*row) func(*row) []int {
 		}
 		found[zone] = m
 	}
-	return func(x *row) []int {
-		var pids []int
+	return func(x *row) (all Held) {
 		for _, id := range of[x] {
-			pids = append(pids, found[x.zone][id]...)
+			held := found[x.zone][id]
+			all.Pids = append(all.Pids, held.Pids...)
+			if all.Within.Empty() {
+				all.Within = held.Within
+			}
 		}
-		slices.Sort(pids)
-		return slices.Compact(pids)
+		slices.Sort(all.Pids)
+		all.Pids = slices.Compact(all.Pids)
+		return all
 	}
 }
