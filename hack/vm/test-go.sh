@@ -46,7 +46,7 @@ left_out() {
 # cgroup2 alone does otherwise, the bounds of projects.
 only() {
 	case $1 in
-	smf) printf '%s\n' TestProject TestMemoryOfAProject TestPool ;;
+	smf) printf '%s\n' TestProject TestPool ;;
 	esac
 }
 

@@ -150,14 +150,15 @@ func TestMemoryOfAProject(t *testing.T) {
 	t.Parallel()
 	z := pooled(t)
 	z.put("/etc/project", "small:7::::rcap.max-rss=16M\n")
-	z.put("/var/tmp/eater", "echo start >>/var/tmp/site-eater\n(x=0123456789abcdef; while test ${#x} -lt 67108864; do x=$x$x; done; echo had it all >/var/tmp/had) &\n")
+	// It waits, so that its start is over before it is killed.
+	z.put("/var/tmp/eater", "echo start >>/var/tmp/site-eater\n(sleep 0.5; x=0123456789abcdef; while test ${#x} -lt 67108864; do x=$x$x; done; echo had it all >/var/tmp/had) &\n")
 	z.add(service{name: "site/eater", timeout: 60, stop: ":kill", more: within("small", ":default"), start: "/bin/sh /var/tmp/eater"})
 	z.state("site/eater:default", "maintenance") // it is started again and again, and too often
 	if n := z.starts("site/eater"); n < 2 {
 		t.Errorf("it was started %d times", n)
 	}
 	if s := z.try("svcs -x site/eater"); !strings.Contains(s.out, "killed by SIGKILL by the kernel, which was out of memory\n") {
-		t.Errorf("it is not said why: %v", s)
+		t.Errorf("it is not said why: %v\n%s", s, z.in("cat $(svcs -L site/eater:default)"))
 	}
 	if s := z.try("cat /var/tmp/had"); s.exit == 0 {
 		t.Errorf("it had four times what the project may have")
