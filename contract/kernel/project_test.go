@@ -144,9 +144,9 @@ func TestProject(t *testing.T) {
 func TestBoundOfAProject(t *testing.T) {
 	r := projectRig(t)
 	z := newZone(t, r)
-	const full = "i=0; while test $i -lt 9; do sleep 1000 & i=$((i+1)); done; wait"
-	r.within(5, contract.Within{Project: web(6)}, initCT)
-	r.within(6, contract.Within{Project: web(6)}, initCT)
+	const full = "i=0; while test $i -lt 39; do sleep 1000 & i=$((i+1)); done; wait"
+	r.within(5, contract.Within{Project: web(30)}, initCT)
+	r.within(6, contract.Within{Project: web(30)}, initCT)
 	r.within(7, contract.Within{}, initCT)
 	z.start(r, 6, waits...)
 	z.start(r, 5, "/bin/sh", "-c", full)
@@ -156,11 +156,12 @@ func TestBoundOfAProject(t *testing.T) {
 		check(t, err)
 		return len(pids)
 	}
-	testenv.Eventually(t, func() bool { return members(7) == 10 }, "ten processes of who is in no project")
-	// Five at most beside the one of the other contract. A shell that cannot fork ends, its children stay.
-	testenv.Eventually(t, func() bool { n := members(5); return n == 4 || n == 5 }, "as many processes as the project may have")
-	if n := members(5) + members(6); n > 6 {
-		t.Errorf("%d processes in a project of 6", n)
+	testenv.Eventually(t, func() bool { return members(7) == 40 }, "all processes of who is in no project")
+	// A shell that cannot fork ends, its children stay. Threads that a gate had when it was moved in may
+	// count until the kernel has buried them.
+	testenv.Eventually(t, func() bool { return members(5) > 15 }, "as many processes as the project may have")
+	if n := members(5) + members(6); n > 30 {
+		t.Errorf("%d processes in a project of 30", n)
 	}
 }
 
