@@ -55,15 +55,21 @@ func workloadMain() {
 	os.Exit(7)
 }
 
+// A goroutine is on the first thread for certain only while packages are initialized: later the main
+// one may have moved to another thread.
+func init() {
+	if role := os.Getenv(roleVariable); role == "headless" || role == "execute" {
+		runtime.LockOSThread()
+	}
+}
+
 // headlessMain ends its first thread, and when its input ends, by another one, itself.
 func headlessMain() {
-	runtime.LockOSThread()
 	ready := make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
 		close(ready)
-		// Not a raw call: one that blocks keeps its processor, perhaps the only one, and whoever was
-		// told to be ready never runs. The first thread takes one with it.
+		// Not a raw call: one that blocks keeps its processor, and the first thread takes one with it.
 		var b [1]byte
 		for {
 			if _, err := unix.Read(0, b[:]); err != unix.EINTR {
@@ -98,7 +104,6 @@ func headless(t *testing.T, dir string) (p table.Proc, end func()) {
 // executeMain executes a shell by another than its first thread: that ends, and the process goes
 // on.
 func executeMain() {
-	runtime.LockOSThread()
 	go func() {
 		runtime.LockOSThread()
 		_ = syscall.Exec("/bin/sh", []string{"sh", "-c", "read x; (exit 3); exit 4"}, nil)
