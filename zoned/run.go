@@ -127,11 +127,11 @@ func (z *Zone) place() error {
 	}
 	z.base = filepath.Join("/zones"+z.lay.Tag(), z.name)
 	// A keeper that was started from another zone's is in that one's leaf, which is not ours.
-	if above := filepath.Dir(own); filepath.Base(own) == supLeaf && (above == z.base || isScope(above)) {
+	if above := filepath.Dir(own); filepath.Base(own) == supLeaf && (above == z.base || cgroup2.IsScope(above)) {
 		z.base = above
 		return cgroup2.EnableAll(z.cgroupDir(z.base))
 	}
-	if isScope(own) {
+	if cgroup2.IsScope(own) {
 		z.base = own
 	}
 	dir := z.cgroupDir(filepath.Join(z.base, supLeaf))
@@ -145,11 +145,6 @@ func (z *Zone) place() error {
 		}
 	}
 	return cgroup2.EnableAll(z.cgroupDir(z.base))
-}
-
-// isScope says whether a cgroup is a scope of systemd's that is a zone's keeper's.
-func isScope(dir string) bool {
-	return filepath.Ext(dir) == ".scope" && filepath.Base(filepath.Dir(dir)) == "zones.slice"
 }
 
 // makeAttemptsMax: how often the last zone of the instance may leave, and take the parent

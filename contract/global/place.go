@@ -48,11 +48,11 @@ func findPlace(lay layout.Layout) (p place, err error) {
 	}
 	p.base = filepath.Join("/zones"+lay.Tag(), Name)
 	// A keeper that was started from another one is in that one's leaf, which is not ours.
-	if above := filepath.Dir(own); filepath.Base(own) == leaf && (above == p.base || isScope(above)) {
-		p.base, p.scope = above, isScope(above)
+	if above := filepath.Dir(own); filepath.Base(own) == leaf && (above == p.base || cgroup2.IsScope(above)) {
+		p.base, p.scope = above, cgroup2.IsScope(above)
 		return p, nil
 	}
-	if isScope(own) {
+	if cgroup2.IsScope(own) {
 		p.base, p.scope = own, true
 	}
 	dir := filepath.Join(p.mount, p.base, leaf)
@@ -65,11 +65,6 @@ func findPlace(lay layout.Layout) (p place, err error) {
 		}
 	}
 	return p, nil
-}
-
-// isScope says whether a cgroup is a scope of systemd's that is a keeper's.
-func isScope(dir string) bool {
-	return filepath.Ext(dir) == ".scope" && filepath.Base(filepath.Dir(dir)) == "zones.slice"
 }
 
 func (p *place) dir(n int) string { return filepath.Join(p.mount, p.base, "g"+strconv.Itoa(n)) }

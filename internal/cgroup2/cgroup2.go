@@ -116,6 +116,11 @@ func EnableAll(dir string) error {
 	return nil
 }
 
+// IsScope says whether a cgroup is a scope of systemd's that a keeper was started in.
+func IsScope(dir string) bool {
+	return filepath.Ext(dir) == ".scope" && filepath.Base(filepath.Dir(dir)) == "zones.slice"
+}
+
 // Enter moves a process into dir. The host's init is nobody's to move: who asks for it has lost his
 // parent, and moves the whole host's services next.
 func Enter(dir string, pid int) error {

@@ -169,3 +169,14 @@ func TestEnter(t *testing.T) {
 	check(t, Kill(dir))
 	p.exit()
 }
+
+func TestIsScope(t *testing.T) {
+	for dir, want := range map[string]bool{
+		"/zones.slice/zone-a-12345678.scope": true, "/zones.slice/zone-a-12345678.scope/sup": false, "/user.slice/session-1.scope": false,
+		"/zones.slice/a": false, "/zones.1234/a": false, "/zones.slice": false, "/": false, "": false,
+	} {
+		if IsScope(dir) != want {
+			t.Errorf("%q: %v", dir, !want)
+		}
+	}
+}
