@@ -70,10 +70,20 @@ func (r *reading) project() error {
 		return r.projectOf(text)
 	}
 	p, ok := findProject(text, func(f []string) bool { return f[0] == v || id <= math.MaxInt32 && f[1] == strconv.FormatUint(id, 10) })
+	if !ok && everywhere[v] {
+		return nil
+	}
 	if !ok {
 		return invalid("Project "+quoted(v)+" not found", "it is none of "+r.host.Projects)
 	}
 	return r.enter(p)
+}
+
+// everywhere are the projects that every system of the original has, by name and number, and that bound
+// nothing unless /etc/project says so. A zone need not have that file.
+var everywhere = map[string]bool{
+	"system": true, "user.root": true, "noproject": true, "default": true, "group.staff": true,
+	"0": true, "1": true, "2": true, "3": true, "10": true,
 }
 
 // projectOf enters the user's own project: user.NAME, or else default.

@@ -102,3 +102,22 @@ func TestBadProjects(t *testing.T) {
 		t.Errorf("a directory: %v", err)
 	}
 }
+
+// The projects that each system of the original has are there without a table too, and bound nothing;
+// what a table says of them holds.
+func TestProjectsEverywhere(t *testing.T) {
+	h := host(t)
+	for _, table := range []string{"", "web:100::::\n", "default:3::::process.max-file-descriptor=(basic,9,deny)\n"} {
+		must(t, os.WriteFile(h.Projects, []byte(table), 0o644))
+		for _, name := range []string{"system", "user.root", "noproject", "default", "group.staff", "0", "1", "2", "3", "10"} {
+			c, err := of(t, h, grp("start", str("exec", "/bin/true")), grp("method_context", str("project", name)))
+			want := 0
+			if strings.HasPrefix(table, "default") && (name == "default" || name == "3") {
+				want = 1
+			}
+			if err != nil || len(c.Limits) != want || !c.Within.Empty() {
+				t.Errorf("%s with %q: %+v, %v", name, table, c, err)
+			}
+		}
+	}
+}
