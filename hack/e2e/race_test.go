@@ -200,7 +200,7 @@ func TestManyLives(t *testing.T) {
 	}
 	t.Logf("a boot and a halt: %v", time.Since(began)/time.Duration(count(40)))
 	if after := settled(); after != before {
-		t.Errorf("%+v before, %+v after", before, after)
+		t.Errorf("%+v before, %+v after; the supervisor has %v", before, after, links(z.PID("a", "zoned")))
 	}
 	if pid := z.PID("a", "zoned"); pid != supervisor {
 		t.Errorf("the supervisor was replaced: %d, %d", supervisor, pid)

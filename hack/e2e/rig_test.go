@@ -212,6 +212,19 @@ func fds(t *testing.T, pid int) int {
 	return len(entries)
 }
 
+// links says what a process has open, and how often each.
+func links(pid int) map[string]int {
+	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
+	entries, _ := os.ReadDir(dir)
+	kinds := map[string]int{}
+	for _, e := range entries {
+		to, _ := os.Readlink(filepath.Join(dir, e.Name()))
+		kind, _, _ := strings.Cut(to, ":[") // a pipe and a socket each have their own number
+		kinds[kind]++
+	}
+	return kinds
+}
+
 // cgroupMount is where the unified hierarchy is.
 func cgroupMount(t *testing.T) string {
 	t.Helper()

@@ -144,8 +144,9 @@ func signals(t *testing.T, z *testenv.Zones) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			// The whole group gets it, as from a terminal: the shell's trap answers, and the shell
-			// may tell of the sleep that died.
-			script := fmt.Sprintf("trap 'echo got %s; exit 42' %s; echo ready; for i in $(seq 600); do sleep 0.1; done", s.name, s.name)
+			// may tell of the sleep that died. No $(): bash reads what is in it again when it expands it,
+			// and a trap that comes just then is an error of syntax.
+			script := fmt.Sprintf("trap 'echo got %s; exit 42' %s; n=0; echo ready; while test $n -lt 600; do sleep 0.1; n=$((n + 1)); done", s.name, s.name)
 			got, exit := signalled(t, z, s.sig, script)
 			if exit != 42 || strings.Count(got, "got "+s.name+"\n") != 1 {
 				t.Errorf("exit %d, output %q", exit, got)
