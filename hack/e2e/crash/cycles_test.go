@@ -110,10 +110,13 @@ func TestManyLives(t *testing.T) {
 	}
 	life(max(times/10, 6))
 	rest := func() {
-		testenv.Eventually(t, func() bool { return len(generations(t, z, "a")) == 0 }, "no cgroup to be left")
+		testenv.Eventually(t, func() bool {
+			open := held(supervisor(z, "a", "zoned"))
+			return len(generations(t, z, "a"))+open["/dev/fuse"]+open["anon_inode:bpf-link"]+open["anon_inode:bpf-map"]+open["anon_inode:bpf-prog"] == 0
+		}, "the incarnation's cgroups, file systems and collector to be let go of")
+		time.Sleep(200 * time.Millisecond)
 	}
 	rest()
-	time.Sleep(200 * time.Millisecond)
 	before, host := burdens(t, z), measure(t, z)
 	life(times)
 	rest()
