@@ -36,7 +36,7 @@ var errands = []errand{
 func (e errand) run(t *testing.T, z *testenv.Zones, a aim) (*tracer, said) {
 	t.Helper()
 	if e.from != "running" { // whether one finds a supervisor is not to be chance
-		testenv.Eventually(t, func() bool { return supervisor(z, "a", "zsched") == 0 }, "the supervisor to leave")
+		departed(t, z, "a")
 	}
 	dir := t.TempDir()
 	var files []*os.File
@@ -161,7 +161,7 @@ func TestClientsKilled(t *testing.T) {
 	z.Sparse("a")
 	lead(t, z, "a", "running")
 	lead(t, z, "a", "installed")
-	testenv.Eventually(t, func() bool { return supervisor(z, "a", "zsched") == 0 }, "the supervisor to leave")
+	departed(t, z, "a")
 	before := measure(t, z)
 	points, kills := 0, 0
 	for _, e := range turn(errands, 3) {

@@ -199,7 +199,7 @@ func TestInnerKilled(t *testing.T) {
 	z.ServicesUp("keep")
 	z.ServicesUp("a")
 	lead(t, z, "a", "installed")
-	testenv.Eventually(t, func() bool { return supervisor(z, "a", "zsched") == 0 }, "the supervisor to leave")
+	departed(t, z, "a")
 	before := measure(t, z)
 	lead(t, z, "a", "running")
 	z.ServicesUp("a")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -186,6 +187,15 @@ func supervisor(z *testenv.Zones, zone, program string) int {
 		return 0
 	}
 	return pid
+}
+
+// departed waits until nothing of a zone's supervisor and keeper is left. Their pid files go before they do.
+func departed(t *testing.T, z *testenv.Zones, zone string) {
+	t.Helper()
+	theirs := regexp.MustCompile(`zsched ` + zone + `:|zoned -z ` + zone + `(\s|$)`)
+	testenv.Eventually(t, func() bool {
+		return supervisor(z, zone, "zsched") == 0 && !slices.ContainsFunc(z.Leftovers(), theirs.MatchString)
+	}, "the supervisor to leave")
 }
 
 // runs says whether the process is one of this program.

@@ -180,7 +180,7 @@ func (e errand) stopped(t *testing.T, z *testenv.Zones, point string) (s said, h
 	defer out.Close()
 	argv := append([]string{filepath.Join(z.Bin, e.argv[0])}, e.argv[1:]...)
 	if e.from != "running" {
-		testenv.Eventually(t, func() bool { return supervisor(z, "a", "zsched") == 0 }, "the supervisor to leave")
+		departed(t, z, "a")
 	}
 	tr := spawned(t, argv, z.Env(), []*os.File{null, out, out}, aim{point: point, sig: unix.SIGSTOP})
 	if !tr.await(time.Minute) {
@@ -228,7 +228,7 @@ func TestKeeperKilled(t *testing.T) {
 	z.Sparse("a")
 	lead(t, z, "a", "running")
 	lead(t, z, "a", "installed")
-	testenv.Eventually(t, func() bool { return supervisor(z, "a", "zsched") == 0 }, "the supervisor to leave")
+	departed(t, z, "a")
 	before := measure(t, z)
 	for _, state := range []string{"ready", "running"} {
 		lead(t, z, "a", state)

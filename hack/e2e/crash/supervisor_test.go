@@ -111,7 +111,7 @@ func (o operation) lead(t *testing.T, z *testenv.Zones, zone string) {
 	t.Helper()
 	if o.init || o.inside == "reboot" {
 		lead(t, z, zone, "installed")
-		testenv.Eventually(t, func() bool { return supervisor(z, zone, "zsched") == 0 }, "the supervisor to leave")
+		departed(t, z, zone)
 	}
 	lead(t, z, zone, o.from)
 	if o.inside != "" || o.init {
@@ -182,7 +182,7 @@ func TestSupervisorKilled(t *testing.T) {
 		lead(t, z, zone, "running")
 		lead(t, z, zone, "installed")
 	}
-	testenv.Eventually(t, func() bool { return supervisor(z, "f", "zsched") == 0 }, "supervisors to leave")
+	departed(t, z, "f")
 	before := measure(t, z)
 	all := map[string]bool{}
 	n := 0
