@@ -129,6 +129,7 @@ func (z *Zone) place() error {
 	// A keeper that was started from another zone's is in that one's leaf, which is not ours.
 	if above := filepath.Dir(own); filepath.Base(own) == supLeaf && (above == z.base || cgroup2.IsScope(above)) {
 		z.base = above
+		z.mark(z.cgroupDir(z.base), 0) // who starts us makes the directory, and we were born in it
 		return cgroup2.EnableAll(z.cgroupDir(z.base))
 	}
 	if cgroup2.IsScope(own) {

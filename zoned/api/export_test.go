@@ -18,3 +18,9 @@ func SetScopeTimeMax(d time.Duration) (restore func()) {
 	scopeTimeMax = d
 	return func() { scopeTimeMax = was }
 }
+
+// Home is where a zone's supervisor is born; empty where the host has no such place.
+func (s *Spawner) Home(zone string) string { return s.homeDir(zone) }
+
+// UnmakeHome takes it away when it is empty.
+func (s *Spawner) UnmakeHome(zone string) { s.unmakeHome(zone) }

@@ -90,7 +90,7 @@ func (s *Spawner) Start(ctx context.Context, zone string, say func(line string))
 	}
 	argv := []string{prog, "-z", zone}
 	if run := s.systemdRun(); run != "" {
-		err := s.try(ctx, scopeArgs(run, s.Layout, zone, argv), true, say)
+		err := s.try(ctx, scopeArgs(run, s.Layout, zone, argv), nil, true, say)
 		var notRun *scopeError
 		if !errors.As(err, &notRun) {
 			return err
@@ -99,7 +99,15 @@ func (s *Spawner) Start(ctx context.Context, zone string, say func(line string))
 			s.Warn(fmt.Sprintf("WARNING: systemd gave no scope (%s): the supervisor lives in this session.", notRun.why))
 		}
 	}
-	return s.try(ctx, argv, false, say)
+	home := s.home(zone)
+	if home != nil {
+		defer home.Close()
+	}
+	err := s.try(ctx, argv, home, false, say)
+	if err != nil {
+		s.unmakeHome(zone)
+	}
+	return err
 }
 
 // scopeError says that systemd-run ended or hung before it ran the supervisor.
@@ -178,9 +186,9 @@ func (s *Spawner) environment() []string {
 	return env
 }
 
-// try runs argv and follows its output to the ready line or its end.
-func (s *Spawner) try(ctx context.Context, argv []string, scoped bool, say func(string)) error {
-	out, proc, err := s.launch(argv)
+// try runs argv, in the cgroup home if there is one, and follows its output to the ready line or its end.
+func (s *Spawner) try(ctx context.Context, argv []string, home *os.File, scoped bool, say func(string)) error {
+	out, proc, err := s.launch(argv, home)
 	if err != nil {
 		if scoped {
 			return &scopeError{err.Error()}
@@ -215,8 +223,8 @@ func (s *Spawner) try(ctx context.Context, argv []string, scoped bool, say func(
 	return w.ended(argv, proc)
 }
 
-// launch starts argv with a pipe as its output.
-func (s *Spawner) launch(argv []string) (*os.File, *os.Process, error) {
+// launch starts argv with a pipe as its output, in the cgroup home if that can be.
+func (s *Spawner) launch(argv []string, home *os.File) (*os.File, *os.Process, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, nil, err
@@ -229,10 +237,18 @@ func (s *Spawner) launch(argv []string) (*os.File, *os.Process, error) {
 	defer w.Close()
 	hideDescriptors()
 	defer unignore()()
-	proc, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
+	attr := &os.ProcAttr{
 		Dir: "/", Env: s.environment(), Files: []*os.File{null, w, w},
 		Sys: &syscall.SysProcAttr{Setsid: true},
-	})
+	}
+	if home != nil {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(home.Fd())
+	}
+	proc, err := os.StartProcess(argv[0], argv, attr)
+	if err != nil && home != nil { // the directory has just gone, or the kernel cannot
+		attr.Sys.UseCgroupFD = false
+		proc, err = os.StartProcess(argv[0], argv, attr)
+	}
 	if err != nil {
 		_ = r.Close()
 		return nil, nil, err

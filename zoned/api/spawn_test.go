@@ -9,11 +9,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/linuxzones/zones/internal/cgroup2"
 	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/internal/testenv"
 	"github.com/linuxzones/zones/zoned/api"
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +34,14 @@ func script(t *testing.T, body string) string {
 func spawner(t *testing.T, body string) *api.Spawner {
 	s := &api.Spawner{Layout: layout.At(t.TempDir()), Program: script(t, body)}
 	s.SetScope("")
-	t.Cleanup(s.Wait)
+	t.Cleanup(func() {
+		s.Wait()
+		testenv.Eventually(t, func() bool { // a cgroup is empty a moment after its last process was waited for
+			s.UnmakeHome(zone)
+			_, err := os.Stat(s.Home(zone))
+			return err != nil
+		}, "the supervisor's cgroup to go")
+	})
 	return s
 }
 
@@ -44,6 +54,67 @@ func TestSpawnReady(t *testing.T) {
 	if want := []string{"hello from -z web", "to stderr"}; !slices.Equal(said, want) {
 		t.Errorf("said %q, want %q", said, want)
 	}
+}
+
+// TestSpawnHome: a supervisor is born in its zone's cgroup; one that does not come leaves none, and
+// takes none away in which another one lives.
+func TestSpawnHome(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.Need(t, testenv.Cgroup2)
+	own, err := cgroup2.Own()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := spawner(t, `case $1$2 in -zweb) sed -n 's/^0:://p' /proc/self/cgroup; printf '\001ready\n'; exec sleep 0.3;; esac`)
+	var said []string
+	if err := s.Start(shortly(t), zone, func(l string) { said = append(said, l) }); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"/zones" + s.Layout.Tag() + "/web/sup"}; !slices.Equal(said, want) || own == want[0] {
+		t.Errorf("born in %q, want %q", said, want)
+	}
+	failing := &api.Spawner{Layout: s.Layout, Program: script(t, "exit 3")}
+	failing.SetScope("")
+	if err := failing.Start(shortly(t), zone, nil); err == nil {
+		t.Error("a start that fails is none")
+	}
+	if _, err := os.Stat(s.Home(zone)); err != nil {
+		t.Errorf("another one's failure took the directory of who lives there: %v", err)
+	}
+	s.Wait()
+	testenv.Eventually(t, func() bool {
+		if err := failing.Start(shortly(t), zone, nil); err == nil {
+			t.Error("a start that fails is none")
+		}
+		_, err := os.Stat(filepath.Dir(filepath.Dir(s.Home(zone))))
+		return err != nil
+	}, "nothing to be left of starts that failed")
+}
+
+// TestSpawnHomeRemoved: starts whose directory others take away at any moment come all the same.
+func TestSpawnHomeRemoved(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.Need(t, testenv.Cgroup2)
+	s := spawner(t, `printf '\001ready\n'`)
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				s.UnmakeHome(zone)
+			}
+		}
+	})
+	for i := range 50 {
+		if err := s.Start(shortly(t), zone, nil); err != nil {
+			t.Errorf("start %d: %v", i, err)
+		}
+	}
+	close(stop)
+	group.Wait()
 }
 
 func TestSpawnFailures(t *testing.T) {

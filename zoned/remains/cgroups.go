@@ -109,20 +109,25 @@ func members(zone string, id int, dir string) []Item {
 }
 
 // around is the zone's own directory with the one of its dead keeper. What is in it beside them
-// and is not marked is not ours, and keeps it.
+// and is not marked is not ours, and keeps it. Who starts a keeper makes both, and they are marked
+// once it runs: empty ones without a mark are of a start that was killed.
 func (h *Host) around(s Scope, base string) []Item {
 	zone := s.Zone
-	mark := h.Mark(zone, 0)
-	if !marked(base, mark) || filepath.Ext(base) == ".scope" || h.shared(s, base) {
+	mark, sup := h.Mark(zone, 0), filepath.Join(base, "sup")
+	unborn := func() bool {
+		populated, err := cgroup2.Populated(sup)
+		return strings.HasPrefix(base, h.mount+"/") && unmarked(base) && err == nil && !populated
+	}
+	if !marked(base, mark) && !unborn() || filepath.Ext(base) == ".scope" || h.shared(s, base) {
 		return nil
 	}
-	sup := filepath.Join(base, "sup")
 	all := []Item{{Kind: Cgroup, Zone: zone, Name: base, Remove: func() error {
-		if !marked(base, mark) {
+		if marked(base, mark) {
+			if err := emptyCgroup(sup); err != nil {
+				return err
+			}
+		} else if !unborn() {
 			return errReplaced
-		}
-		if err := emptyCgroup(sup); err != nil {
-			return err
 		}
 		for _, dir := range []string{sup, base} {
 			if err := unix.Rmdir(dir); err != nil && err != unix.ENOENT {

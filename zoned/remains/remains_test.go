@@ -110,13 +110,50 @@ func TestCgroupReplaced(t *testing.T) {
 	}
 }
 
+// unbornHome holds what is found of a keeper's directories that nobody has marked: they are of a start
+// that was killed when nothing is in them.
+func unbornHome(t *testing.T, r *rig, base string) {
+	t.Helper()
+	r.wants(Scope{Zone: "web", Kept: true})
+	r.wants(Scope{Zone: "web", Building: true})
+	foreign := r.cgroup(mount(t), "web/other", "")
+	r.wants(Scope{Zone: "web"})
+	check(t, os.Remove(foreign))
+	check(t, WriteMark(base, Naming(layout.At("/x"), r.boot).Mark("web", 0)))
+	r.wants(Scope{Zone: "web"})
+	check(t, unix.Removexattr(base, markAttr))
+
+	items := r.wants(Scope{Zone: "web"}, "cgroup "+base)
+	sleeper := exec.Command("sleep", "600")
+	dir, err := os.Open(filepath.Join(base, "sup"))
+	check(t, err)
+	sleeper.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd()), Pdeathsig: syscall.SIGKILL}
+	err = sleeper.Start()
+	_ = dir.Close()
+	check(t, err)
+	r.wants(Scope{Zone: "web"}) // one that was just born there
+	if err := items[0].Remove(); err != errReplaced || !exists(base) {
+		t.Errorf("one that is lived in now: %v", err)
+	}
+	if err := sleeper.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("who lived there: %v", err)
+	}
+	_ = sleeper.Process.Kill()
+	_ = sleeper.Wait()
+	testenv.Eventually(t, func() bool { return len(r.find(Scope{Zone: "web"})) == 1 }, "the directory to be empty")
+	r.removeAll(Scope{Zone: "web"}, items)
+	if exists(base) {
+		t.Error("an empty directory is left")
+	}
+}
+
 // The old hierarchies are looked through too; and the directories of a keeper that is dead.
 func TestCgroupsElsewhere(t *testing.T) {
 	r := newRig(t)
 	h := r.open()
-	sup := r.cgroup(mount(t), "web/sup", "")
-	base := filepath.Dir(sup)
-	r.wants(Scope{Zone: "web"}) // nobody has marked it
+	base := filepath.Dir(r.cgroup(mount(t), "web/sup", ""))
+	unbornHome(t, r, base)
+	r.cgroup(mount(t), "web/sup", "")
 	check(t, WriteMark(base, h.Mark("web", 0)))
 	r.wants(Scope{Zone: "web", Kept: true})
 	want := []string{"cgroup " + base}
