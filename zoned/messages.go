@@ -12,6 +12,7 @@ const (
 	keyAlreadyReady     = "already.ready"
 	keyAlreadyBooted    = "already.booted"
 	keyAlreadyHalted    = "already.halted"
+	keyRestartCancelled = "restart.cancelled"
 	keyInvalidState     = "state.invalid"
 	keyBusy             = "busy"
 	keyQueueFull        = "busy.full"
@@ -58,6 +59,7 @@ var english = map[string]string{
 	keyAlreadyReady:     "zone is already ready",
 	keyAlreadyBooted:    "zone is already booted",
 	keyAlreadyHalted:    "zone is already halted",
+	keyRestartCancelled: "the restart that was due in %s is cancelled",
 	keyInvalidState:     "%s operation is invalid for zones in state '%s'",
 	keyBusy:             "waiting: %s is under way",
 	keyQueueFull:        "%s requests wait already: try again later",

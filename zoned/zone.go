@@ -16,6 +16,7 @@ import (
 	"github.com/linuxzones/zones/contract"
 	"github.com/linuxzones/zones/internal/keeper"
 	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/zoned/api"
 )
 
@@ -260,6 +261,10 @@ func (z *Zone) transition(r *request) {
 	}
 	c, ok := transitions[st][r.Verb]
 	if r.Verb == api.VerbHalt || r.Verb == api.VerbShutdown || c.leave {
+		if v := z.restarts.pending; v != nil {
+			due := time.Duration(max(v.At-sys.Monotonic(), 0)).Round(time.Second)
+			r.tell(message(api.LevelNote, keyRestartCancelled, due.String()))
+		}
 		z.cancelRevival()
 	}
 	switch {
