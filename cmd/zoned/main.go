@@ -11,6 +11,7 @@ import (
 
 	"github.com/linuxzones/zones/internal/keeper"
 	"github.com/linuxzones/zones/internal/layout"
+	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/zoned"
 )
 
@@ -40,7 +41,11 @@ func main() {
 	}
 }
 
+// descriptorsUsual is more than a zone with some dozen logins needs at once.
+const descriptorsUsual = 256
+
 func run(lay layout.Layout, zone string) error {
+	sys.RoomForDescriptors(descriptorsUsual)
 	self, err := os.Executable()
 	if err != nil {
 		return err

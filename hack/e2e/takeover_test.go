@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -425,6 +426,28 @@ func truth(t *testing.T, z *testenv.Zones, zone string) {
 	case "installed":
 		if left, _ := filepath.Glob(filepath.Join(cgroupMount(t), "zones"+z.Tag(), zone, "g*")); len(left) > 0 {
 			t.Fatalf("a zone that is told to be halted has %q", left)
+		}
+	}
+}
+
+// TestRoomForDescriptors: nobody in supervisor or restarter waits for the kernel to make the table of
+// descriptors larger when a zone boots.
+func TestRoomForDescriptors(t *testing.T) {
+	z := running(t)
+	z.ServicesUp("a")
+	zoned := z.Status("a").Zoned.Pid
+	startd := zlogin(t, z, "a", "grep FDSize: /proc/$(pgrep -x svc.startd)/status")
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(zoned) + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for program, c := range map[string]struct {
+		text string
+		want int
+	}{"zoned": {string(text), 256}, "svc.startd": {startd.out, 512}} {
+		_, rest, _ := strings.Cut(c.text, "FDSize:")
+		if n, err := strconv.Atoi(strings.Fields(rest + " none")[0]); err != nil || n < c.want {
+			t.Errorf("%s has room for %d descriptors, want %d (%v)", program, n, c.want, err)
 		}
 	}
 }

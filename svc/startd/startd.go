@@ -311,6 +311,9 @@ func asked(now bool) (down <-chan struct{}, milestones <-chan string) {
 	return ending, names
 }
 
+// descriptorsUsual is more than a hundred services need at once.
+const descriptorsUsual = 512
+
 // Main is the program. args are without its name: what the boot arguments have for it. The result
 // is the exit code.
 func Main(args []string) int {
@@ -323,6 +326,7 @@ func Main(args []string) int {
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGPIPE)
 	// Nothing of a terminal is needed, and whoever looks at the door must not hold one.
 	_ = sys.Retry(func() error { return unix.Chdir("/") })
+	sys.RoomForDescriptors(descriptorsUsual)
 	cfg := Zone()
 	cfg.Services = services(args)
 	cfg.Down, cfg.Milestones = asked(parseOptions(args).down)
