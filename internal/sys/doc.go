@@ -4,7 +4,8 @@
 // descriptor passing, the credentials of a peer, pidfds, open-file-description locks, raw
 // terminals.
 //
-// It holds no state, starts no goroutine and takes no lock. It is linked into the keeper,
+// It holds no state and takes no lock, and starts no goroutine but that of RoomForDescriptors,
+// which ends by itself. It is linked into the keeper,
 // so it imports neither fmt nor net nor os. Errors are errno values, wrapped in Error with
 // the operation where a caller could not tell otherwise.
 package sys
