@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 
@@ -296,16 +297,31 @@ func authorizeConn(fd int) error {
 // signals: SIGTERM ends this supervisor in order, without harm to the zone.
 func (z *Zone) signals() {
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT)
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGTERM)
+	term, account := make(chan os.Signal, 1), make(chan os.Signal, 1) // no flood of the one hides the other
+	signal.Notify(term, syscall.SIGTERM)
+	signal.Notify(account, syscall.SIGUSR1)
 	z.start(func() {
-		select {
-		case <-c:
-			z.post(evTerm{})
-		case <-z.ctx.Done():
+		defer signal.Stop(account)
+		defer signal.Stop(term)
+		for {
+			select {
+			case <-account:
+				z.account()
+			case <-term:
+				z.post(evTerm{})
+				return
+			case <-z.ctx.Done():
+				return
+			}
 		}
-		signal.Stop(c)
 	})
+}
+
+// account writes to the log what this supervisor has of the runtime, for who looks for a leak.
+func (z *Zone) account() {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	z.log.WithFields(logrus.Fields{"goroutines": runtime.NumGoroutine(), "heap": m.HeapAlloc, "stacks": m.StackInuse}).Info("SIGUSR1: own account")
 }
 
 // keeperGone: the parent of the zone's init and of its console is dead. Nothing can be kept,

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +23,29 @@ type burden struct {
 	held    footprint
 	threads int
 	kib     int
+	// goroutines are those of a zoned, by its own account; 0 for others.
+	goroutines int
+}
+
+var accounts = regexp.MustCompile(`own account" goroutines=(\d+)`)
+
+// accountOf asks a supervisor how many goroutines it has.
+func accountOf(t *testing.T, z *testenv.Zones, pid int) int {
+	t.Helper()
+	read := func() [][]string {
+		text, err := os.ReadFile(filepath.Join(z.Log, "a.log"))
+		must(t, err)
+		return accounts.FindAllStringSubmatch(string(text), -1)
+	}
+	before := len(read())
+	if !send(pid, "zoned", unix.SIGUSR1) {
+		t.Fatal("the supervisor has gone")
+	}
+	var all [][]string
+	testenv.Eventually(t, func() bool { all = read(); return len(all) > before }, "the supervisor's account")
+	n, err := strconv.Atoi(all[len(all)-1][1])
+	must(t, err)
+	return n
 }
 
 func burdenOf(t *testing.T, pid int) (b burden) {
@@ -73,10 +98,29 @@ func flat(t *testing.T, z *testenv.Zones, before map[string]burden, what string,
 		if slack := was.kib/2 + 2048; program == "zoned" && now.kib > was.kib+slack || program == "zsched" && now.kib > was.kib+512 {
 			t.Errorf("after %d %s %s has %d KiB of its own, had %d", times, what, program, now.kib, was.kib)
 		}
+		if program == "zoned" {
+			now.goroutines = fewest(t, z, was.goroutines)
+			// A status that waits for its caller has one.
+			if more := now.goroutines - was.goroutines; more > 0 && more > min(max(now.held[pidfd]-was.held[pidfd], 0), statusesMax) {
+				t.Errorf("after %d %s %s has %d goroutines, had %d", times, what, program, now.goroutines, was.goroutines)
+			}
+		}
 		figure(t, fmt.Sprintf("%s after %d %s", program, times, what),
-			fmt.Sprintf("descriptors %d, were %d; threads %d, were %d; %d KiB of its own, were %d",
-				sum(now.held), sum(was.held), now.threads, was.threads, now.kib, was.kib))
+			fmt.Sprintf("descriptors %d, were %d; goroutines %d, were %d; threads %d, were %d; %d KiB of its own, were %d",
+				sum(now.held), sum(was.held), now.goroutines, was.goroutines, now.threads, was.threads, now.kib, was.kib))
 	}
+}
+
+// fewest are the goroutines of the supervisor when it has come to rest.
+func fewest(t *testing.T, z *testenv.Zones, was int) (n int) {
+	t.Helper()
+	for range 100 {
+		if n = accountOf(t, z, supervisor(z, "a", "zoned")); n <= was {
+			break
+		}
+		pause()
+	}
+	return n
 }
 
 func sum(f footprint) (n int) {
@@ -88,10 +132,9 @@ func sum(f footprint) (n int) {
 
 func burdens(t *testing.T, z *testenv.Zones) map[string]burden {
 	t.Helper()
-	return map[string]burden{
-		"zoned":  burdenOf(t, supervisor(z, "a", "zoned")),
-		"zsched": burdenOf(t, supervisor(z, "a", "zsched")),
-	}
+	zoned := burdenOf(t, supervisor(z, "a", "zoned"))
+	zoned.goroutines = accountOf(t, z, supervisor(z, "a", "zoned"))
+	return map[string]burden{"zoned": zoned, "zsched": burdenOf(t, supervisor(z, "a", "zsched"))}
 }
 
 // TestManyLives boots and halts a zone under one supervisor.

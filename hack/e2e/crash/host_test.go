@@ -79,9 +79,10 @@ func (f footprint) same(t *testing.T, z *testenv.Zones, after string) {
 // pidfd.
 const statusesMax = 64
 
+const pidfd = "anon_inode:[pidfd]"
+
 // more is differences for descriptors: statuses that wait for callers are none.
 func (f footprint) more(now footprint) []string {
-	const pidfd = "anon_inode:[pidfd]"
 	if n := now[pidfd] - f[pidfd]; n > 0 && n <= statusesMax {
 		now[pidfd] = f[pidfd]
 	}
