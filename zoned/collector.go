@@ -178,7 +178,20 @@ func (z *Zone) leaveCollector(id uint64) error {
 	if id == 0 {
 		return nil
 	}
-	return z.atCollector(func(dir string) error { return collector.Leave(dir, id) })
+	var rest func() error
+	err := z.atCollector(func(dir string) (err error) {
+		rest, err = collector.Quit(dir, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	z.start(func() { // a grace period, for which nobody has to wait
+		if err := rest(); err != nil {
+			z.log.WithError(err).Warn("take the zone's ring away from the collector")
+		}
+	})
+	return nil
 }
 
 // cgroupIDOf is the kernel's id of a cgroup: its inode number.

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"path"
 	"strings"
@@ -51,79 +52,145 @@ func Ensure(dir string, zone uint64, load func(dir string) error) (*Collector, e
 // unpinned, the bpffs unmounted and dir removed. Zones whose cgroup is gone left without a
 // word, and do not count. Leaving twice, or where nothing is, does nothing.
 func Leave(dir string, zone uint64) error {
+	rest, err := Quit(dir, zone)
+	if err != nil {
+		return err
+	}
+	return rest()
+}
+
+// Quit is Leave without its waits for a grace period: those are in rest, which must be called once
+// when there is no error, from wherever. Until then the lock is held; whoever dies before leaves
+// rings that nobody uses, which the next one who leaves takes away.
+func Quit(dir string, zone uint64) (rest func() error, err error) {
+	nothing := func() error { return nil }
 	if _, err := os.Lstat(dir); os.IsNotExist(err) {
-		return nil
+		return nothing, nil
 	}
 	lock, err := lockDir(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer lock.Close()
+	var unused []rings
+	rest = func() error {
+		defer lock.Close()
+		var failed error
+		for _, r := range unused {
+			failed = errors.Join(failed, r.remove())
+		}
+		return failed
+	}
+	left, unused, err := leaveVersions(dir, zone)
+	switch {
+	case err != nil:
+	case left:
+		return rest, nil
+	case mounted(dir):
+		if err = unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			err = &sys.Error{Op: "unmount", What: dir, Errno: err}
+			break
+		}
+		fallthrough
+	default:
+		err = lock.removeWith(dir)
+	}
+	if failed := rest(); err == nil {
+		err = failed
+	}
+	return nothing, err
+}
+
+// leaveVersions removes a zone from the collectors of all versions in dir, and says whether others
+// stay.
+func leaveVersions(dir string, zone uint64) (left bool, unused []rings, err error) {
 	if !mounted(dir) {
-		return lock.removeWith(dir)
+		return false, nil, nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return err
+		return false, nil, err
 	}
-	left := false
 	for _, e := range entries {
 		if !e.IsDir() { // the kernel's own, such as maps.debug
 			continue
 		}
-		stays, err := leaveVersion(path.Join(dir, e.Name()), zone)
+		stays, r, err := leaveVersion(path.Join(dir, e.Name()), zone)
+		if r.zones.Valid() {
+			unused = append(unused, r)
+		}
 		if err != nil {
-			return err
+			return left, unused, err
 		}
 		left = left || stays
 	}
-	if left {
-		return nil
+	return left, unused, nil
+}
+
+// rings are those of a collector that nobody uses any more.
+type rings struct {
+	zones *sys.FD
+	keys  []uint64
+}
+
+// remove waits for a grace period with each.
+func (r rings) remove() (err error) {
+	defer r.zones.Close()
+	for _, zone := range r.keys {
+		if e := remove(r.zones, zone); e != nil && !is(e, unix.ENOENT) {
+			err = e
+		}
 	}
-	if err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
-		return &sys.Error{Op: "unmount", What: dir, Errno: err}
-	}
-	return lock.removeWith(dir)
+	return err
 }
 
 // leaveVersion removes a zone from the collector of any version, and the collector when it
-// has no user any more.
-func leaveVersion(in string, zone uint64) (stays bool, err error) {
+// has no user any more; but for the rings.
+func leaveVersion(in string, zone uint64) (stays bool, unused rings, err error) {
 	users, err := objGet(path.Join(in, PinUsers))
 	if err != nil {
-		return false, unpin(in) // not whole
+		return false, unused, unpin(in) // not whole
 	}
 	defer users.Close()
 	list, err := keys(users)
 	if err != nil {
-		return true, err
+		return true, unused, err
 	}
+	staying := map[uint64]bool{}
 	var gone []uint64
 	for _, user := range list {
 		if user == zone || !alive(user) {
 			gone = append(gone, user)
+		} else {
+			staying[user] = true
 		}
 	}
-	if len(gone) == len(list) {
+	if len(staying) == 0 {
 		// What is in the maps goes with them, without a grace period for each ring.
-		return false, unpin(in)
+		return false, unused, unpin(in)
 	}
-	zones, err := objGet(path.Join(in, PinZones))
-	if err != nil {
-		return true, err
-	}
-	defer zones.Close()
 	if path.Base(in) == path.Base(VersionDir("")) {
 		if err := removeContracts(in, gone); err != nil {
-			return true, err
+			return true, unused, err
+		}
+	}
+	if unused.zones, err = objGet(path.Join(in, PinZones)); err != nil {
+		return true, unused, err
+	}
+	have, err := keys(unused.zones)
+	if err != nil {
+		return true, unused, err
+	}
+	for _, zone := range have {
+		if !staying[zone] { // a user comes before his ring
+			unused.keys = append(unused.keys, zone)
 		}
 	}
 	for _, user := range gone {
-		if err := removeUser(zones, users, user); err != nil {
-			return true, err
+		if err := remove(users, user); err != nil && !is(err, unix.ENOENT) {
+			return true, unused, err
 		}
 	}
-	return true, nil
+	return true, unused, nil
 }
 
 // removeContracts removes the contracts of some zones from a collector of this version.

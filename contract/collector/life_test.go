@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -113,6 +114,68 @@ func TestDeadUser(t *testing.T) {
 		t.Errorf("the dead zone is a user: %v", err)
 	}
 	check(t, collector.Leave(dir, living))
+}
+
+// Who quits is no user any more at once; the rest of it has a grace period, and others wait for it.
+func TestQuit(t *testing.T) {
+	dir, newZone := place(t)
+	_, quitter := newZone()
+	_, stays := newZone()
+	c, err := collector.Ensure(dir, quitter, load.Into)
+	check(t, err)
+	defer c.Close()
+	d, err := collector.Ensure(dir, stays, nil)
+	check(t, err)
+	defer d.Close()
+	ring, err := collector.NewRing(collector.RingBytes)
+	check(t, err)
+	defer ring.Close()
+	// One that quit and died before the rest was done has left its ring.
+	for _, zone := range []uint64{quitter, stays, 1 << 41} {
+		check(t, c.AddZone(zone, ring))
+	}
+	check(t, c.AddContract(collector.Contract{Cgroup: 1 << 40, Zone: quitter}))
+	rest, err := collector.Quit(dir, quitter)
+	check(t, err)
+	if is, err := collector.Registered(dir, quitter); is || err != nil {
+		t.Errorf("who quit is a user: %v", err)
+	}
+	if _, err := c.Counts(1 << 40); err != collector.ErrUnknown {
+		t.Errorf("the contract of who quit is there: %v", err)
+	}
+	others := make(chan error, 1)
+	go func() {
+		e, err := collector.Ensure(dir, quitter, nil)
+		if err == nil {
+			err = e.Close()
+		}
+		others <- err
+	}()
+	select {
+	case err := <-others:
+		t.Errorf("another one did not wait: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	if has, err := c.HasZone(quitter); !has || err != nil {
+		t.Errorf("the ring is gone before the rest: %v", err)
+	}
+	check(t, rest())
+	check(t, <-others)
+	for zone, want := range map[uint64]bool{quitter: false, stays: true, 1 << 41: false} {
+		if has, err := c.HasZone(zone); has != want || err != nil {
+			t.Errorf("ring of %d: %v, %v", zone, has, err)
+		}
+	}
+	check(t, collector.Leave(dir, quitter))
+	rest, err = collector.Quit(dir, stays)
+	check(t, err)
+	if _, err := os.Lstat(dir); !os.IsNotExist(err) {
+		t.Errorf("behind the last one: %v", err)
+	}
+	check(t, rest())
+	rest, err = collector.Quit(dir, stays)
+	check(t, err)
+	check(t, rest())
 }
 
 // Many come and go at the same time: who is there has a whole collector, and nothing is left.

@@ -83,7 +83,7 @@ const pidfd = "anon_inode:[pidfd]"
 
 // more is differences for descriptors: statuses that wait for callers are none.
 func (f footprint) more(now footprint) []string {
-	if n := now[pidfd] - f[pidfd]; n > 0 && n <= statusesMax {
+	if n := now[pidfd] - f[pidfd]; -statusesMax <= n && n <= statusesMax && f[pidfd] > 0 {
 		now[pidfd] = f[pidfd]
 	}
 	return f.differences(now)
