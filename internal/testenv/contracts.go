@@ -83,11 +83,5 @@ func (z *Zones) contracts() string {
 // gives its pid.
 func (z *Zones) KillContractd() int {
 	z.t.Helper()
-	pid := z.PID(globalZone, "contractd")
-	p, _, ok := readProcess(pid)
-	if pid == 0 || !ok {
-		z.t.Fatalf("there is no contractd to kill (pid file says %d)", pid)
-	}
-	p.kill()
-	return pid
+	return z.kill(globalZone, "contractd")
 }

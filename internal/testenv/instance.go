@@ -242,15 +242,24 @@ func (z *Zones) PID(zone, program string) int {
 }
 
 // KillZoned kills the zone's supervisor with SIGKILL, waits for its end and gives its pid.
+// One that only just died has a successor soon.
 func (z *Zones) KillZoned(zone string) int {
 	z.t.Helper()
-	pid := z.PID(zone, "zoned")
-	p, _, ok := readProcess(pid)
-	if pid == 0 || !ok {
-		z.t.Fatalf("zone %s has no zoned to kill (pid file says %d)", zone, pid)
-	}
+	return z.kill(zone, "zoned")
+}
+
+// kill kills the process of which a pid file tells, and waits for its end.
+func (z *Zones) kill(zone, program string) int {
+	z.t.Helper()
+	var p process
+	Eventually(z.t, func() bool {
+		pid := z.PID(zone, program)
+		alive := false
+		p, _, alive = readProcess(pid)
+		return pid != 0 && alive && p.state != "Z"
+	}, "the "+program+" of zone "+zone+", to kill it")
 	p.kill()
-	return pid
+	return p.pid
 }
 
 // Pty starts a program of the instance on a terminal.

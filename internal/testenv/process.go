@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -42,6 +43,19 @@ func readProcess(pid int) (p process, parent int, ok bool) {
 	}
 	parent, _ = strconv.Atoi(fields[1])
 	return process{pid: pid, start: fields[19], state: fields[0], words: words}, parent, true
+}
+
+// AwaitProgram waits until a process runs the program of this name. exec.Cmd's Start returns when
+// execve has closed its descriptors, and the kernel gives a process its new name, command line
+// and environment after that: on a busy machine long after.
+func AwaitProgram(t testing.TB, pid int, name string) {
+	t.Helper()
+	Eventually(t, func() bool {
+		dir := filepath.Join("/proc", strconv.Itoa(pid))
+		comm, err := os.ReadFile(dir + "/comm")
+		words, werr := os.ReadFile(dir + "/cmdline")
+		return err == nil && werr == nil && string(comm) == name+"\n" && len(words) > 0
+	}, fmt.Sprintf("process %d to run %s", pid, name))
 }
 
 // pids lists all processes of the host.
@@ -111,6 +125,10 @@ func children() []process {
 	return list
 }
 
+// killDeadline is for the end of a process that was killed; one that waits for a disk, or for a
+// processor, takes a while.
+const killDeadline = 20 * time.Second
+
 // kill ends a process if it is still the one that was seen: the pidfd is taken first and
 // the start time compared after, so that a reused pid is never hit.
 func (p process) kill() {
@@ -123,7 +141,7 @@ func (p process) kill() {
 		return
 	}
 	_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-	waitPidfd(fd, 5*time.Second)
+	waitPidfd(fd, Deadline(killDeadline))
 }
 
 // waitPidfd waits for the end of a process; false when the time is over first.

@@ -13,13 +13,19 @@ import (
 // run knows the directory of a process that was killed, by a time limit for example.
 const lockName = ".lock"
 
-// keepLocked takes the lock of a private directory for the life of this process.
+// keepLocked takes the lock of a private directory for the life of this process. The file has
+// its name only once it is locked: others sweep at any moment, and would take the directory of
+// a process that stands still between the two for a dead run's.
 func keepLocked(dir string) error {
-	fd, err := unix.Open(filepath.Join(dir, lockName), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	path := filepath.Join(dir, lockName)
+	fd, err := unix.Open(path+".new", unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
 	}
-	return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // sweepStale removes what killed test runs have left below base: their zones' processes,
