@@ -91,7 +91,7 @@ func TestHangsUpAndStays(t *testing.T) {
 	r := start(t)
 	s := r.serving()
 	for _, command := range []string{"shutdown 1", "shutdown 2", "close"} {
-		s.do(command)
+		s.tell(command) // it may be killed before it has answered
 		s.ended()
 		r.awaitLog("pid " + strconv.Itoa(s.pid) + " has hung up and does not end: it is killed")
 		s = r.supervisor()

@@ -31,7 +31,12 @@ const (
 	// programVariable is the supervisor's program, selfVariable the keeper's; without them it is
 	// this one.
 	programVariable = "KEEPER_TEST_PROGRAM"
-	selfVariable    = "KEEPER_TEST_SELF"
+	// hastyVariable: a new program, of the keeper or the supervisor, has little time. What it is in
+	// time for, nothing may depend on.
+	hastyVariable = "KEEPER_TEST_HASTY"
+	// heldVariable: the console's readers hold it for as long as rigHold.
+	heldVariable = "KEEPER_TEST_HELD"
+	selfVariable = "KEEPER_TEST_SELF"
 
 	controlName = "control"
 	logName     = "log"
@@ -66,9 +71,25 @@ const (
 	rigSpacing     = 300 * time.Millisecond
 	rigDelayMax    = 5 * time.Millisecond
 	rigHangUpLimit = 100 * time.Millisecond
-	rigLookLimit   = 3 * time.Second // a test binary with the race detector takes half a second to begin
-	rigNewLimit    = 2 * time.Second
+	rigLookLimit   = 300 * time.Millisecond // of the hasty; the others have
+	rigNewLimit    = 300 * time.Millisecond
+	rigCalm        = time.Minute // a test binary begins slowly, where many do
+	rigHold        = time.Minute
 )
+
+// patience gives a keeper its times.
+func patience(k *Keeper, w *ring.Writer) {
+	if os.Getenv(calmVariable) == "" {
+		k.restart.spacing, k.restart.delayMax, k.hangUpLimit = int64(rigSpacing), int64(rigDelayMax), int64(rigHangUpLimit)
+	}
+	k.lookLimit, k.newLimit = int64(rigCalm), int64(rigCalm)
+	if os.Getenv(hastyVariable) != "" {
+		k.lookLimit, k.newLimit = int64(rigLookLimit), int64(rigNewLimit)
+	}
+	if os.Getenv(heldVariable) != "" {
+		w.SetStallLimit(int64(rigHold))
+	}
+}
 
 // keeperMain is zsched as far as this package goes.
 func keeperMain() int {
@@ -102,10 +123,7 @@ func keeperMain() int {
 	if err != nil {
 		return fail(err)
 	}
-	if os.Getenv(calmVariable) == "" {
-		k.restart.spacing, k.restart.delayMax, k.hangUpLimit = int64(rigSpacing), int64(rigDelayMax), int64(rigHangUpLimit)
-	}
-	k.lookLimit, k.newLimit = int64(rigLookLimit), int64(rigNewLimit)
+	patience(k, w)
 	return k.Run()
 }
 
@@ -149,8 +167,7 @@ func resumed(fd int, fail func(error) int) int {
 	unix.Close(fd)
 	s.Settled()
 	cfg.Say("RESUMED")
-	k.restart.spacing, k.restart.delayMax, k.hangUpLimit = int64(rigSpacing), int64(rigDelayMax), int64(rigHangUpLimit)
-	k.lookLimit, k.newLimit = int64(rigLookLimit), int64(rigNewLimit)
+	patience(k, cfg.Ring)
 	return k.Run()
 }
 

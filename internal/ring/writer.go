@@ -10,7 +10,8 @@ type Writer struct {
 	grant int // what the last Space allowed and Slice may hand out
 	taken int // what the last Slice handed out
 
-	stalled     bool // it waits, since stalledAt
+	stallLimit  int64 // StallLimit, but for tests
+	stalled     bool  // it waits, since stalledAt
 	stalledAt   int64
 	draining    bool // the limit is over: it waits no more until the cursor leaves drainCursor
 	drainCursor uint64
@@ -36,7 +37,7 @@ func Create() (*Writer, error) {
 	m.h.epoch.Store(epoch)
 	m.h.cursor.Store(NoHold)
 	m.h.magic.Store(magic)
-	return &Writer{mapping: m}, nil
+	return &Writer{mapping: m, stallLimit: StallLimit}, nil
 }
 
 // OpenWriter goes on with a ring made before, from a duplicate of fd. There must be no other
@@ -46,10 +47,15 @@ func OpenWriter(fd int) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{mapping: m, head: m.h.head.Load()}
+	w := &Writer{mapping: m, head: m.h.head.Load(), stallLimit: StallLimit}
 	m.h.reserve.Store(w.head) // a piece that the predecessor had begun holds nothing of worth
 	return w, nil
 }
+
+// SetStallLimit is for tests of what a reader holds. Where many of them run at once, a process is
+// kept off the processor for longer than StallLimit now and then, and what it holds is lost, as it
+// is to be.
+func (w *Writer) SetStallLimit(nanoseconds int64) { w.stallLimit = nanoseconds }
 
 // free is how many bytes may be written before one at or after cursor c is overwritten. A
 // cursor that was never written holds nothing.
@@ -83,7 +89,7 @@ func (w *Writer) Space(now int64) (n int, waitUntil int64) {
 			w.stalled, w.stalledAt = true, now
 			w.h.stalls.Add(1)
 		}
-		if now-w.stalledAt >= StallLimit {
+		if now-w.stalledAt >= w.stallLimit {
 			w.endStall(now)
 			w.draining, w.drainCursor = true, c
 			return w.allow(SliceMax), 0
@@ -93,7 +99,7 @@ func (w *Writer) Space(now int64) (n int, waitUntil int64) {
 		w.h.writerSleeps.Store(1)
 		if w.h.cursor.Load() == c {
 			w.grant = 0
-			return 0, w.stalledAt + StallLimit
+			return 0, w.stalledAt + w.stallLimit
 		}
 		w.h.writerSleeps.Store(0)
 	}
