@@ -152,7 +152,7 @@ func TestPopulated(t *testing.T) {
 func TestAwaitEmptySaysWhoIsLeft(t *testing.T) {
 	dir := testenv.Cgroup(t)
 	for range describeMax + 2 {
-		born(t, dir, nil, "/bin/sleep", "1000")
+		testenv.AwaitProgram(t, born(t, dir, nil, "/bin/sleep", "1000").pid, "sleep")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()

@@ -49,6 +49,7 @@ func TestCgroups(t *testing.T) {
 	dir.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
+	testenv.AwaitProgram(t, cmd.Process.Pid, "sleep")
 	s := Scope{Zone: "web", Kept: true}
 	items := r.wants(s, "cgroup "+five, fmt.Sprintf("process %d (sleep)", cmd.Process.Pid))
 	if items[0].ID != 5 || items[0].String() != "cgroup "+five+" of generation 5" {
