@@ -148,7 +148,7 @@ func endsByItself(t testing.TB, cmd *exec.Cmd) bool {
 	go func() { _ = cmd.Wait(); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(testenv.Deadline(20 * time.Second)):
+	case <-time.After(testenv.Deadline(2 * time.Minute)): // a hundred requests, each a turn of some process
 		_ = cmd.Process.Kill()
 		<-ended
 		return false

@@ -165,7 +165,7 @@ func within[T any](t testing.TB, c <-chan T, what string) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(testenv.Deadline(20 * time.Second)):
+	case <-time.After(testenv.Deadline(time.Minute)):
 		t.Fatalf("waited in vain for %s", what)
 	}
 	panic("not reached")
