@@ -25,7 +25,7 @@ type place struct {
 // keep it for ever.
 func (l *loop) inherit() {
 	kept := l.ring.Attached() != 0
-	l.holds.inherit(kept, l.logger != nil)
+	l.holds.inherit(kept, l.logger != nil && l.logger.limits.Load().Bytes != 0)
 	if !kept {
 		return
 	}
