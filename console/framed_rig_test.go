@@ -11,6 +11,7 @@ import (
 
 	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // viewer is a client of frames, from the test's side.
@@ -80,7 +81,7 @@ func (v *viewer) take(limit time.Duration) bool {
 // sees reads until the console's bytes are exactly want.
 func (v *viewer) sees(want string) {
 	v.t.Helper()
-	for end := time.Now().Add(10 * time.Second); len(v.data) < len(want) && time.Now().Before(end) && !v.ended; {
+	for end := time.Now().Add(testenv.Deadline(forever)); len(v.data) < len(want) && time.Now().Before(end) && !v.ended; {
 		v.take(time.Second)
 	}
 	if string(v.data) != want {
@@ -92,7 +93,7 @@ func (v *viewer) sees(want string) {
 // until reads until cond.
 func (v *viewer) until(what string, cond func() bool) {
 	v.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !cond(); {
+	for end := time.Now().Add(testenv.Deadline(forever)); !cond(); {
 		if v.take(time.Second); time.Now().After(end) || v.ended && !cond() {
 			v.t.Fatalf("%s: not in time, %+v", what, v)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // terminal is a pty in raw mode; the server gets its master.
@@ -38,7 +39,11 @@ func TestInput(t *testing.T) {
 	defer fd.Close()
 	_, err := send(fd.Int(), []byte("too early")) // the zone is not ready: discarded
 	must(t, err)
-	time.Sleep(50 * time.Millisecond)
+	waitFor(t, "it to be read", func() bool {
+		n, err := unix.IoctlGetInt(fd.Int(), unix.SIOCOUTQ)
+		return err == nil && n == 0
+	})
+	l.inLoop(func(*loop) {}) // and the turn in which it was is over
 	must(t, l.srv.SetInput(master))
 	_, err = send(fd.Int(), []byte("ls\r"))
 	must(t, err)
@@ -102,12 +107,8 @@ func TestFullTerminal(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	start := time.Now()
 	l.put("output goes on")
-	expect(t, fd.Int(), "output goes on")
-	if d := time.Since(start); d > 2*time.Second {
-		t.Errorf("output waited %v for input", d)
-	}
+	expect(t, fd.Int(), "output goes on") // nobody reads the input before that has come
 	other, a := l.attach(ident(wire.Live))
 	other.Close()
 	if a.HolderPid == 0 {
@@ -145,6 +146,7 @@ func TestHungUpTerminal(t *testing.T) {
 // A writer that sends without end keeps nobody when it leaves: what its socket had held then is
 // taken, and no more.
 func TestEndlessInputOfWhoLeaves(t *testing.T) {
+	limit(t, &leaveTime, time.Second)
 	l := newLocal(t)
 	id := ident(wire.Live)
 	id.DropWithZone = true
@@ -180,7 +182,7 @@ func TestEndlessInputOfWhoLeaves(t *testing.T) {
 		if !errors.Is(err, ErrNotTold) {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(testenv.Deadline(forever)):
 		t.Error("the notice does not come to its end")
 	}
 	watcher.sees(wire.Halted.Text("", true))

@@ -2,11 +2,32 @@ package console
 
 import "time"
 
-// Handshakes.
-const (
+// How long others may take. They are variables for the tests: on a machine that runs all of those at
+// once, any process stands still for longer now and then.
+var (
 	// handshakeTime is how long a connection may take to identify itself. Clients do it at
 	// once; this is for a machine under load.
 	handshakeTime = 5 * time.Second
+	// patience is how long a client that reads nothing may hold the zone's writers up when
+	// the ring is full. A person does not see it, a zone that only logs is not hurt by it.
+	patience = 250 * time.Millisecond
+	// reconnectGrace is how long bytes are kept, and the holder's place, for clients of a
+	// supervisor that died. They find the new one in milliseconds.
+	reconnectGrace = time.Second
+	// leaveTime is how long a disconnected client may take to close its side after it was
+	// told, before it is cut off. The output it has not yet read is in the socket.
+	leaveTime = time.Second
+	// logPatience is how long a log that is half a ring behind, or more, may come on by less than
+	// logProgress before the zone goes on without it. Less time would take scheduling for a slow
+	// disk.
+	logPatience = 100 * time.Millisecond
+	// logFarewell is how long a supervisor that leaves waits for the disk. What is not written
+	// is in the ring, which its successor finds.
+	logFarewell = 2 * time.Second
+)
+
+// Handshakes.
+const (
 	// handshakesMax bounds connections that have not identified themselves: 32 goroutines
 	// and descriptors. The oldest gives way, so that nobody can keep others out by silence.
 	handshakesMax = 32
@@ -22,18 +43,9 @@ const (
 	chunkBytes = 64 << 10
 	// chunksPerTurn bounds output between two looks at the input: 1 MiB, under 2 ms.
 	chunksPerTurn = 16
-	// patience is how long a client that reads nothing may hold the zone's writers up when
-	// the ring is full. A person does not see it, a zone that only logs is not hurt by it.
-	patience = 250 * time.Millisecond
-	// progressBytes is what a client must have taken in that time for it to begin anew: a
+	// progressBytes is what a client must have taken in its patience for that to begin anew: a
 	// client under 64 KiB a second would otherwise slow the zone down for ever, a byte at a time.
 	progressBytes = 16 << 10
-	// reconnectGrace is how long bytes are kept, and the holder's place, for clients of a
-	// supervisor that died. They find the new one in milliseconds.
-	reconnectGrace = time.Second
-	// leaveTime is how long a disconnected client may take to close its side after it was
-	// told, before it is cut off. The output it has not yet read is in the socket.
-	leaveTime = time.Second
 	// leavingMax bounds disconnected clients that have not closed their side: all there can be.
 	leavingMax = readersMax + 8
 )
@@ -52,10 +64,8 @@ const (
 
 // The log.
 const (
-	// logPatience is how long a log that is half a ring behind, or more, may come on by less than
-	// logProgress before the zone goes on without it: a disk under 10 MiB a second is slow.
-	// Less time would take scheduling for a slow disk.
-	logPatience = 100 * time.Millisecond
+	// logProgress is what the log must have come on by in logPatience: a disk under 10 MiB a second
+	// is slow.
 	logProgress = 1 << 20
 	// logRestFirst and logRestMax are how long a log that was too slow holds nothing, although it has
 	// caught up; it doubles each time, until the log has held for logRestMax. So the zone waits for
@@ -64,9 +74,6 @@ const (
 	logRestMax   = time.Minute
 	// logRetry is how often a disk that is full is tried.
 	logRetry = time.Second
-	// logFarewell is how long a supervisor that leaves waits for the disk. What is not written
-	// is in the ring, which its successor finds.
-	logFarewell = 2 * time.Second
 )
 
 // Input.

@@ -70,6 +70,7 @@ func logAt(dir string) *LogFile {
 // The log has what the console has, from its first byte on, whoever watches, and under the next
 // supervisor too.
 func TestLog(t *testing.T) {
+	limit(t, &logFarewell, forever)
 	dir := t.TempDir()
 	l := newLogged(t, logAt(dir))
 	l.put("booting\r\n")
@@ -98,12 +99,14 @@ func readAll(dir string) []byte {
 
 // As fast as the zone may, with supervisors that come and go: no byte is missing.
 func TestLogOfAFlood(t *testing.T) {
+	limit(t, &logFarewell, forever)
+	limit(t, &logPatience, forever)
 	dir := t.TempDir()
 	l := newLogged(t, logAt(dir))
 	logs(l)
 	const total = 48 << 20
 	ch := make(chan time.Duration, 1)
-	go func() { _, longest := l.zoneWrites(total, 60*time.Second); ch <- longest }()
+	go func() { _, longest := l.zoneWrites(total, 2*forever); ch <- longest }()
 	for range 5 {
 		time.Sleep(10 * time.Millisecond)
 		l.srv.Shutdown()
@@ -140,6 +143,8 @@ func (s *stuck) Write(pos uint64, p []byte) (int, error) {
 // A disk that stands still: the zone waits for it once, briefly, and readers not at all; when it
 // goes on the log says how much is missing.
 func TestLogOnAStuckDisk(t *testing.T) {
+	limit(t, &logFarewell, forever)
+	limit(t, &patience, forever)
 	dir := t.TempDir()
 	s := &stuck{release: make(chan struct{})}
 	f := logAt(dir)
@@ -155,7 +160,7 @@ func TestLogOnAStuckDisk(t *testing.T) {
 	s.still.Store(true)
 	const total = 32 << 20
 	ch := make(chan time.Duration, 1)
-	go func() { _, longest := l.zoneWrites(total, 60*time.Second); ch <- longest }()
+	go func() { _, longest := l.zoneWrites(total, 2*forever); ch <- longest }()
 	r.follows(total) // with the writer's client nothing is lost to readers
 	longest := <-ch
 	if r.lost != 0 {
@@ -213,13 +218,13 @@ func TestLogOnAFullDisk(t *testing.T) {
 	l := newLogged(t, logAt(dir))
 	logs(l)
 	const total = 8 << 20
-	if done, longest := l.zoneWrites(total, 60*time.Second); done != total {
+	if done, longest := l.zoneWrites(total, 2*forever); done != total {
 		t.Fatalf("%d bytes written", done)
 	} else {
 		t.Logf("the zone waited %v at most", longest)
 	}
 	l.logged("the disk is full")
-	if st := l.w.Stats(); st.LongestStall > int64(ring.StallLimit)/2 {
+	if st := l.w.Stats(); st.LongestStall > int64(forever)/2 {
 		t.Errorf("%+v", st)
 	}
 	time.Sleep(2 * logRetry) // it is tried again, and not told again
@@ -228,7 +233,7 @@ func TestLogOnAFullDisk(t *testing.T) {
 	}
 	must(t, unix.Mount("", dir, "tmpfs", unix.MS_REMOUNT, "size=20m"))
 	l.logged("console log goes on")
-	l.zoneWrites(100_000, 10*time.Second)
+	l.zoneWrites(100_000, forever)
 	l.srv.Shutdown()
 	end, lost := comparePattern(t, logText(t, dir), 0)
 	if end != total+100_000 || lost == 0 {
@@ -244,7 +249,7 @@ func TestLogSwitchedOff(t *testing.T) {
 	f.Limits.Bytes = 0
 	l := newLogged(t, f)
 	l.put("unseen")
-	if done, longest := l.zoneWrites(4<<20, 10*time.Second); done != 4<<20 || longest != 0 {
+	if done, longest := l.zoneWrites(4<<20, forever); done != 4<<20 || longest != 0 {
 		t.Errorf("%d bytes, waited %v", done, longest)
 	}
 	if names, _ := filepath.Glob(dir + "/*"); len(names) != 0 {
@@ -297,7 +302,7 @@ func TestLogOnASlowDisk(t *testing.T) {
 	logs(l)
 	const bursts, burst = 12, 4 << 20
 	for i := range uint64(bursts) {
-		if done, _ := l.zoneWrites(burst, 20*time.Second); done != burst {
+		if done, _ := l.zoneWrites(burst, forever); done != burst {
 			t.Fatalf("%d bytes written", done)
 		}
 		waitFor(t, "the log to catch up", func() bool { return s.at.Load() == (i+1)*burst })

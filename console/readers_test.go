@@ -290,7 +290,7 @@ func TestStalledReadersHoldNobodyUp(t *testing.T) {
 	}
 	ch := make(chan wrote, 1)
 	start := time.Now()
-	go func() { n, longest := l.zoneWrites(total, 60*time.Second); ch <- wrote{n, longest} }()
+	go func() { n, longest := l.zoneWrites(total, 2*forever); ch <- wrote{n, longest} }()
 	w.follows(total) // the writer holds the ring: it gets every byte
 	z := <-ch
 	// The writer may stall itself, on a busy machine; then the log says so.
@@ -313,7 +313,9 @@ func TestReadersAloneDoNotHold(t *testing.T) {
 	r := l.view(framed(wire.Live, wire.Reader))
 	l.view(framed(wire.Live, wire.Reader)) // and one that does not read
 	const total = 32 << 20
-	go l.zoneWrites(total, 30*time.Second)
+	var zone sync.WaitGroup
+	zone.Go(func() { l.zoneWrites(total, 2*forever) })
+	defer zone.Wait()
 	r.follows(total)
 	if s := l.w.Stats(); s.Stalls != 0 || s.Lost != 0 {
 		t.Errorf("%+v", s)
@@ -324,6 +326,7 @@ func TestReadersAloneDoNotHold(t *testing.T) {
 // A supervisor dies just after a take-over: whoever comes back first, the taker is the writer
 // and the former one a reader.
 func TestTheTakerIsTheWriterAfterADeath(t *testing.T) {
+	limit(t, &reconnectGrace, forever)
 	l := newLocal(t)
 	a := l.view(framed(wire.Live, wire.Writer))
 	taker := framed(wire.Live, wire.Taker)

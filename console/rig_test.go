@@ -147,6 +147,9 @@ func newKeeper() (*keeper, error) {
 	if k.ring, err = ring.Create(); err != nil {
 		return nil, err
 	}
+	if os.Getenv(patient) != "" {
+		k.ring.SetStallLimit(int64(forever))
+	}
 	for _, fd := range []**sys.FD{&k.data, &k.room, &k.died} {
 		if *fd, err = ring.NewEvent(); err != nil {
 			return nil, err
@@ -268,6 +271,9 @@ func (k *keeper) copy() {
 
 // supervisorMain serves the console until it is killed.
 func supervisorMain() int {
+	if os.Getenv(patient) != "" {
+		patience, reconnectGrace = forever, forever
+	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	if os.Getenv("CONSOLE_TEST_LOG") != "" {

@@ -14,6 +14,7 @@ import (
 	"github.com/linuxzones/zones/console/wire"
 	"github.com/linuxzones/zones/internal/ring"
 	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // local is a server in this process, with the test as the keeper.
@@ -67,6 +68,7 @@ func newLoggedWith(t testing.TB, f *LogFile, l *local) *local {
 	must(t, err)
 	l.w, err = ring.Create()
 	must(t, err)
+	l.w.SetStallLimit(int64(forever)) // the server's own limits are looked at, not the ring's
 	l.data, err = ring.NewEvent()
 	must(t, err)
 	l.room, err = ring.NewEvent()
@@ -120,6 +122,14 @@ func (l *local) put(s string) {
 	}
 }
 
+// inLoop has f run between two turns of the server.
+func (l *local) inLoop(f func(*loop)) {
+	l.t.Helper()
+	done := make(chan struct{})
+	must(l.t, l.srv.ask(func(lp *loop) { f(lp); close(done) }))
+	<-done
+}
+
 // zoneWrites is a zone that writes n pattern bytes, as fast as it may, for at most limit. It
 // says how many it could and how long it had to wait at once at most.
 func (l *local) zoneWrites(n int, limit time.Duration) (done int, longest time.Duration) {
@@ -166,8 +176,8 @@ func expect(t testing.TB, fd int, want string) {
 	got := make([]byte, len(want))
 	for n := 0; n < len(got); {
 		pfd := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		if k, _ := unix.Poll(pfd, 10_000); k == 0 {
-			t.Fatalf("got %q in 10 s, want %q", got[:n], want)
+		if k, _ := unix.Poll(pfd, int(testenv.Deadline(forever).Milliseconds())); k == 0 {
+			t.Fatalf("got %q and no more, want %q", got[:n], want)
 		}
 		k, err := read(fd, got[n:])
 		if n += k; k == 0 && err != unix.EINTR && err != unix.EAGAIN {
@@ -183,8 +193,8 @@ func expect(t testing.TB, fd int, want string) {
 func expectEnd(t testing.TB, fd int) (dead bool) {
 	t.Helper()
 	pfd := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	if k, _ := unix.Poll(pfd, 10_000); k == 0 {
-		t.Fatal("no end in 10 s")
+	if k, _ := unix.Poll(pfd, int(testenv.Deadline(forever).Milliseconds())); k == 0 {
+		t.Fatal("no end")
 	}
 	var b [256]byte
 	if n, err := read(fd, b[:]); n != 0 || err != nil && !errors.Is(err, unix.ECONNRESET) {

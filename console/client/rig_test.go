@@ -141,13 +141,13 @@ func (p *peer) die() { p.fd.Close() }
 func waitReadable(t *testing.T, fd int, what string) {
 	t.Helper()
 	pfd := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	for end := time.Now().Add(15 * time.Second); ; {
+	for end := time.Now().Add(testenv.Deadline(time.Minute)); ; {
 		n, err := unix.Poll(pfd, 1000)
 		if n > 0 {
 			return
 		}
 		if err != nil && err != unix.EINTR || time.Now().After(end) {
-			t.Fatalf("no %s in 15 s (%v)", what, err)
+			t.Fatalf("no %s in time (%v)", what, err)
 		}
 	}
 }
@@ -276,7 +276,7 @@ func (u *user) exits(want int) {
 	u.reading.Go(func() { done <- u.cmd.Wait() })
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(testenv.Deadline(time.Minute)):
 		u.t.Fatal("the client does not end")
 	}
 	if got := u.cmd.ProcessState.ExitCode(); got != want {
@@ -322,13 +322,13 @@ func (u *user) restored() {
 
 func waitFor(t *testing.T, cond func() (bool, string)) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(testenv.Deadline(time.Minute)); ; time.Sleep(time.Millisecond) {
 		ok, what := cond()
 		if ok {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("waited 20 s for %s", what)
+			t.Fatalf("waited in vain for %s", what)
 		}
 	}
 }

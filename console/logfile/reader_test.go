@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // What is no file of ours under the name of a piece holds no reader up, and is not followed.
@@ -44,7 +46,7 @@ func TestReaderOfWhatIsNoPiece(t *testing.T) {
 				if !strings.HasPrefix(got, "refused: ") || !strings.Contains(got, ".console") {
 					t.Error(got)
 				}
-			case <-time.After(5 * time.Second):
+			case <-time.After(testenv.Deadline(30 * time.Second)):
 				t.Error("it waits")
 				_ = os.WriteFile(Name(dir, "web"), nil, 0o600) // lets the reader go
 				<-ended
