@@ -133,6 +133,9 @@ func TestStrangers(t *testing.T) {
 	v, err := orphans.Open(fd)
 	must(t, err)
 	defer v.Close()
+	was := statusLimit
+	t.Cleanup(func() { statusLimit = was })
+	statusLimit = time.Minute // this init has all the time it needs
 	w := watcher(t, v)
 	since := orphans.Now()
 	pid, pidfd := stranger(t, "exec sleep 1000")
@@ -153,6 +156,9 @@ func TestStrangers(t *testing.T) {
 	if e := w.next(t); e != (End{Pid: 4711, Status: 3 << 8, Known: true}) {
 		t.Errorf("%+v", e)
 	}
+	w.Close()
+	statusLimit = 50 * time.Millisecond
+	w = watcher(t, v)
 	w.Gone(4712, since)
 	if e := w.next(t); e != (End{Pid: 4712}) {
 		t.Errorf("%+v", e)

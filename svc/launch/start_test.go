@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -156,7 +157,9 @@ func (r *rig) runtimeDirectories(t *testing.T) {
 	if status.ExitStatus() != 1 || !strings.Contains(text, "could not set context for method:  ]\nruntime_directory: Not a directory\n") {
 		t.Errorf("a link: %v %q", status, text)
 	}
-	if b, a := before.Sys(), after.Sys(); *b.(*syscall.Stat_t) != *a.(*syscall.Stat_t) {
+	b, a := before.Sys().(*syscall.Stat_t), after.Sys().(*syscall.Stat_t)
+	b.Atim, a.Atim = syscall.Timespec{}, syscall.Timespec{} // whoever looks into it changes that
+	if *b != *a {
 		t.Errorf("/etc was changed: %+v, %+v", b, a)
 	}
 }
@@ -209,11 +212,18 @@ func (r *rig) cannot(t *testing.T) {
 	if _, err := r.start(m); err == nil || errors.Is(err, ErrAgain) {
 		t.Errorf("terms that make no sense: %v", err)
 	}
-	all, err := r.fs.Statuses()
-	must(t, err)
-	for _, st := range all {
-		if st.State != contract.Dead { // the one that was made last is known still
-			t.Errorf("a contract is left: %+v", st)
+	// Those that were abandoned go when their processes have let go of all they had.
+	var left []contract.Status
+	defer func() {
+		for _, st := range left {
+			t.Logf("left: %+v", st)
 		}
-	}
+	}()
+	testenv.Eventually(t, func() bool {
+		all, err := r.fs.Statuses()
+		must(t, err)
+		// The one that was made last is known still.
+		left = slices.DeleteFunc(all, func(st contract.Status) bool { return st.State == contract.Dead })
+		return len(left) == 0
+	}, "no contract to be left")
 }
