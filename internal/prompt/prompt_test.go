@@ -12,6 +12,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"github.com/linuxzones/zones/internal/testenv"
 )
 
 // chunks is an input that comes in pieces.
@@ -174,7 +176,7 @@ func TestLines(t *testing.T) {
 			if r.line != tc.want.line || !errors.Is(r.err, tc.want.err) {
 				t.Errorf("%q: %q, %v", tc.keys, r.line, r.err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(testenv.Deadline(time.Minute)):
 			t.Fatalf("%q is never read", tc.keys)
 		}
 		after, _ := unix.IoctlGetTermios(int(term.in.Fd()), unix.TCGETS)

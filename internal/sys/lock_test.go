@@ -2,6 +2,7 @@ package sys
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -162,24 +163,22 @@ func lockerMain(dir string) int {
 func TestLockRaces(t *testing.T) {
 	base := t.TempDir()
 	var cmds []*exec.Cmd
-	for range 8 {
+	said := make([]bytes.Buffer, 8)
+	for i := range said {
 		cmd := player(t, "locker "+base)
-		out, err := cmd.StdoutPipe()
-		check(t, err)
+		cmd.Stdout = &said[i] // Wait waits until it has all
 		check(t, cmd.Start())
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 		cmds = append(cmds, cmd)
-		go func() {
-			for in := bufio.NewScanner(out); in.Scan(); {
-				if n, err := strconv.Atoi(in.Text()); err != nil || n != 100 {
-					t.Error(in.Text())
-				}
-			}
-		}()
 	}
-	for _, c := range cmds {
+	for i, c := range cmds {
 		if err := c.Wait(); err != nil {
 			t.Error(err)
+		}
+		for in := bufio.NewScanner(&said[i]); in.Scan(); {
+			if n, err := strconv.Atoi(in.Text()); err != nil || n != 100 {
+				t.Error(in.Text())
+			}
 		}
 	}
 }

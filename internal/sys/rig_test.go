@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 		testenv.Main(m)
 	case "locker":
 		os.Exit(lockerMain(arg))
+	case "recycler":
+		os.Exit(recyclerMain())
 	case "dialer":
 		os.Exit(dialerMain(arg))
 	}
