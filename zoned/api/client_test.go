@@ -13,6 +13,7 @@ import (
 
 	"github.com/linuxzones/zones/internal/layout"
 	"github.com/linuxzones/zones/internal/sys"
+	"github.com/linuxzones/zones/internal/testenv"
 	"github.com/linuxzones/zones/internal/wire"
 	"github.com/linuxzones/zones/zoned/api"
 	"github.com/linuxzones/zones/zoned/api/doortest"
@@ -29,7 +30,7 @@ func client(t *testing.T) *api.Client {
 }
 
 func shortly(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Deadline(time.Minute))
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -360,9 +361,8 @@ func TestTerminalComesOnce(t *testing.T) {
 	if err != nil || got != 1 {
 		t.Fatalf("%d terminals, %v", got, err)
 	}
-	if after := openFDs(t); after > before+1 {
-		t.Errorf("%d descriptors before, %d after", before, after)
-	}
+	// What plays the supervisor closes its side a moment after this one has.
+	testenv.Eventually(t, func() bool { return openFDs(t) <= before+1 }, fmt.Sprintf("as many descriptors as before: %d", before))
 }
 
 // TestUnaskedDescriptorsAreClosed: a frame that should carry none carries some.
@@ -385,9 +385,7 @@ func TestUnaskedDescriptorsAreClosed(t *testing.T) {
 	if _, err := c.Call(shortly(t), api.Request{Verb: api.VerbPing}, api.Events{}); err != nil {
 		t.Fatal(err)
 	}
-	if after := openFDs(t); after > before+2 {
-		t.Errorf("%d descriptors before, %d after", before, after)
-	}
+	testenv.Eventually(t, func() bool { return openFDs(t) <= before+2 }, fmt.Sprintf("as many descriptors as before: %d", before))
 }
 
 func TestManyAtOnce(t *testing.T) {

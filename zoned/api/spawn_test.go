@@ -194,7 +194,9 @@ func TestSpawnLongLines(t *testing.T) {
 
 // TestSpawnCancelled: a supervisor that hangs holds nobody who has lost interest.
 func TestSpawnCancelled(t *testing.T) {
-	s := spawner(t, "sleep 1")
+	dir := t.TempDir()
+	s := spawner(t, "while [ -d "+dir+" ]; do sleep 0.1; done")
+	t.Cleanup(func() { os.Remove(dir) }) // before it is waited for
 	ctx := shortly(t)
 	done := make(chan error)
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)

@@ -136,7 +136,7 @@ func TestBackgroundChild(t *testing.T) {
 		if r.exit != 5 || !strings.Contains(r.out, "done\n") {
 			t.Errorf("%s: %+v", line, r)
 		}
-		if limit := testenv.Deadline(10 * time.Second); r.took > limit {
+		if limit := testenv.Deadline(25 * time.Second); r.took > limit {
 			t.Errorf("%s: took %v", line, r.took)
 		}
 	}
@@ -260,9 +260,8 @@ func TestManyCommandsLeakNothing(t *testing.T) {
 			t.Errorf("%d: %+v", i, r)
 		}
 	}
-	if after := fds(t); after > before+2 {
-		t.Errorf("%d descriptors before, %d after", before, after)
-	}
+	// What plays the supervisor closes its side a moment after this one has.
+	testenv.Eventually(t, func() bool { return fds(t) <= before+2 }, fmt.Sprintf("as many descriptors as before: %d", before))
 }
 
 func fds(t *testing.T) int {
