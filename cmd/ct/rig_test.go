@@ -174,7 +174,7 @@ func (b *background) exit() int {
 	b.t.Helper()
 	select {
 	case <-b.done:
-	case <-time.After(testenv.Deadline(30 * time.Second)):
+	case <-time.After(testenv.Deadline(2 * time.Minute)):
 		b.t.Fatalf("%s does not end\n%s", b.Args, b.err.String())
 	}
 	if ws := b.ProcessState.Sys().(syscall.WaitStatus); ws.Signaled() {

@@ -48,13 +48,21 @@ func TestOnDemand(t *testing.T) {
 	mount, err := cgroup2.Mount()
 	must(t, err)
 	base := mount + "/zones" + r.Tag()
+	// It leaves when nothing was asked of it for ten seconds, which pass quickly here and there.
+	file := filepath.Join(t.TempDir(), "up")
+	b := r.start(r.Cmd("ctrun", "sh", "-c", "echo 1 >$0; while ! test -e $0.stop; do sleep 0.01; done", file))
+	number(t, file)
 	if out, errs, code := r.as(bin, "ctrun", "true"); code != 0 {
 		t.Errorf("nobody, while it is there: %d, %q, %q", code, out, errs)
 	}
 	if r.PID("global", "contractd") == 0 {
-		t.Error("it left at once")
+		t.Error("it left while it was needed")
 	}
-	testenv.EventuallyWithin(t, time.Minute, func() bool { _, err := os.Stat(base); return os.IsNotExist(err) && r.PID("global", "zsched") == 0 }, "the server to leave")
+	must(t, os.WriteFile(file+".stop", nil, 0o600))
+	if code := b.exit(); code != 0 {
+		t.Errorf("%d, %s", code, b.err.String())
+	}
+	testenv.EventuallyWithin(t, 2*time.Minute, func() bool { _, err := os.Stat(base); return os.IsNotExist(err) && r.PID("global", "zsched") == 0 }, "the server to leave")
 	for _, name := range []string{"contract", "bpf", "bpf.lock"} {
 		if _, err := os.Lstat(filepath.Join(r.Run, name)); !os.IsNotExist(err) {
 			t.Errorf("%s is left: %v", name, err)

@@ -83,9 +83,13 @@ func (r *rig) awaitOpen(pid int, names ...string) {
 	}, "process "+strconv.Itoa(pid)+" to watch")
 }
 
+// events are those of what was printed, of which a last line may be on its way yet.
 func events(t *testing.T, text string) (list []event) {
 	t.Helper()
 	for line := range strings.Lines(text) {
+		if !strings.HasSuffix(line, "\n") {
+			break
+		}
 		var e event
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("%v: %q", err, line)
@@ -179,12 +183,15 @@ func TestWatchNamesTheKiller(t *testing.T) {
 // ctwatch of one contract ends with it; -f shows what was before.
 func TestWatchOne(t *testing.T) {
 	r := newRig(t)
+	_, others := r.watch()
 	file := filepath.Join(t.TempDir(), "pid")
 	b := r.start(r.Cmd("ctrun", "-l", "none", "-c", "exit", "sh", "-c", "echo $$ >$0; sh -c 'exit 4'; echo >$0.forked; exec sleep 1000 >/dev/null 2>&1", file))
 	pid := number(t, file)
 	st := r.of(pid)
 	b.exit()
 	testenv.Eventually(t, func() bool { _, err := os.Stat(file + ".forked"); return err == nil }, "the first child")
+	// What was told to others is not told to who comes after.
+	testenv.Eventually(t, func() bool { return strings.Contains(others.String(), " exited") }, "the first child's end to be told")
 	w, out := r.watch(fmt.Sprint(st.CTID))
 	kill(t, pid, unix.SIGKILL)
 	if code := w.exit(); code != 0 || strings.Count(out.String(), "\n") != 3 || !strings.Contains(out.String(), "contract empty") || !strings.Contains(out.String(), fmt.Sprintf("process %d exited", pid)) {
