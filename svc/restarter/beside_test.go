@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,7 +29,9 @@ func every(text string, seconds int) string {
 // says has a file say with what status a method ends that reads it.
 func (w *world) exits(file string, status string) {
 	w.t.Helper()
-	must(w.t, os.WriteFile(filepath.Join(w.dir, file), []byte(status), 0o644))
+	path := filepath.Join(w.dir, file)
+	must(w.t, os.WriteFile(path+".new", []byte(status), 0o644))
+	must(w.t, os.Rename(path+".new", path))
 }
 
 // script makes a program of the test's.
@@ -47,24 +50,25 @@ func TestPeriodic(t *testing.T) {
 	w := newWorld(t)
 	w.exits("status", "0")
 	w.add(every(service("job", "transient", w.writes("job", "exit $(cat "+w.dir+"/status)"), ""), 1))
+	began := time.Now() // the first run is after this
 	w.run()
 	w.state("job", graph.Online)
-	began := time.Now()
 	testenv.Eventually(t, func() bool { return w.starts("job") >= 4 }, "later runs")
 	if d := time.Since(began); d < 2*time.Second {
-		t.Errorf("three runs within %v", d)
+		t.Errorf("four runs within %v", d)
 	}
 	if rec := w.record("job"); rec.State != graph.Online || rec.Next != graph.None {
 		t.Errorf("%+v", rec)
 	}
 	// Killed more often than it runs: a period is counted from the last run, whoever that was of.
 	began, n := time.Now(), w.starts("job")
-	for w.starts("job") < n+3 && time.Since(began) < testenv.Deadline(20*time.Second) {
+	for w.starts("job") < n+3 && time.Since(began) < testenv.Deadline(time.Minute) {
 		w.die()
 		w.run()
 		time.Sleep(300 * time.Millisecond)
 	}
-	if most := int(time.Since(began)/time.Second) + 1; w.starts("job") > n+most || w.starts("job") < n+3 {
+	// One of them may have begun before, and said so after.
+	if most := int(time.Since(began)/time.Second) + 2; w.starts("job") > n+most || w.starts("job") < n+3 {
 		t.Errorf("%d runs in %v", w.starts("job")-n, time.Since(began))
 	}
 	w.exits("status", "1")
@@ -86,7 +90,7 @@ func TestPeriodic(t *testing.T) {
 func TestPeriodicTakesLong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	job := w.script("run", "echo start >>"+w.dir+"/job; [ $(wc -l <"+w.dir+"/job) != 2 ] || exec sleep 3")
+	job := w.script("run", "echo start >>"+w.dir+"/job; [ $(wc -l <"+w.dir+"/job) != 2 ] || while [ ! -e "+w.dir+"/go ]; do sleep 0.01; done")
 	w.add(every(service("job", "transient", job, ""), 1))
 	w.run()
 	w.state("job", graph.Online)
@@ -97,15 +101,16 @@ func TestPeriodicTakesLong(t *testing.T) {
 	if w.starts("job") != 2 || w.held() != 1 {
 		t.Errorf("%d starts, %d contracts while one runs", w.starts("job"), w.held())
 	}
-	testenv.Eventually(t, func() bool { return w.starts("job") == 3 }, "the third run")
+	w.touch("go")
+	testenv.Eventually(t, func() bool { return w.starts("job") >= 3 }, "the third run")
 	w.ask("job", "maint_on")
 	w.state("job", graph.Maintenance)
 	testenv.Eventually(t, func() bool { return w.held() == 0 }, "the run to be ended with the service")
 }
 
-func monitored(w *world, name, script string) string {
+func monitored(w *world, name, script string, seconds int) string {
 	return with(service(name, "contract", w.writes(name, "sleep 1000 &amp;"), ""),
-		"<exec_method type='monitor' name='monitor' exec='"+w.script("monitor", script)+"' timeout_seconds='1'><propval name='period' type='count' value='1'/></exec_method>")
+		"<exec_method type='monitor' name='monitor' exec='"+w.script("monitor", script)+"' timeout_seconds='"+strconv.Itoa(seconds)+"'><propval name='period' type='count' value='1'/></exec_method>")
 }
 
 // TestMonitor: what a monitor says makes its service degraded, online, and restarted.
@@ -113,7 +118,7 @@ func TestMonitor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.exits("says", "0")
-	w.add(monitored(w, "watched", "exit $(cat "+w.dir+"/says)"))
+	w.add(monitored(w, "watched", "exit $(cat "+w.dir+"/says)", 30))
 	w.run()
 	w.state("watched", graph.Online)
 	w.exits("says", "97")
@@ -134,10 +139,9 @@ func TestMonitor(t *testing.T) {
 	}
 	n := w.starts("watched")
 	w.exits("says", "1") // says nothing: three in a row are too many
-	testenv.Eventually(t, func() bool { return w.starts("watched") > n }, "it to be started again")
-	if c := strings.Count(w.log("watched"), `Method "monitor" failed with exit status 1.`); c < besideFailures {
-		t.Errorf("%d failures:\n%s", c, w.log("watched"))
-	}
+	failed := func() int { return strings.Count(w.log("watched"), `Method "monitor" failed with exit status 1.`) }
+	// It may be started once more for what its monitor said before.
+	testenv.Eventually(t, func() bool { return failed() >= besideFailures && w.starts("watched") > n }, "it to be started again")
 }
 
 // TestMonitorHangs: one that never ends is killed with what it has started, also when its service
@@ -145,7 +149,7 @@ func TestMonitor(t *testing.T) {
 func TestMonitorHangs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.add(monitored(w, "watched", "sleep 1000 & echo $! >>"+w.dir+"/pids; wait"))
+	w.add(monitored(w, "watched", "sleep 1000 & echo $! >>"+w.dir+"/pids; wait", 1))
 	w.run()
 	w.state("watched", graph.Online)
 	pids := func() []string { b, _ := os.ReadFile(filepath.Join(w.dir, "pids")); return strings.Fields(string(b)) }
@@ -177,7 +181,7 @@ func TestBesidesLeaveRoom(t *testing.T) {
 	var slow atomic.Int64 // each birth
 	w.look = func(*Start) { time.Sleep(time.Duration(slow.Load())) }
 	for i := range startsMax + 2 {
-		w.add(monitored(w, fmt.Sprintf("m%d", i), "exit 0"))
+		w.add(monitored(w, fmt.Sprintf("m%d", i), "exit 0", 30))
 	}
 	w.run()
 	for i := range startsMax + 2 {

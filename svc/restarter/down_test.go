@@ -106,8 +106,10 @@ func TestDownKilled(t *testing.T) {
 	w.state("c", graph.Online)
 	testenv.Eventually(t, func() bool { return w.starts("c") == 1 }, "the child to say so")
 	close(w.down)
-	for end := time.Now().Add(testenv.Deadline(20 * time.Second)); len(w.done) == 0 && time.Now().Before(end); w.run() {
-		time.Sleep(30 * time.Millisecond)
+	lives := 30 * time.Millisecond
+	for end := time.Now().Add(testenv.Deadline(time.Minute)); len(w.done) == 0 && time.Now().Before(end); w.run() {
+		time.Sleep(lives)
+		lives += 5 * time.Millisecond // on a busy machine the first ones come to nothing
 		w.stop()
 		if err := <-w.done; err != nil {
 			t.Fatal(err)
@@ -125,11 +127,13 @@ func TestDownKilled(t *testing.T) {
 // TestDownWhileStarting: a start method that runs is let end, and its service stopped then.
 func TestDownWhileStarting(t *testing.T) {
 	w := newWorld(t)
-	w.add(service("slow", "contract", w.writes("slow", "sleep 0.3; sleep 1000 &amp;"), ""))
+	w.add(service("slow", "contract", w.writes("slow", "while ! test -e "+w.dir+"/go; do sleep 0.01; done; sleep 1000 &amp;"), ""))
 	w.add(w.stops("after", "true", needs("svc:/slow", "none")))
 	w.run()
 	testenv.Eventually(t, func() bool { return w.starts("slow") == 1 }, "the start to begin")
 	close(w.down)
+	testenv.Eventually(t, func() bool { return w.told("system services are now being stopped.") }, "the way down to begin")
+	w.touch("go")
 	w.ends()
 	if w.noted() != "" || w.held() != 0 || w.record("slow").State != graph.Disabled {
 		t.Errorf("stopped %q, %d contracts, %v", w.noted(), w.held(), w.record("slow").State)

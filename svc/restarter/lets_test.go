@@ -87,6 +87,7 @@ func TestKilledBeforeLetGo(t *testing.T) {
 		s.runAs(&s.spy, &s.spy)
 		testenv.Eventually(t, func() bool { return s.held() == 1 }, "the old contract to be let go")
 		s.state("a", graph.Online)
+		s.began("a", 2)
 		time.Sleep(testenv.Deadline(50 * time.Millisecond)) // a second start would come now
 		if now := s.record("a"); s.starts("a") != 2 || len(now.Primary) != 1 || now.Primary[0] == rec.Primary[0] || now.StartPid == rec.StartPid {
 			t.Errorf("%q: %d starts, %+v, was %+v", left, s.starts("a"), now, rec)

@@ -65,6 +65,8 @@ func TestRecords(t *testing.T) {
 	w.run()
 	w.state("getty", graph.Online)
 	w.state("other", graph.Online)
+	w.began("getty", 1)
+	w.began("other", 1)
 	pid := w.record("getty").StartPid
 	_ = w.Kill(w.record("other").Primary[0], int(unix.SIGKILL))
 	testenv.Eventually(t, func() bool { return w.starts("other") == 2 }, "the other's restart")

@@ -88,10 +88,8 @@ func newWorld(t *testing.T) *world {
 			_ = w.Kill(id, int(unix.SIGKILL))
 		}
 		testenv.Eventually(t, func() bool { return !slices.ContainsFunc(w.all(), w.populated) }, "the processes to end")
-		for { // those of a dead restarter are ours
-			if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil || pid <= 0 {
-				break
-			}
+		for _, s := range w.cts { // those of a dead restarter are ours, and no other world's
+			_, _ = unix.Wait4(s.sid, nil, unix.WNOHANG, nil)
 		}
 		must(t, r.Close())
 	})
@@ -173,7 +171,7 @@ func (w *world) record(name string) (rec record.Record) {
 
 func (w *world) state(name string, want graph.State) {
 	w.t.Helper()
-	for end := time.Now().Add(testenv.Deadline(20 * time.Second)); ; {
+	for end := time.Now().Add(testenv.Deadline(time.Minute)); ; {
 		rec := w.record(name)
 		if rec.State == want && rec.Next == graph.None {
 			return
@@ -386,6 +384,19 @@ func (w *world) Kill(id contract.ID, sig int) error {
 		_ = unix.Kill(int(pid), unix.Signal(sig))
 	}
 	return nil
+}
+
+// holds waits until so many contracts are held: one is let go after the repository was told.
+func (w *world) holds(n int) {
+	w.t.Helper()
+	testenv.Eventually(w.t, func() bool { return w.held() == n }, fmt.Sprint(n, " contracts to be held"))
+}
+
+// began waits until a service has written down that it was started so often: of a child it is known
+// that it was before it has.
+func (w *world) began(name string, n int) {
+	w.t.Helper()
+	testenv.Eventually(w.t, func() bool { return w.starts(name) == n }, fmt.Sprintf("%s to be started %d times", name, n))
 }
 
 // held are the contracts that nobody has abandoned.
