@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,8 +53,8 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 type tally struct{ done, unknown, stale int }
 
 // increment adds one to a number that is in both files, again and again. Each change expects what
-// was read.
-func increment(c *client.Client, e repo.Entity, stop <-chan struct{}) (n tally, err error) {
+// was read. came counts those that are done.
+func increment(c *client.Client, e repo.Entity, stop <-chan struct{}, came *atomic.Int64) (n tally, err error) {
 	for {
 		select {
 		case <-stop:
@@ -81,6 +82,7 @@ func increment(c *client.Client, e repo.Entity, stop <-chan struct{}) (n tally, 
 		switch _, err := c.Apply(&b); {
 		case err == nil:
 			n.done++
+			came.Add(1)
 		case errors.Is(err, door.ErrUnknown):
 			n.unknown++
 		case errors.Is(err, repo.ErrStale):
@@ -112,15 +114,17 @@ func TestServersKilled(t *testing.T) {
 	var group sync.WaitGroup
 	const each = 2
 	tallies, errs := make([]tally, each*len(entities)), make([]error, each*len(entities))
+	var came [2]atomic.Int64
 	for i := range tallies {
 		c := s.client()
-		group.Go(func() { tallies[i], errs[i] = increment(c, entities[i%2], stop) })
+		group.Go(func() { tallies[i], errs[i] = increment(c, entities[i%2], stop, &came[i%2]) })
 	}
 	for i := range testenv.Rounds(12, 4) {
 		<-time.After(time.Duration(20+13*i%40) * time.Millisecond)
 		kill(t, cmd)
 		cmd = spawn(t, dir, l)
 	}
+	testenv.Eventually(t, func() bool { return came[0].Load() > 0 && came[1].Load() > 0 }, "something to be done of each")
 	close(stop)
 	group.Wait()
 	c := s.client()
@@ -209,7 +213,7 @@ func TestTwoWriters(t *testing.T) {
 	tallies, errs := make([]tally, 4), make([]error, 4)
 	for i := range tallies {
 		c := s.client()
-		writers.Go(func() { tallies[i], errs[i] = increment(c, webOne, stop) })
+		writers.Go(func() { tallies[i], errs[i] = increment(c, webOne, stop, new(atomic.Int64)) })
 	}
 	c := s.client()
 	testenv.Eventually(t, func() bool {

@@ -248,7 +248,7 @@ func TestIDs(t *testing.T) {
 // TestUnansweredBatch: a batch that may have arrived, and a server that never comes again.
 func TestUnansweredBatch(t *testing.T) {
 	f := play(t, script{hello(1), replies(ended)})
-	c := New(Config{Path: f.path, Patience: 300 * time.Millisecond})
+	c := New(Config{Path: f.path, Patience: 5 * time.Second}) // to be heard in; then it is over
 	defer c.Close()
 	var b repo.Batch
 	b.Create(web)
@@ -304,11 +304,12 @@ func TestPatience(t *testing.T) {
 		}
 	}
 	f := play(t, script{hello(1), replies(done)})
-	c := New(Config{Path: f.path, Patience: 200 * time.Millisecond})
+	c := New(Config{Path: f.path, Patience: testenv.Deadline(20 * time.Second)})
 	defer c.Close()
 	_, err := c.Generation()
 	must(t, err)
 	f.end()
+	c.cfg.Patience = 200 * time.Millisecond
 	if _, err := c.Generation(); !errors.Is(err, door.ErrUnavailable) || errors.Is(err, door.ErrNoServer) {
 		t.Error(err)
 	}

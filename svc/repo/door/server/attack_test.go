@@ -100,7 +100,7 @@ func TestHalfFrames(t *testing.T) {
 		}
 	}
 	// One who is slow, but in time, is served.
-	c, _ := r.dial()
+	c, _ := newRig(t, usual, allowed).dial()
 	for _, b := range frame {
 		c.send([]byte{b})
 	}
@@ -180,6 +180,18 @@ func TestBytesOnTheirWay(t *testing.T) {
 		return n
 	}
 	testenv.Eventually(t, func() bool { return used(1001) > q.bytes/2 }, "answers to be on their way")
+	// Each of them has its answer, or was refused one, before any is read.
+	testenv.Eventually(t, func() bool {
+		r.s.roster.mu.Lock()
+		defer r.s.roster.mu.Unlock()
+		rest := 0
+		for c, p := range r.s.roster.conns {
+			if c.uid == 1001 && p.state == resting {
+				rest++
+			}
+		}
+		return rest > 0
+	}, "one to be refused")
 	other, _ := r.as(1002)
 	if a := other.ask(scan); a.Status != door.More {
 		t.Errorf("another user: status %d", a.Status)
