@@ -89,6 +89,8 @@ func TestDamaged(t *testing.T) {
 			spoilt := fileState(z.cfg.Repository.Path)
 			r := z.start()
 			z.logged(unusable)
+			// The console is written after the log.
+			testenv.Eventually(t, func() bool { return strings.Contains(z.read("console"), unusable) }, "the console to say it")
 			<-time.After(10 * retryMax) // it is tried, again and again
 			said := z.read("console")
 			if strings.Count(said, unusable) != 1 || strings.Count(z.log(), unusable) != 1 || !strings.Contains(said, c.said) {
@@ -187,9 +189,8 @@ func TestUnreadable(t *testing.T) {
 	must(t, cmd.Start())
 	defer kill(t, cmd)
 	z.logged(unusable)
-	if !strings.Contains(z.read("console"), "permission denied") {
-		t.Errorf("console: %s", z.read("console"))
-	}
+	// The console is written after the log.
+	testenv.Eventually(t, func() bool { return strings.Contains(z.read("console"), "permission denied") }, "the console to say why")
 	must(t, os.Chown(path, nobody, nobody))
 	z.logged("the repository can be used again")
 	if got := number(t, z.client()); got != "1" {

@@ -150,7 +150,6 @@ func TestGoneMeanwhile(t *testing.T) {
 		for at := 1; ; at++ {
 			r := newRig(t)
 			r.patience = patient()
-			r.patience.stall = 20 * time.Millisecond
 			state := "online"
 			switch {
 			case strings.HasPrefix(line, "clear"):

@@ -211,19 +211,17 @@ func TestWaitForOthers(t *testing.T) {
 	y := r.instance("y:default", "true", "offline", requires("svc:/z"))
 	z := r.instance("z:default", "true", "offline")
 	x := entity(t, "x:default")
+	state := func(b *repo.Batch, e repo.Entity, state, next string) {
+		b.PutGroup(e, volatile("restarter", str("state", state), str("next_state", next)))
+	}
+	// At each moment something happens: nobody is to give up, however long it takes.
+	r.setState(z, "offline", "online")
 	out, errs, code := r.while("enable -s x", func() {
-		pause := time.NewTicker(r.patience.stall / 2)
-		defer pause.Stop()
-		r.setState(z, "offline", "online")
-		for range 6 { // a method that runs for long
-			<-pause.C
-		}
-		r.setState(z, "online", "none")
-		<-pause.C
-		r.setState(y, "offline", "online")
-		<-pause.C
-		r.setState(y, "online", "none")
-		r.setState(x, "online", "none")
+		methodRuns := func() { <-time.After(3 * r.patience.stall) }
+		methodRuns()
+		r.apply(func(b *repo.Batch) { state(b, z, "online", "none"); state(b, y, "offline", "online") })
+		methodRuns()
+		r.apply(func(b *repo.Batch) { state(b, y, "online", "none"); state(b, x, "online", "none") })
 	})
 	if out != "" || errs != "" || code != 0 {
 		t.Errorf("%d %s%s", code, out, errs)

@@ -12,11 +12,12 @@ const (
 	// queueMax is how many orders wait: a lock is waited for ten seconds, and a zone that starts a
 	// thousand services has few that are recorded.
 	queueMax = 256
-	// closeWait is what Close waits for the orders that are left.
-	closeWait = time.Second
 	// saidMax bounds the texts that are remembered so as not to be said twice.
 	saidMax = 32
 )
+
+// closeWait is what Close waits for the orders that are left. Tests have more.
+var closeWait = time.Second
 
 // Recorder makes records for svc.startd, which does not wait for it.
 type Recorder struct {

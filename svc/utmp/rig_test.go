@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 func begin(dir, prefix string) int {
+	processWait = time.Minute // it is not the limit that is looked at
 	if err := in(dir).Begin(prefix); err != nil {
 		os.Stdout.WriteString(err.Error() + "\n")
 		return 1
