@@ -52,7 +52,7 @@ func must(t *testing.T, err error) {
 // soon bounds a wait that must not be one.
 func soon(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testenv.Deadline(20*time.Second))
+	ctx, cancel := context.WithTimeout(context.Background(), testenv.Deadline(time.Minute))
 	t.Cleanup(cancel)
 	return ctx
 }
