@@ -240,17 +240,31 @@ func (s *Server) moveDone(ct contract.ID, err error) {
 }
 
 // Clear takes back what a template waits for. A first member that the maker does not confirm
-// was not what it wanted (it could not execute its command): the contract is abandoned.
+// was not what it wanted (it could not execute its command): the contract is abandoned. It has
+// ended by now, and yet may be told of only after this request; a successor that has to take that
+// word takes it for a birth.
 func (h *host) Clear(r *fuse.Request, fh uint64) unix.Errno {
 	s := (*Server)(h)
 	b := s.kept.births[fh]
-	if b != nil && b.forked {
-		h.Do(&table.Op{Kind: table.Abandon, CT: b.ct, Proc: b.by.Proc, ProcCT: b.by.CT})
-	}
 	if b != nil {
+		s.cleared[b.ct] = b.by
+		if b.forked {
+			s.disown(b.ct)
+		}
 		s.closeWindowOf(b.ct)
 	}
 	return h.Do(&table.Op{Kind: table.Cancel, FH: fh}).Errno
+}
+
+// disown abandons a contract whose birth was taken back, once it is its maker's.
+func (s *Server) disown(ct contract.ID) {
+	by, cleared := s.cleared[ct]
+	if !cleared {
+		return
+	}
+	if (*host)(s).Do(&table.Op{Kind: table.Abandon, CT: ct, Proc: by.Proc, ProcCT: by.CT}).Errno == 0 {
+		delete(s.cleared, ct)
+	}
 }
 
 // errnoOf is what a client is told of the kernel's side's errors.

@@ -88,6 +88,9 @@ func (s *Server) happened(r *kernel.Report) error {
 			_ = s.watch(r.CT) // its terms may want less
 		}
 	}
+	if err == nil {
+		s.disown(r.CT)
+	}
 	return err
 }
 

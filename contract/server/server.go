@@ -45,7 +45,8 @@ type Server struct {
 	untold   []kernel.Report // those of reports that could not be written down yet
 	untoldAt int64           // when that is tried again
 	lists    map[contract.ID]memberList
-	deaf     map[contract.ID]bool // births of which something may have been missed
+	deaf     map[contract.ID]bool          // births of which something may have been missed
+	cleared  map[contract.ID]kernel.Caller // births that were taken back, of which no member was told yet
 	epoll    *sys.FD
 	resumed  bool
 	stopped  bool
@@ -59,7 +60,7 @@ type Server struct {
 func Open(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, waits: newWaits(), retries: map[contract.ID]*retry{}, moved: map[contract.ID]error{}, readers: map[uint64]*Reader{},
-		reports: make([]kernel.Report, reportsPerTurn), lists: map[contract.ID]memberList{}, deaf: map[contract.ID]bool{}, ended: make(chan struct{}),
+		reports: make([]kernel.Report, reportsPerTurn), lists: map[contract.ID]memberList{}, deaf: map[contract.ID]bool{}, cleared: map[contract.ID]kernel.Caller{}, ended: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
 		s.release()

@@ -105,6 +105,7 @@ func (s *Server) remove(id contract.ID) {
 		delete(s.retries, id)
 		delete(s.lists, id)
 		delete(s.deaf, id)
+		delete(s.cleared, id)
 		return
 	}
 	r := s.later(id)

@@ -200,8 +200,14 @@ func (r *rig) many(t *testing.T) {
 	group.Wait()
 }
 
-// cannot: what fails before there is a process leaves nothing.
+// cannot: what fails before there is a process leaves nothing, nor does a child that was born and could
+// not execute the command, whether the kernel's word of it comes before or after that of its maker.
 func (r *rig) cannot(t *testing.T) {
+	for range testenv.Rounds(300, 50) {
+		if status, _ := r.run(r.method("/no/such/program", method.Context{})); status.ExitStatus() != 127 {
+			t.Errorf("%v", status)
+		}
+	}
 	m := r.method("true", method.Context{NoASLR: true})
 	m.Env = []string{"A=" + strings.Repeat("x", orderBytesMax)}
 	if _, err := r.start(m); !errors.Is(err, ErrTooLarge) {
