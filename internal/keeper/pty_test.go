@@ -114,7 +114,7 @@ func writer(t testing.TB, slave *os.File, n uint64) (stop func(), done func() (t
 			return longest, wrote
 		}
 		ended = true
-		timer := time.AfterFunc(testenv.Deadline(60*time.Second), func() { _ = cmd.Process.Kill() })
+		timer := time.AfterFunc(testenv.Deadline(5*time.Minute), func() { _ = cmd.Process.Kill() })
 		err := cmd.Wait()
 		timer.Stop()
 		var us int64
