@@ -93,7 +93,7 @@ func (z *Zones) Cmd(program string, args ...string) *exec.Cmd {
 
 // RunInput runs a program with input as its standard input, and gives its output and exit
 // status: 128 and the signal's number when one killed it. A program that has not ended
-// after 60 seconds (times ZONES_TEST_SLOW) shows its goroutines and fails the test, and so
+// after 120 seconds (times ZONES_TEST_SLOW) shows its goroutines and fails the test, and so
 // does one that leaves its output open in a process of its own.
 func (z *Zones) RunInput(input string, program string, args ...string) (stdout, stderr string, exit int) {
 	z.t.Helper()

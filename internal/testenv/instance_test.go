@@ -123,7 +123,7 @@ func TestInstanceNamesAndSweepsLeftovers(t *testing.T) {
 
 	eventuallyDeadline = 300 * time.Millisecond
 	words := r.run(z.cleanup)
-	eventuallyDeadline = 20 * time.Second
+	eventuallyDeadline = 60 * time.Second
 	for _, want := range []string{"left behind", "tail -f", "mount " + z.Lib, "cgroup " + filepath.Dir(cgroup)} {
 		if !strings.Contains(words, want) {
 			t.Errorf("%q is not said:\n%s", want, words)
@@ -166,7 +166,7 @@ func TestRunNamesHangs(t *testing.T) {
 	z.t = r
 	commandDeadline = 200 * time.Millisecond
 	words := r.run(func() { z.Zoneadm("-z", "web", "hang") })
-	commandDeadline = 60 * time.Second
+	commandDeadline = 120 * time.Second
 	if !strings.Contains(words, "no end within") {
 		t.Errorf("a hang is told as %q", words)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // settleTime is how long what is on its way out may take after the last test.
-var settleTime = 20 * time.Second
+var settleTime = 60 * time.Second
 
 // Main runs a package's tests and ends the process. It fails the package when it leaves
 // behind a descriptor, goroutine, child, zombie, daemon, mount, cgroup or network device

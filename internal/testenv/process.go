@@ -127,7 +127,7 @@ func children() []process {
 
 // killDeadline is for the end of a process that was killed; one that waits for a disk, or for a
 // processor, takes a while.
-const killDeadline = 20 * time.Second
+const killDeadline = 60 * time.Second
 
 // kill ends a process if it is still the one that was seen: the pidfd is taken first and
 // the start time compared after, so that a reused pid is never hit.

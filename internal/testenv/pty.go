@@ -108,7 +108,7 @@ func (p *Pty) Send(s string) {
 	}
 }
 
-// Expect waits up to 20 seconds (times ZONES_TEST_SLOW) for a match in what was printed
+// Expect waits up to 60 seconds (times ZONES_TEST_SLOW) for a match in what was printed
 // after the last match, and gives the match and its groups.
 func (p *Pty) Expect(pattern string) []string {
 	p.t.Helper()
@@ -221,7 +221,7 @@ func (p *Pty) Hangup() {
 // PID is the program's process id.
 func (p *Pty) PID() int { return p.cmd.Process.Pid }
 
-// Wait waits up to 60 seconds (times ZONES_TEST_SLOW) for the program's end and gives its
+// Wait waits up to 120 seconds (times ZONES_TEST_SLOW) for the program's end and gives its
 // exit status, 128 and the signal's number when one killed it.
 func (p *Pty) Wait() int {
 	p.t.Helper()
