@@ -12,7 +12,8 @@ var (
 	// commandDeadline is for one run of a program: far above what it takes, so that only
 	// a hang reaches it. Speed is measured elsewhere.
 	commandDeadline = 120 * time.Second
-	// eventuallyDeadline is for a condition that takes milliseconds.
+	// eventuallyDeadline is for a condition that takes milliseconds, where all packages are tested
+	// side by side and a process may get no processor for ten seconds.
 	eventuallyDeadline = 60 * time.Second
 )
 
@@ -35,7 +36,7 @@ func Deadline(d time.Duration) time.Duration { return time.Duration(float64(d) *
 // and few at least, so that it takes about as long everywhere.
 func Rounds(n, few int) int { return max(int(float64(n)/slowness()), few) }
 
-// Eventually waits until cond holds and fails the test when it does not within 60 seconds
+// Eventually waits until cond holds and fails the test when it does not within a minute
 // (times ZONES_TEST_SLOW). what completes "waited ... for".
 func Eventually(t testing.TB, cond func() bool, what string) {
 	t.Helper()

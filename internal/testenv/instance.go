@@ -20,7 +20,8 @@ import (
 )
 
 // waitDelay is for a program's last words after SIGQUIT, and for whoever else holds its output.
-var waitDelay = 5 * time.Second
+// What they wrote is read by a goroutine of the test's, which may have to wait for a processor.
+var waitDelay = 20 * time.Second
 
 // Zones is a private instance of the zones software: configuration, run-time state and
 // zone roots below one temporary directory.
@@ -93,7 +94,7 @@ func (z *Zones) Cmd(program string, args ...string) *exec.Cmd {
 
 // RunInput runs a program with input as its standard input, and gives its output and exit
 // status: 128 and the signal's number when one killed it. A program that has not ended
-// after 120 seconds (times ZONES_TEST_SLOW) shows its goroutines and fails the test, and so
+// after two minutes (times ZONES_TEST_SLOW) shows its goroutines and fails the test, and so
 // does one that leaves its output open in a process of its own.
 func (z *Zones) RunInput(input string, program string, args ...string) (stdout, stderr string, exit int) {
 	z.t.Helper()
@@ -112,7 +113,7 @@ func (z *Zones) Try(input, program string, args ...string) (stdout, stderr strin
 	cmd := exec.CommandContext(ctx, filepath.Join(z.Bin, program), args...)
 	cmd.Env, cmd.Dir = z.Env(), "/"
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGQUIT) } // Go prints its stacks
-	cmd.WaitDelay = waitDelay
+	cmd.WaitDelay = Deadline(waitDelay)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if input != "" {

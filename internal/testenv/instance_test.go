@@ -26,7 +26,7 @@ boot)
 halt) [ ! -f "$state/zoned.pid" ] || [ -f "$state/stubborn" ] || kill "$(cat "$state/zoned.pid")"; rm -rf "$state" ;;
 uninstall) : ;;
 hang) exec sleep 1000 ;;
-daemon) sleep 2 & ;;
+daemon) (until [ -e "$ZONES_ROOT/end" ]; do sleep 0.1; done) & ;;
 fail) echo out; echo err >&2; exit 3 ;;
 killed) kill -TERM $$ ;;
 echo) cat ;;
@@ -113,6 +113,7 @@ func TestInstanceNamesAndSweepsLeftovers(t *testing.T) {
 	z.Sparse("web")
 	z.Must("zoneadm", "-z", "web", "boot")
 	pid := z.PID("web", "zoned")
+	Eventually(t, func() bool { p, _, _ := readProcess(pid); return strings.HasPrefix(p.words, "tail -f") }, "the daemon to be executed")
 	must(t, os.WriteFile(filepath.Join(z.ZoneState("web"), "stubborn"), nil, 0o644))
 	must(t, unix.Mount("tmpfs", z.Lib, "tmpfs", 0, ""))
 	root, err := Cgroup2Mount()
@@ -171,9 +172,11 @@ func TestRunNamesHangs(t *testing.T) {
 		t.Errorf("a hang is told as %q", words)
 	}
 	r.words = nil
+	usual := waitDelay
 	waitDelay = 200 * time.Millisecond
 	words = r.run(func() { z.Zoneadm("-z", "web", "daemon") })
-	waitDelay = 5 * time.Second
+	waitDelay = usual
+	must(t, os.WriteFile(filepath.Join(z.Root, "end"), nil, 0o644))
 	if !strings.Contains(words, "holds its output open") {
 		t.Errorf("a daemon that holds the output is told as %q", words)
 	}

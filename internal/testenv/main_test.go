@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,9 +45,11 @@ var plants = []struct {
 	}},
 	{"daemon", "leaked: left process", func(t *testing.T) {
 		must(t, exec.Command("sh", "-c", "setsid sleep 1000 </dev/null >/dev/null 2>&1 &").Run())
+		executed(t, "sleep 1000")
 	}},
 	{"daemon without our environment", "leaked: left process", func(t *testing.T) {
 		must(t, exec.Command("env", "-i", "sh", "-c", `: > `+ownDir()+`/f; setsid tail -f `+ownDir()+`/f </dev/null >/dev/null 2>&1 &`).Run())
+		executed(t, "tail -f "+ownDir()+"/f")
 	}},
 	{"mount", "leaked: mount", func(t *testing.T) {
 		NeedRoot(t)
@@ -89,6 +92,15 @@ var plants = []struct {
 
 var keep any
 
+// executed waits until a daemon of this process's runs these words: who looks while it is executed
+// sees neither its words nor its environment.
+func executed(t *testing.T, words string) {
+	t.Helper()
+	Eventually(t, func() bool {
+		return slices.ContainsFunc(processesOf(own.dir, []string{own.dir, own.token}, nil), func(p process) bool { return p.words == words })
+	}, "a daemon: "+words)
+}
+
 // TestPlanted leaves behind what the parent process asks for.
 func TestPlanted(t *testing.T) {
 	want := os.Getenv(plantVariable)
@@ -121,7 +133,7 @@ func TestMainCatchesLeaks(t *testing.T) {
 			t.Parallel()
 			cmd := exec.Command("/proc/self/exe", "-test.run=^TestPlanted$")
 			cmd.Env = append(os.Environ(), plantVariable+"="+p.name, "TESTENV_PRECIOUS="+precious)
-			cmd.WaitDelay = time.Second
+			cmd.WaitDelay = Deadline(waitDelay)
 			begin := time.Now()
 			out, err := cmd.CombinedOutput()
 			if p.says == "" {

@@ -17,7 +17,7 @@ import (
 const ptyBytesMax = 16 << 20
 
 // lastWordsTime is how long Wait waits for the output of a program that has ended.
-const lastWordsTime = 2 * time.Second
+const lastWordsTime = 10 * time.Second
 
 // Pty is a program that runs on a terminal, as a person's shell would run it: session
 // leader, the terminal its controlling one. What it prints is remembered.
@@ -108,7 +108,7 @@ func (p *Pty) Send(s string) {
 	}
 }
 
-// Expect waits up to 60 seconds (times ZONES_TEST_SLOW) for a match in what was printed
+// Expect waits up to a minute (times ZONES_TEST_SLOW) for a match in what was printed
 // after the last match, and gives the match and its groups.
 func (p *Pty) Expect(pattern string) []string {
 	p.t.Helper()
@@ -221,7 +221,7 @@ func (p *Pty) Hangup() {
 // PID is the program's process id.
 func (p *Pty) PID() int { return p.cmd.Process.Pid }
 
-// Wait waits up to 120 seconds (times ZONES_TEST_SLOW) for the program's end and gives its
+// Wait waits up to two minutes (times ZONES_TEST_SLOW) for the program's end and gives its
 // exit status, 128 and the signal's number when one killed it.
 func (p *Pty) Wait() int {
 	p.t.Helper()
@@ -243,7 +243,7 @@ func (p *Pty) Wait() int {
 	// not waited for.
 	select {
 	case <-p.done:
-	case <-time.After(lastWordsTime):
+	case <-time.After(Deadline(lastWordsTime)):
 	}
 	return exitStatus(p.cmd.ProcessState)
 }

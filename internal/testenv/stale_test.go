@@ -20,7 +20,9 @@ func TestSweepStale(t *testing.T) {
 		must(t, os.MkdirAll(filepath.Join(dir, "z1/run"), 0o755))
 		return dir
 	}
-	dead, alive, made := run("dead"), run("alive"), run("made")
+	dead, alive, made, locking := run("dead"), run("alive"), run("made"), run("locking")
+	// Who has just made his directory has a file, and not its lock yet.
+	must(t, os.WriteFile(filepath.Join(locking, lockName+".new"), nil, 0o600))
 	must(t, os.WriteFile(filepath.Join(dead, lockName), nil, 0o600))
 	lock, err := os.Create(filepath.Join(alive, lockName))
 	must(t, err)
@@ -46,7 +48,7 @@ func TestSweepStale(t *testing.T) {
 			t.Errorf("%s is still there: %v", path, err)
 		}
 	}
-	for _, path := range []string{alive, made} {
+	for _, path := range []string{alive, made, locking} {
 		if _, err := os.Stat(filepath.Join(path, "z1/run")); err != nil {
 			t.Errorf("a directory that is in use was touched: %v", err)
 		}
