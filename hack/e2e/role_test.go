@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -25,21 +24,7 @@ const actor = "/var/tmp/actor"
 // install puts this program into the zone.
 func install(t *testing.T, z *testenv.Zones, zone string) {
 	t.Helper()
-	self, err := os.Open("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer self.Close()
-	f, err := os.OpenFile(inside(z, zone, actor), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(f, self); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
+	testenv.CopyProgram(t, testenv.Self(t), inside(z, zone, actor))
 }
 
 // as is the shell command that plays a role.

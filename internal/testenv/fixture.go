@@ -49,12 +49,10 @@ func BusyboxRoot(t testing.TB) string {
 	t.Helper()
 	ownDir()
 	dir := filepath.Join(t.TempDir(), "busybox")
-	program, err := os.ReadFile(busybox(t))
-	must(t, err)
 	for _, d := range []string{"bin", "sbin", "dev", "etc", "home/alice", "proc", "root", "run", "sys", "tmp", "usr/bin", "usr/sbin", "var/tmp"} {
 		must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
 	}
-	must(t, os.WriteFile(filepath.Join(dir, "bin/busybox"), program, 0o755))
+	CopyProgram(t, busybox(t), filepath.Join(dir, "bin/busybox"))
 	for _, name := range append([]string{"sh"}, busyboxNames...) {
 		must(t, os.Symlink("busybox", filepath.Join(dir, "bin", name)))
 	}
@@ -71,6 +69,23 @@ func BusyboxRoot(t testing.TB) string {
 		must(t, os.Chown(filepath.Join(dir, "home/alice"), 1001, 1001))
 	}
 	return dir
+}
+
+// CopyProgram copies a file that is to be executed. Who opens one for writing in a process that starts
+// others meanwhile has a child hold it open until that is executed itself: the program is busy then.
+func CopyProgram(t testing.TB, from, to string) {
+	t.Helper()
+	if out, err := exec.Command("install", "-m", "755", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("copy %s to %s: %v\n%s", from, to, err, out)
+	}
+}
+
+// Self is this test program's file, for CopyProgram.
+func Self(t testing.TB) string {
+	t.Helper()
+	path, err := os.Executable()
+	must(t, err)
+	return path
 }
 
 // busybox finds the static busybox of the package busybox-static.

@@ -212,7 +212,7 @@ func (z *Zones) AwaitState(zone, state string) Status {
 // made, and the console is written to.
 func (z *Zones) ServicesUp(zone string) {
 	z.t.Helper()
-	EventuallyWithin(z.t, 40*time.Second, func() bool {
+	EventuallyWithin(z.t, 3*time.Minute, func() bool {
 		out, _, exit, err := z.Try("", "svcs", "-z", zone, "-Ho", "state", "milestone/multi-user-server:default")
 		if err != nil || exit != 0 || out != "online\n" {
 			return false

@@ -2,6 +2,7 @@ package daemons
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,8 +73,17 @@ func newHost(t *testing.T) *host {
 
 func (h *host) write(path, text string, mode os.FileMode) {
 	h.t.Helper()
-	if err := os.WriteFile(filepath.Join(h.dir, path), []byte(text), mode); err != nil {
-		h.t.Fatal(err)
+	if mode&0o111 == 0 {
+		if err := os.WriteFile(filepath.Join(h.dir, path), []byte(text), mode); err != nil {
+			h.t.Fatal(err)
+		}
+		return
+	}
+	// Another program writes what is executed at once: who is started beside holds open what is written here.
+	cmd := exec.Command("install", "-m", fmt.Sprintf("%o", mode), "/dev/stdin", filepath.Join(h.dir, path))
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		h.t.Fatalf("write %s: %v\n%s", path, err, out)
 	}
 }
 
