@@ -95,11 +95,14 @@ func (r request) killed(t *testing.T, z *testenv.Zones, zone string, times int, 
 		t.Fatal(err)
 	}
 	s := r.ask(t, z, zone)
-	if left, err := os.ReadFile(file); err == nil {
+	if times == 1 { // what comes behind the answer comes when it comes
+		await(t, func() (string, bool) {
+			left, err := os.ReadFile(file)
+			return fmt.Sprintf("the supervisor did not pass the point: %q is left", left), os.IsNotExist(err)
+		})
+	}
+	if _, err := os.ReadFile(file); err == nil {
 		_ = os.Remove(file)
-		if times == 1 {
-			t.Errorf("the supervisor did not pass the point: %q is left", left)
-		}
 	}
 	return s
 }

@@ -147,9 +147,14 @@ func TestHaltBusy(t *testing.T) {
 	pty := z.Pty("zlogin", "a")
 	pty.Expect(`[#$] `)
 	pty.Send("cd /memory; vi file 2>/dev/null || cat\r")
-	piped := background(t, z, "zlogin", "a", "exec sleep 54321")
+	cut := z.Cmd("zlogin", "a", "echo here; exec sleep 54321")
+	var out output
+	cut.Stdout = &out
+	if err := cut.Start(); err != nil {
+		t.Fatal(err)
+	}
 	awaitMember(t, z, "54321")
-	time.Sleep(100 * time.Millisecond) // its client is told so
+	testenv.Eventually(t, func() bool { return out.has("here") }, "the login to be heard of")
 	// A process of the host that looks into the zone.
 	held, err := os.Open(fmt.Sprintf("/proc/%d/root/memory", z.Status("a").Init.Pid))
 	if err != nil {
@@ -158,8 +163,8 @@ func TestHaltBusy(t *testing.T) {
 	defer held.Close()
 	silent(t, z, "a", "halt")
 	wantState(t, z, "a", "installed")
-	if s := <-piped; s.exit != 128+9 {
-		t.Errorf("a login that was cut off: %v", s)
+	if _ = cut.Wait(); cut.ProcessState.ExitCode() != 128+9 {
+		t.Errorf("a login that was cut off: %v", cut.ProcessState)
 	}
 	pty.Expect(`\[Connection to zone 'a' pts/\d+ closed\]`)
 	pty.Wait()

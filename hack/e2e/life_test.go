@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -246,13 +245,14 @@ func TestFromInside(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	t.Parallel()
 	z := testenv.Instance(t)
-	z.Sparse("a", "add attr; set name=shutdown-timeout; set type=uint; set value=2; end")
+	z.Sparse("a", "add attr; set name=shutdown-timeout; set type=uint; set value=60; end")
 	silent(t, z, "a", "boot")
 	mark := inside(z, "a", "/var/tmp/said-goodbye")
-	trap := detached("trap \"touch /var/tmp/said-goodbye; exit\" TERM; while :; do sleep 0.1; done")
+	trap := detached("trap \"touch /var/tmp/said-goodbye; exit\" TERM; touch /var/tmp/armed; while :; do sleep 0.1; done")
 	if s := zlogin(t, z, "a", trap); s.exit != 0 {
 		t.Fatal(s)
 	}
+	appears(t, z, "a", "/var/tmp/armed")
 	before := z.Status("a")
 	silent(t, z, "a", "shutdown", "-r", "--", "-m", "quiet")
 	if after := z.Status("a"); after.State != "running" || after.ID == before.ID {
@@ -264,26 +264,34 @@ func TestShutdown(t *testing.T) {
 	if s := zlogin(t, z, "a", "tr '\\0' ' ' </proc/1/cmdline"); strings.TrimSpace(s.out) != "/lib/svc/bin/init -m quiet" {
 		t.Errorf("init's arguments: %v", s)
 	}
+	silent(t, z, "a", "halt")
+	nothingRuns(t, z) // the next supervisor's journal speaks of no shutdown before
 	// An init that is stopped ignores the request.
-	init := z.Status("a").Init
-	if err := unix.Kill(init.Pid, unix.SIGSTOP); err != nil {
-		t.Fatal(err)
+	deaf := func() {
+		t.Helper()
+		silent(t, z, "a", "boot")
+		if err := unix.Kill(z.Status("a").Init.Pid, unix.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
 	}
+	deaf()
 	first := background(t, z, "zoneadm", "-z", "a", "shutdown")
-	time.Sleep(500 * time.Millisecond)
+	asked(t, z, "a")
 	refused(t, z, "a", "shutdown already in progress", "shutdown")
-	s := <-first
+	// One that waits is overtaken by halt, and has what it wanted.
+	silent(t, z, "a", "halt")
+	if s := <-first; s.exit != 0 {
+		t.Errorf("a shutdown that was overtaken by halt: %v", s)
+	}
+	nothingRuns(t, z)
+	z.Must("zonecfg", "-z", "a", "select attr name=shutdown-timeout; set value=2; end")
+	deaf()
+	s := zoneadm(t, z, "a", "shutdown")
 	if s.exit != 1 || !strings.Contains(s.err, "unable to shutdown zone") || !strings.Contains(s.err, "2s") {
 		t.Errorf("shutdown of a zone that ignores it: %v", s)
 	}
 	wantState(t, z, "a", "running")
-	// One that waits is overtaken by halt, and has what it wanted.
-	second := background(t, z, "zoneadm", "-z", "a", "shutdown")
-	time.Sleep(300 * time.Millisecond)
 	silent(t, z, "a", "halt")
-	if s := <-second; s.exit != 0 {
-		t.Errorf("a shutdown that was overtaken by halt: %v", s)
-	}
 	nothingRuns(t, z)
 }
 
@@ -293,11 +301,17 @@ func TestInitDies(t *testing.T) {
 	z := testenv.Instance(t)
 	z.Sparse("a")
 	silent(t, z, "a", "boot")
-	for range 3 {
-		before := z.Status("a")
+	deaths := 0
+	die := func(before testenv.Status) {
+		t.Helper()
 		if err := unix.Kill(before.Init.Pid, unix.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
+		deaths++
+	}
+	for range 3 {
+		before := z.Status("a")
+		die(before)
 		awaitNewIncarnation(t, z, "a", before)
 	}
 	wantState(t, z, "a", "running")
@@ -305,18 +319,24 @@ func TestInitDies(t *testing.T) {
 		t.Error(s)
 	}
 	// While the next start waits, a word from outside counts more.
-	before := z.Status("a")
-	if err := unix.Kill(before.Init.Pid, unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	awaitListed(t, z, "a", "installed")
-	silent(t, z, "a", "boot")
+	inTheDelay(t, z, "a", die, func() bool { return bootsAtOnce(t, z, "a") })
 	wantState(t, z, "a", "running")
 	silent(t, z, "a", "halt")
 	log, err := os.ReadFile(z.Log + "/a.log")
-	if err != nil || strings.Count(string(log), "init died; the zone is booted again") != 4 {
+	if err != nil || strings.Count(string(log), "init died; the zone is booted again") != deaths {
 		t.Errorf("the log of the supervisor: %v\n%s", err, log)
 	}
+}
+
+// bootsAtOnce boots a zone that is to be booted later, and says whether it was not booted before.
+func bootsAtOnce(t *testing.T, z *testenv.Zones, zone string) bool {
+	t.Helper()
+	s := zoneadm(t, z, zone, "boot")
+	late := strings.Contains(s.err, "zone is already booted")
+	if s.exit != 0 || s.out != "" || s.err != "" && !late {
+		t.Errorf("boot: %v", s)
+	}
+	return !late
 }
 
 // TestRebootLoop: a zone that reboots itself again and again is held up, each time longer; its
@@ -341,10 +361,12 @@ func TestRebootLoop(t *testing.T) {
 	}
 	console.Expect("NOTICE: Zone reboots again and again; the next boot is in 1s")
 	console.Expect("NOTICE: Zone booting up")
-	again()
-	console.Expect("the next boot is in 2s")
-	awaitListed(t, z, "a", "installed")
-	silent(t, z, "a", "boot")
+	seconds := 1
+	inTheDelay(t, z, "a", func(testenv.Status) {
+		again()
+		seconds *= 2
+		console.Expect(fmt.Sprintf("the next boot is in %ds", seconds))
+	}, func() bool { return bootsAtOnce(t, z, "a") })
 	wantState(t, z, "a", "running")
 	for range 3 {
 		before := z.Status("a")
@@ -353,9 +375,8 @@ func TestRebootLoop(t *testing.T) {
 			t.Fatalf("after a reboot from outside: %+v, before %+v", after, before)
 		}
 	}
-	before := again()
-	awaitListed(t, z, "a", "installed")
-	z.KillZoned("a")
+	var before testenv.Status
+	inTheDelay(t, z, "a", func(testenv.Status) { before = again() }, func() bool { z.KillZoned("a"); return true })
 	awaitNewIncarnation(t, z, "a", before)
 	silent(t, z, "a", "halt")
 	console.Expect("NOTICE: Zone halted.  Disconnecting...")

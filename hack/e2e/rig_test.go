@@ -132,14 +132,55 @@ func wantState(t *testing.T, z *testenv.Zones, zone, state string) {
 
 func awaitListed(t *testing.T, z *testenv.Zones, zone, state string) {
 	t.Helper()
-	testenv.EventuallyWithin(t, 40*time.Second, func() bool { return listed(t, z, zone) == state }, "zone "+zone+" to be "+state)
+	testenv.EventuallyWithin(t, 2*time.Minute, func() bool { return listed(t, z, zone) == state }, "zone "+zone+" to be "+state)
+}
+
+// await looks until all is well, and fails the test with what is not.
+func await(t *testing.T, look func() (string, bool)) {
+	t.Helper()
+	for end := time.Now().Add(testenv.Deadline(time.Minute)); ; time.Sleep(20 * time.Millisecond) {
+		said, ok := look()
+		if ok {
+			return
+		}
+		if time.Now().After(end) {
+			t.Error(said)
+			return
+		}
+	}
+}
+
+// appears waits for a file of the zone's.
+func appears(t *testing.T, z *testenv.Zones, zone, path string) {
+	t.Helper()
+	testenv.Eventually(t, func() bool { _, err := os.Stat(inside(z, zone, path)); return err == nil }, "file "+path+" of zone "+zone)
+}
+
+// inTheDelay has the zone die until it is held up before its next boot, and does something while it
+// is: act says whether it came in time. The delay doubles each time, so that it does at last.
+func inTheDelay(t *testing.T, z *testenv.Zones, zone string, die func(before testenv.Status), act func() bool) {
+	t.Helper()
+	for range 8 {
+		before, held := z.Status(zone), false
+		die(before)
+		testenv.EventuallyWithin(t, 2*time.Minute, func() bool {
+			s := z.Status(zone)
+			held = s.State == "installed" || s.State == ""
+			return held || s.State == "running" && s.ID != before.ID
+		}, "the death of zone "+zone)
+		if held && act() {
+			return
+		}
+		testenv.EventuallyWithin(t, 2*time.Minute, func() bool { s := z.Status(zone); return s.State == "running" && s.ID != before.ID }, "zone "+zone+" to be booted again")
+	}
+	t.Fatal("the zone was never held up for long enough")
 }
 
 // awaitNewIncarnation waits until the zone runs under another id than before.
 func awaitNewIncarnation(t *testing.T, z *testenv.Zones, zone string, before testenv.Status) testenv.Status {
 	t.Helper()
 	var s testenv.Status
-	testenv.EventuallyWithin(t, 40*time.Second, func() bool {
+	testenv.EventuallyWithin(t, 2*time.Minute, func() bool {
 		s = z.Status(zone)
 		return s.State == "running" && s.ID != before.ID
 	}, fmt.Sprintf("another incarnation of %s than %d", zone, before.ID))

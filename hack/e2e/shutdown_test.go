@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,9 +32,10 @@ func TestShutdownSurvives(t *testing.T) {
 	t.Run("nobody waits for the boot that follows", func(t *testing.T) {
 		silent(t, z, "a", "boot")
 		mark := inside(z, "a", "/var/tmp/asked")
-		if s := zlogin(t, z, "a", detached("trap \"touch /var/tmp/asked; sleep 1; exit\" TERM; while :; do sleep 0.1; done")); s.exit != 0 {
+		if s := zlogin(t, z, "a", detached("trap \"touch /var/tmp/asked; sleep 1; exit\" TERM; touch /var/tmp/armed; while :; do sleep 0.1; done")); s.exit != 0 {
 			t.Fatal(s)
 		}
+		appears(t, z, "a", "/var/tmp/armed")
 		before := z.Status("a")
 		cmd := z.Cmd("zoneadm", "-z", "a", "shutdown", "-r", "--", "-m", "quiet")
 		if err := cmd.Start(); err != nil {
@@ -94,8 +96,9 @@ func TestShutdownLimitSurvives(t *testing.T) {
 	}
 	wantState(t, z, "a", "running")
 	successor(t, z, "a", z.KillZoned("a")) // it is over: the next one waits for nothing
-	if b, err := os.ReadFile(filepath.Join(z.ZoneState("a"), "journal")); err != nil || strings.Contains(string(b), `"t":"shutdown"`) {
-		t.Errorf("the journal still speaks of it: %v\n%s", err, b)
-	}
+	await(t, func() (string, bool) {
+		b, err := os.ReadFile(filepath.Join(z.ZoneState("a"), "journal"))
+		return fmt.Sprintf("the journal still speaks of it: %v\n%s", err, b), err == nil && !strings.Contains(string(b), `"t":"shutdown"`)
+	})
 	silent(t, z, "a", "halt")
 }

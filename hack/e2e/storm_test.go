@@ -129,7 +129,7 @@ func record(t *testing.T, z *testenv.Zones) *recorder {
 	go func() { r.done <- compare(out, connected) }()
 	select {
 	case <-connected:
-	case <-time.After(testenv.Deadline(20 * time.Second)):
+	case <-time.After(testenv.Deadline(time.Minute)):
 		t.Fatalf("zlogin -C does not connect: %s", r.errs.String())
 	}
 	return r
@@ -146,7 +146,7 @@ func (r *recorder) end(t *testing.T) recorded {
 		_ = r.cmd.Process.Signal(unix.SIGTERM)
 		_ = r.cmd.Wait()
 		return got
-	case <-time.After(testenv.Deadline(60 * time.Second)):
+	case <-time.After(testenv.Deadline(3 * time.Minute)):
 		t.Fatalf("the end of the pattern did not come; stderr %q", r.errs.String())
 	}
 	return recorded{}

@@ -138,14 +138,13 @@ func TestStatusWhileAway(t *testing.T) {
 	silent(t, z, "a", "boot")
 	// The supervisor is stopped, so that it can not be what took the status, then killed.
 	flag := inside(z, "a", "/var/tmp/go")
-	piped := background(t, z, "zlogin", "a", "touch /var/tmp/there; while [ ! -e /var/tmp/go ]; do sleep 0.01; done; exit 77")
-	testenv.Eventually(t, func() bool { _, err := os.Stat(inside(z, "a", "/var/tmp/there")); return err == nil }, "the login to run")
-	time.Sleep(100 * time.Millisecond) // its client is told so
+	piped := background(t, z, "zlogin", "a", "touch /var/tmp/there; while [ ! -e /var/tmp/go ]; do sleep 0.01; done; touch /var/tmp/gone; exit 77")
+	appears(t, z, "a", "/var/tmp/there")
 	pid, _ := tryKillZoned(z, "a", unix.SIGSTOP)
 	if err := os.WriteFile(flag, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(100 * time.Millisecond)
+	appears(t, z, "a", "/var/tmp/gone")
 	z.KillZoned("a")
 	successor(t, z, "a", pid)
 	if s := <-piped; s.exit != 77 {
@@ -161,10 +160,12 @@ func TestStatusWhileAway(t *testing.T) {
 	z.KillZoned("a")
 	awaitNewIncarnation(t, z, "a", before)
 	before = z.Status("a")
-	s := background(t, z, "zlogin", "a", "touch /var/tmp/halting; sleep 0.3; halt")
-	testenv.Eventually(t, func() bool { _, err := os.Stat(inside(z, "a", "/var/tmp/halting")); return err == nil }, "the login to run")
-	time.Sleep(50 * time.Millisecond)
+	s := background(t, z, "zlogin", "a", "touch /var/tmp/halting; while [ ! -e /var/tmp/halt ]; do sleep 0.01; done; halt")
+	appears(t, z, "a", "/var/tmp/halting")
 	tryKillZoned(z, "a", unix.SIGSTOP)
+	if err := os.WriteFile(inside(z, "a", "/var/tmp/halt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	testenv.Eventually(t, func() bool { return !alive(before.Init) }, "init to be dead")
 	z.KillZoned("a")
 	awaitListed(t, z, "a", "installed")
@@ -179,25 +180,36 @@ func TestRevivalSurvives(t *testing.T) {
 	z := testenv.Instance(t)
 	z.Sparse("a")
 	silent(t, z, "a", "boot")
-	for range 2 { // the first is booted at once, the second after a second, then two
-		before := z.Status("a")
+	var before testenv.Status
+	die := func(s testenv.Status) {
+		t.Helper()
+		before = s
 		if err := unix.Kill(before.Init.Pid, unix.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for range 2 { // the first is booted at once, the second after a second, then two
+		die(z.Status("a"))
 		awaitNewIncarnation(t, z, "a", before)
 	}
-	before := z.Status("a")
-	if err := unix.Kill(before.Init.Pid, unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	awaitListed(t, z, "a", "installed")
-	z.KillZoned("a")
-	awaitNewIncarnation(t, z, "a", before)
-	if err := unix.Kill(z.Status("a").Init.Pid, unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	awaitListed(t, z, "a", "installed") // four seconds now
-	noted(t, z, "a", "zone is already halted", "halt")
+	inTheDelay(t, z, "a", die, func() bool {
+		z.KillZoned("a")
+		awaitNewIncarnation(t, z, "a", before)
+		// One that was killed too late had booted the zone already.
+		b, err := os.ReadFile(z.Log + "/a.log")
+		return err == nil && strings.Contains(string(b), "the zone waits to be booted again")
+	})
+	inTheDelay(t, z, "a", die, func() bool { // four seconds now
+		s := zoneadm(t, z, "a", "halt")
+		if s.exit != 0 {
+			t.Errorf("halt: %v", s)
+		}
+		held := strings.Contains(s.err, "zone is already halted")
+		if !held {
+			silent(t, z, "a", "boot")
+		}
+		return held
+	})
 	nothingRuns(t, z) // the supervisor leaves: nothing waits
 	wantState(t, z, "a", "installed")
 }
