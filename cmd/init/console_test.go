@@ -126,7 +126,7 @@ func (c *Console) Type(s string) {
 // Expect waits for a match after the last one, and gives it and its groups.
 func (c *Console) Expect(pattern string) []string {
 	c.t.Helper()
-	return c.ExpectWithin(30*time.Second, pattern)
+	return c.ExpectWithin(time.Minute, pattern)
 }
 
 // ExpectWithin is Expect with a deadline of its own.

@@ -144,7 +144,7 @@ func TestControllingTerminal(t *testing.T) {
 	z := Booted(t, Options{})
 	z.Type("sleep 1000; echo ended with $?\n")
 	z.Expect(`ended with \$\?\r\n`)
-	testenv.Eventually(t, func() bool { return strings.Contains(z.Run("ps"), "sleep 1000") }, "the sleep")
+	testenv.Eventually(t, func() bool { return z.foreground() == "sleep 1000" }, "the sleep")
 	z.Type("\x03")
 	z.Expect(`\^C`)
 	z.Expect(prompt)
@@ -153,11 +153,21 @@ func TestControllingTerminal(t *testing.T) {
 	z.Expect(`Running +sleep 1000`)
 	z.Type("fg\n")
 	z.Expect(`sleep 1000\r\n`)
-	time.Sleep(100 * time.Millisecond)
+	testenv.Eventually(t, func() bool { return z.foreground() == "sleep 1000" }, "the sleep to have the terminal")
 	z.Type("\x1a")
 	z.Expect(`Stopped`)
 	z.Type(ours + "halt\n") // a stopped process does not hold it up
 	ended(t, z, syscall.SIGINT)
+}
+
+// foreground is the command line of who gets the terminal's signals.
+func (z *Zone) foreground() string {
+	group, err := unix.IoctlGetInt(z.master, unix.TIOCGPGRP)
+	if err != nil {
+		return ""
+	}
+	words, _ := os.ReadFile(procPath(group, "cmdline"))
+	return strings.TrimRight(strings.ReplaceAll(string(words), "\x00", " "), " ")
 }
 
 func TestNoShell(t *testing.T) {

@@ -50,6 +50,8 @@ func TestOrphans(t *testing.T) {
 	z.Type("> /tmp/f; echo the door is $((0))pen\n")
 	z.Expect(`the door is 0pen`)
 	testenv.Eventually(t, func() bool {
+		// Who had not come to the door yet when it was open finds it closed.
+		_ = z.Enter("/bin/sh", "-c", ": <>/tmp/f").Run()
 		all, zombies := z.processes()
 		return zombies == 0 && all <= before+1
 	}, "the orphans' reaping")
@@ -135,6 +137,10 @@ func TestNoRoomForAShell(t *testing.T) {
 	z := forks(t)
 	z.Type("forks fill &\n")
 	z.full()
+	testenv.Eventually(t, func() bool {
+		out, err := z.Enter("/bin/true").CombinedOutput()
+		return err != nil && strings.Contains(string(out), "fork")
+	}, "a zone in which nobody can fork")
 	z.killShell()
 	z.Expect(`init: cannot start the console's shell: resource temporarily unavailable`)
 	time.Sleep(3 * time.Second)
@@ -200,26 +206,26 @@ func TestFullConsole(t *testing.T) {
 // Who ignores SIGTERM is killed when its time is over; who does not has time to end.
 func TestGrace(t *testing.T) {
 	z := Booted(t, Options{})
-	z.Type("(trap 'echo soft ends; sleep 1; echo soft has ended; exit' TERM; while :; do sleep 100 & wait; done) & (trap '' TERM HUP; while :; do sleep 100; done) &\n")
-	z.Expect(prompt)
+	z.Type("(trap 'echo soft ends; sleep 1; echo soft has ended; exit' TERM; echo armed $((40+1)); while :; do sleep 100 & wait; done) & (trap '' TERM HUP; echo armed $((40+1)); while :; do sleep 100; done) &\n")
+	z.Expect(`armed 41`)
+	z.Expect(`armed 41`)
 	begin := time.Now()
 	must(t, z.cmd.Process.Signal(syscall.Signal(37)))
-	time.Sleep(time.Second)
+	z.Expect(`going down: halt`)
 	must(t, z.cmd.Process.Signal(syscall.Signal(39)))
 	ended(t, z, syscall.SIGINT)
 	if d := time.Since(begin); d < 4*time.Second {
 		t.Errorf("who ignores SIGTERM had %v, less than the time of grace", d)
 	}
-	z.Expect(`soft ends`)
 	out := z.Output()
-	for _, want := range []string{"going down: halt", "soft has ended", "already going down"} {
+	for _, want := range []string{"going down: halt", "soft ends", "soft has ended", "already going down"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
 	}
 	z = Booted(t, Options{})
-	z.Type("(trap '' TERM HUP; while :; do sleep 100; done) &\n")
-	z.Expect(prompt)
+	z.Type("(trap '' TERM HUP; echo armed $((40+1)); while :; do sleep 100; done) &\n")
+	z.Expect(`armed 41`)
 	begin = time.Now()
 	must(t, z.cmd.Process.Signal(syscall.Signal(47)))
 	ended(t, z, syscall.SIGINT)

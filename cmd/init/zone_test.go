@@ -146,7 +146,7 @@ func (z *Zone) Send(message []byte) {
 // Reply waits for the trampoline's answer: an errno, or 0 when it is no more.
 func (z *Zone) Reply() unix.Errno {
 	z.t.Helper()
-	limit := unix.NsecToTimeval(testenv.Deadline(20 * time.Second).Nanoseconds())
+	limit := unix.NsecToTimeval(testenv.Deadline(time.Minute).Nanoseconds())
 	must(z.t, unix.SetsockoptTimeval(z.sock, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit))
 	var buf [8]byte
 	n, err := 0, error(unix.EINTR)
@@ -222,7 +222,7 @@ func (z *Zone) Run(argv ...string) string {
 // Wait waits for the zone's end and gives how pid 1 ended.
 func (z *Zone) Wait() syscall.WaitStatus {
 	z.t.Helper()
-	limit := time.NewTimer(testenv.Deadline(60 * time.Second))
+	limit := time.NewTimer(testenv.Deadline(2 * time.Minute))
 	defer limit.Stop()
 	select {
 	case <-z.done:
