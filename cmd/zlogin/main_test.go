@@ -216,7 +216,8 @@ func TestInsistentSignals(t *testing.T) {
 	h := newHost(t)
 	h.zone("web", configs.Running)
 	doortest.Serve(t, h.l, "web", (&doortest.Logins{}).Serve)
-	cmd := h.cmd("-n", "web", "trap '' 2; echo ready; n=0; while [ $n -lt 100 ]; do sleep 0.02; n=$((n+1)); done")
+	end := filepath.Join(t.TempDir(), "end")
+	cmd := h.cmd("-n", "web", "trap '' 2; echo ready; while [ ! -e "+end+" ]; do sleep 0.02; done")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -226,11 +227,20 @@ func TestInsistentSignals(t *testing.T) {
 	}
 	var b [6]byte
 	_, _ = out.Read(b[:])
-	for range 4 {
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	// Two that come before zlogin looks are one.
+	for insisting := true; insisting; {
 		_ = cmd.Process.Signal(syscall.SIGINT)
-		<-time.After(50 * time.Millisecond)
+		select {
+		case <-ended:
+			insisting = false
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
-	_ = cmd.Wait()
+	if err := os.WriteFile(end, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if got := cmd.ProcessState.ExitCode(); got != 130 {
 		t.Errorf("exit %d, want 130", got)
 	}
@@ -360,6 +370,11 @@ func TestStopAndContinue(t *testing.T) {
 	p, _ := session(t, &doortest.Logins{})
 	p.Signal(syscall.SIGTSTP)
 	testenv.Eventually(t, func() bool { return p.Modes() == before }, "the terminal to be put back")
+	// It puts the terminal back before it stops: one that is not stopped is not continued.
+	testenv.Eventually(t, func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+		return err == nil && strings.Contains(string(stat), ") T ")
+	}, "zlogin to stop")
 	p.Signal(syscall.SIGCONT)
 	testenv.Eventually(t, func() bool { return p.Modes().Lflag&unix.ICANON == 0 }, "the terminal to be raw again")
 	p.Send("exit\r")
