@@ -55,7 +55,7 @@ func TestContractsOfZones(t *testing.T) {
 	watch := z.Pty("ctwatch", "-v")
 	watch.Expect("SUMMARY")
 	zombie := z.KillZoned("a") // who watches does not notice
-	inside := strings.TrimSpace(z.Must("zlogin", "a", "ctrun -i exit -l child sh -c 'exit 7'; ctrun -i signal -l none sleep 1000; pkill -9 -x sleep; echo done"))
+	inside := strings.TrimSpace(z.Must("zlogin", "a", "ctrun -i exit -l child sh -c 'exit 7'; ctrun -i signal -l none sleep 1000; until pgrep -x sleep >/dev/null; do :; done; pkill -9 -x sleep; echo done"))
 	if !strings.HasSuffix(inside, "done") {
 		t.Fatalf("killed %d; the zone said %q", zombie, inside)
 	}

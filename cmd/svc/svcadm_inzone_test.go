@@ -126,7 +126,13 @@ func TestSvcadmInZone(t *testing.T) {
 		t.Error(out)
 	}
 	z.says("svcadm -v enable -s sleeper", sleeperFMRI+" enabled.\n", "", 0)
-	first := z.in(sleepers)
+	// Its method has ended, and what that has forked may not be a sleep yet.
+	first := ""
+	testenv.Eventually(t, func() bool {
+		out, _, code := z.Zlogin("web", sleepers)
+		first = out
+		return code == 0
+	}, "its process")
 	z.in("svcadm restart sleeper")
 	testenv.Eventually(t, func() bool {
 		out, _, code := z.Zlogin("web", sleepers)
