@@ -39,10 +39,9 @@ func TestLife(t *testing.T) {
 	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE} {
 		check(t, z.cmd.Process.Signal(sig))
 	}
-	began := time.Now()
 	second := i.command("web").start()
-	if code := second.wait(); code != exitTaken || second.words() != "" || time.Since(began) > testenv.Deadline(5*time.Second) {
-		t.Errorf("a second one ended with %d after %v and said %q", code, time.Since(began), second.words())
+	if code := second.wait(); code != exitTaken || second.words() != "" {
+		t.Errorf("a second one ended with %d and said %q", code, second.words())
 	}
 	i.serving("mail") // another zone has one of its own
 	if code := z.leave(); code != 0 {

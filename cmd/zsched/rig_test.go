@@ -249,7 +249,7 @@ func (z *zsched) start() *zsched {
 		_ = os.WriteFile(filepath.Join(z.i.root, "leave."+z.zone), nil, 0o600)
 		select {
 		case <-z.done:
-		case <-time.After(testenv.Deadline(10 * time.Second)):
+		case <-time.After(testenv.Deadline(time.Minute)):
 			_ = z.cmd.Process.Kill()
 			<-z.done
 			z.t.Error("zsched did not leave with its supervisor")
@@ -285,7 +285,7 @@ func (z *zsched) wait() int {
 	z.t.Helper()
 	select {
 	case <-z.done:
-	case <-time.After(testenv.Deadline(20 * time.Second)):
+	case <-time.After(testenv.Deadline(time.Minute)):
 		z.t.Fatal("zsched does not end")
 	}
 	return z.cmd.ProcessState.ExitCode()
