@@ -170,6 +170,7 @@ reader_waits() {
 	zlogin $zone 'echo begins; exec cat /system/contract/process/bundle' >/tmp/read 2>&1 </dev/null &
 	reader=$!
 	await "the reader" grep -q begins /tmp/read
+	await "its open file" zlogin $zone 'ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q process/bundle'
 	for _ in 1 2; do
 		zoned=$(pid_of zoned)
 		say kill -KILL "$zoned"
