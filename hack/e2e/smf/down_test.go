@@ -78,7 +78,7 @@ func TestServiceThatDoesNotStop(t *testing.T) {
 	t.Parallel()
 	testenv.Need(t, testenv.Cgroup2, testenv.UserNS)
 	z := &zone{testenv.Instance(t), t, "a"}
-	z.Sparse(z.name, "add attr; set name=shutdown-timeout; set type=uint; set value=8; end")
+	z.Sparse(z.name, "add attr; set name=shutdown-timeout; set type=uint; set value=20; end")
 	z.boot()
 	stuck := slow("site/stuck")
 	stuck.stop, stuck.timeout = "/bin/sh -c &quot;echo stuck &gt;&gt;/var/tmp/order; exec sleep 100000&quot;", 0

@@ -22,7 +22,8 @@ func TestFromHostKilled(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 9))
 	rounds := testenv.Rounds(40, 12)
 	done, there := 0, 0
-	// Before, during and after: as long as one takes here, and as long again.
+	// Before, during and after: as long as one takes here, and as long again. How long that is changes with
+	// what else the machine does.
 	file := filepath.Join(dir, "m.xml")
 	must(t, os.WriteFile(file, []byte(manifest("site/first", "80")), 0o644))
 	began := time.Now()
@@ -42,7 +43,9 @@ func TestFromHostKilled(t *testing.T) {
 		switch {
 		case s.exit == 0 && s.out == "80\n":
 			there++
+			window = max(window*4/5, 20*time.Millisecond)
 		case s.exit == 1 && strings.Contains(s.err, "doesn't match any"):
+			window = window * 5 / 4
 			continue
 		default:
 			t.Errorf("round %d: %v", i, s)

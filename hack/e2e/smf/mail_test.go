@@ -73,6 +73,7 @@ func TestMail(t *testing.T) {
 	testenv.Eventually(t, func() bool {
 		return strings.Count(z.in("cat $(svcs -L smtp-notify)"), "notification by snmp is not supported") == 1
 	}, "that there is no snmp")
+	testenv.Eventually(t, func() bool { return len(z.letters("svc:/site/d:default")) >= 2 }, "the second letter")
 	if got := fmt.Sprint(z.letters("svc:/site/d:default")); strings.Count(got, ">") != 2 || !strings.Contains(got, "maintenance>") {
 		t.Error(got)
 	}

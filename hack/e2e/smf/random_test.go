@@ -123,11 +123,10 @@ func (f *fleet) agree() {
 		f.member(name + ":default")
 	}
 	// One contract for each service that runs, all of svc.startd's.
-	if n := f.contracts("site/"); n != len(f.names) {
-		f.t.Errorf("%d contracts of %d services", n, len(f.names))
-	}
+	testenv.Eventually(f.t, func() bool { return f.contracts("site/") == len(f.names) }, fmt.Sprintf("%d contracts of as many services", len(f.names)))
 	f.says("for f in $(grep -l '^svc_fmri svc:/site/' /system/contract/process/*/status); do grep -q '^state dead' $f || grep '^holder' $f; done | sort -u", 0, "holder "+f.startd()+"\n", "")
-	f.says("pgrep -c sleep", 0, strconv.Itoa(len(f.names))+"\n", "")
+	// Who was forked is not a sleep yet.
+	f.settles("pgrep -c -fx 'sleep 100000'", strconv.Itoa(len(f.names))+"\n")
 	// The contract that the repository names is the service's, and has its process.
 	f.says("for f in "+strings.Join(f.names, " ")+"; do s=/system/contract/process/$(svcprop -p restarter/contract $f:default)/status; "+
 		"grep -q \"^svc_fmri svc:/$f:default\" $s && grep -q '^member' $s || echo $f $s; done", 0, "", "")

@@ -93,6 +93,7 @@ func TestRecords(t *testing.T) {
 	testenv.Eventually(t, func() bool { return z.try("test -e /run/this-boot || echo another").out == "another\n" }, "the zone to boot again")
 	z.state("multi-user-server:default", "online")
 	z.recorded("booted again", utmpFile, "~~", boot, three)
+	testenv.Eventually(t, func() bool { return len(z.records(wtmpFile, "~~")) >= 7 }, "the log's last record")
 	if list := z.records(wtmpFile, "~~"); len(list) != 7 || list[4] != "1 ~~ 0 shutdown" || list[5] != boot || list[6] != three {
 		t.Errorf("the log has %q", list)
 	}
