@@ -118,7 +118,18 @@ func TestHaltFullConsole(t *testing.T) {
 	client.Expect(`\[Connected to zone 'a' console\]`)
 	client.Signal(unix.SIGSTOP)
 	run(t, z, "for i in 1 2 3; do yes full >/dev/console & done; wait")
-	time.Sleep(500 * time.Millisecond)
+	// Each is held up in a write of its own when the console takes no more.
+	testenv.Eventually(t, func() bool {
+		full := 0
+		for _, pid := range members(t, z) {
+			words, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			call, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+			if string(words) == "yes\x00full\x00" && strings.HasPrefix(string(call), strconv.Itoa(unix.SYS_WRITE)+" ") {
+				full++
+			}
+		}
+		return full == 3
+	}, "three who write to a full console")
 	// Output that is stopped from within as well: nothing is ever read of it.
 	zlogin(t, z, "a", "timeout 1 stty ixon </dev/console; timeout 1 sh -c 'printf \"\\023\" >/dev/console'; true")
 	silent(t, z, "a", "halt")

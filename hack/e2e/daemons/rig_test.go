@@ -54,10 +54,11 @@ func (z *zone) until(command string) {
 	z.wait(30*time.Second, "success of: "+command, func() (string, bool) { return z.try(command) })
 }
 
-// wait looks every now and then.
+// wait looks every now and then, for a minute at least: where much else is tested beside, what takes a
+// second takes many.
 func (z *zone) wait(within time.Duration, what string, look func() (string, bool)) {
 	z.t.Helper()
-	for end := time.Now().Add(testenv.Deadline(within)); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(testenv.Deadline(max(within, time.Minute))); ; time.Sleep(50 * time.Millisecond) {
 		said, ok := look()
 		if ok {
 			return

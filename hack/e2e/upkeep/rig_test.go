@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,6 +97,7 @@ func exists(path string) bool {
 func killBoth(t *testing.T, z *testenv.Zones, zone string) {
 	t.Helper()
 	s := z.Status(zone)
+	testenv.Eventually(t, func() bool { return terminal(s.Init.Pid) == "0" }, "init to give up its terminal, which goes with the keeper")
 	check(t, unix.Kill(s.Zoned.Pid, unix.SIGSTOP))
 	testenv.Eventually(t, func() bool {
 		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.Zoned.Pid))
@@ -105,6 +107,16 @@ func killBoth(t *testing.T, z *testenv.Zones, zone string) {
 		check(t, unix.Kill(pid, unix.SIGKILL))
 	}
 	testenv.Eventually(t, func() bool { return ended(s.Zoned.Pid) && ended(s.Zsched.Pid) }, "both to be dead")
+}
+
+// terminal is the number of a process's controlling terminal, 0 for none.
+func terminal(pid int) string {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) < 5 {
+		return ""
+	}
+	return f[4]
 }
 
 // ended says whether a process is gone with all its threads, whoever reaps it.

@@ -383,7 +383,7 @@ func TestUpgradeKeeperKilled(t *testing.T) {
 		if s := <-end; s.exit != 0 && s.exit != 1 || strings.Contains(s.err, "panic") {
 			t.Fatalf("round %d: %+v\n%s", i, s, keeperLog(z))
 		}
-		testenv.EventuallyWithin(t, 40*time.Second, func() bool {
+		testenv.EventuallyWithin(t, 2*time.Minute, func() bool {
 			state := strings.Split(z.Must("zoneadm", "-z", "a", "list", "-p"), ":")[2]
 			return state == "installed" || state == "down"
 		}, "the zone to be down")

@@ -161,6 +161,7 @@ func masks(t *testing.T, z *testenv.Zones) {
 
 // settings of the kernel: a zone writes those of its own network stack, nothing else.
 func settings(t *testing.T, z *testenv.Zones) {
+	z.ServicesUp("s") // a service's cgroup is open to the zone for the moment of a birth
 	got := inZone(t, z, "s", as("writable", "/proc", "/sys"))
 	init := "/sys/fs/cgroup" + strings.TrimSpace(inZone(t, z, "s", "sed -n s/^0:://p /proc/1/cgroup")) + "/"
 	net := 0
@@ -244,7 +245,7 @@ func TestRestart(t *testing.T) {
 	if _, _, _, err := z.Try("", "zlogin", "a", as("restart")); err != nil {
 		t.Fatal(err)
 	}
-	testenv.EventuallyWithin(t, 40*time.Second, func() bool {
+	testenv.EventuallyWithin(t, 2*time.Minute, func() bool {
 		s := z.Status("a")
 		return s.State == "running" && s.ID != a.ID
 	}, "zone a to be rebooted")

@@ -39,6 +39,9 @@ func TestWipe(t *testing.T) {
 			t.Fatalf("boot: %v", said{out, errs, exit})
 		}
 	}
+	for _, zone := range []string{"w", "s"} {
+		z.ServicesUp(zone) // who comes up makes files meanwhile
+	}
 	wipe(t, z, "w")
 	wipe(t, z, "s")
 	damage(t, before.Diff(testenv.HashTree(t, paths...)), planted)
