@@ -41,7 +41,7 @@ func ownDir() string {
 		sweepStale(base)
 		dir, err := os.MkdirTemp(base, dirPrefix)
 		if err == nil {
-			err = keepLocked(dir)
+			_, err = keepLocked(dir)
 		}
 		if err != nil {
 			panic(fmt.Sprintf("testenv: no temporary directory: %v", err))

@@ -13,19 +13,18 @@ import (
 // run knows the directory of a process that was killed, by a time limit for example.
 const lockName = ".lock"
 
-// keepLocked takes the lock of a private directory for the life of this process. The file has
-// its name only once it is locked: others sweep at any moment, and would take the directory of
-// a process that stands still between the two for a dead run's.
-func keepLocked(dir string) error {
-	path := filepath.Join(dir, lockName)
-	fd, err := unix.Open(path+".new", unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+// keepLocked takes the lock of a private directory for the life of this process. The file has its
+// name when it is locked: one that is not is a dead run's, and whoever starts just then sweeps it.
+func keepLocked(dir string) (fd int, err error) {
+	making := filepath.Join(dir, lockName+".new")
+	fd, err = unix.Open(making, unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return err
+		return -1, err
 	}
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return err
+		return fd, err
 	}
-	return os.Rename(path+".new", path)
+	return fd, os.Rename(making, filepath.Join(dir, lockName))
 }
 
 // sweepStale removes what killed test runs have left below base: their zones' processes,

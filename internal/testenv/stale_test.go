@@ -54,3 +54,35 @@ func TestSweepStale(t *testing.T) {
 		}
 	}
 }
+
+// TestSweepSparesWhoStarts: a run that begins while others sweep keeps its directory and has its lock.
+func TestSweepSparesWhoStarts(t *testing.T) {
+	base := t.TempDir()
+	stop, swept := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-stop:
+				swept <- n
+				return
+			default:
+				sweepStale(base)
+			}
+		}
+	}()
+	for range 500 {
+		dir, err := os.MkdirTemp(base, dirPrefix)
+		must(t, err)
+		fd, err := keepLocked(dir)
+		if err == nil {
+			_, err = os.Stat(filepath.Join(dir, lockName))
+		}
+		if err != nil {
+			t.Errorf("who starts is swept: %v", err)
+		}
+		defer unix.Close(fd) // all live, so that a sweep is over soon and the next one comes in between
+	}
+	close(stop)
+	t.Logf("swept %d times", <-swept)
+}
