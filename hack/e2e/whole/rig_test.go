@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -87,6 +88,19 @@ func sparseZone(t *testing.T, z *testenv.Zones, zone string, commands ...string)
 	z.Sparse(zone, commands...)
 	install(t, z, zone)
 	z.Must("zoneadm", "-z", zone, "boot")
+}
+
+// atRest waits until the services of a zone have come up, or failed: a small tree has not all programs.
+func atRest(t *testing.T, z *testenv.Zones, zone string) {
+	t.Helper()
+	testenv.EventuallyWithin(t, 3*time.Minute, func() bool {
+		up, _, exit, err := z.Try("", "svcs", "-z", zone, "-Ho", "state", "milestone/multi-user-server:default")
+		if err != nil || exit != 0 || up != "online\n" {
+			return false
+		}
+		next, _, exit, err := z.Try("", "svcs", "-z", zone, "-aHo", "nstate")
+		return err == nil && exit == 0 && strings.Trim(next, "-\n") == ""
+	}, "the services of zone "+zone+" to be at rest")
 }
 
 // inside is a file of a zone as the host sees it.

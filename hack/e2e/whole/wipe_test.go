@@ -40,7 +40,7 @@ func TestWipe(t *testing.T) {
 		}
 	}
 	for _, zone := range []string{"w", "s"} {
-		z.ServicesUp(zone) // who comes up makes files meanwhile
+		atRest(t, z, zone) // who comes up makes files meanwhile
 	}
 	wipe(t, z, "w")
 	wipe(t, z, "s")
