@@ -139,12 +139,12 @@ func (a *agent) attack(o order) {
 	}
 	loop := func(f func()) {
 		a.attacks.Go(func() {
-			for {
+			for { // once in any case
+				f()
 				select {
 				case <-stop:
 					return
 				default:
-					f()
 				}
 			}
 		})

@@ -12,6 +12,7 @@ import (
 // A zone whose sources are decided when it has a contract already, as that of an init which
 // waits: what that one and others do from then on is told as by a zone that began with them.
 func TestAttach(t *testing.T) {
+	room(t)
 	for name, c := range map[string]struct {
 		attach func(r *rig) error
 		live   Source

@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -123,7 +125,10 @@ func TestNobodyGetsAway(t *testing.T) {
 		r.make(id, 0)
 	}
 	caller := z.caller(r)
-	for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); windows++ {
+	moved := func() bool { return slices.ContainsFunc(born, func(p table.Proc) bool { return !alive(p) }) }
+	// On a busy machine hardly anybody meets a window for a long time.
+	most := time.Now().Add(testenv.Deadline(20 * time.Second))
+	for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end) || time.Now().Before(most) && !moved(); windows++ {
 		id := contract.ID(6 + windows%3)
 		if _, err := r.z.OpenWindow(id, caller); err == nil {
 			_, _ = unix.Poll(nil, 1)
@@ -142,16 +147,22 @@ func TestNobodyGetsAway(t *testing.T) {
 	}
 	a := z.ask(order{Do: "attacked"})
 	r.settled()
-	left, away := 0, 0
-	for _, p := range born {
-		if !alive(p) {
-			left++
-		} else if at := r.placeName(p.Pid); at != "ct/5/d" {
-			away++
-			t.Errorf("%d lives in %s", p.Pid, at)
+	left, where := 0, ""
+	testenv.Eventually(t, func() bool { // who was moved at the very end may take a while to die
+		r.pump()
+		left = 0
+		away := false
+		for _, p := range born {
+			if at := r.placeName(p.Pid); !alive(p) {
+				left++
+			} else if at != "ct/5/d" {
+				away = true
+				where = fmt.Sprintf("%d lives in %s", p.Pid, at)
+			}
 		}
-	}
-	t.Logf("%d windows, %d tries, won %s; %d of %d were moved and killed, %d got away", windows, a.N, a.Text, left, len(born), away)
+		return !away
+	}, "nobody to have got away")
+	t.Logf("%d windows, %d tries, won %s; %d of %d were moved and killed; the last to die: %s", windows, a.N, a.Text, left, len(born), where)
 	if left == 0 {
 		t.Error("nobody was moved: the attack does not work")
 	}

@@ -67,31 +67,46 @@ const earlyMax = 8192
 
 // openConnector listens. rcvBytes bounds what the kernel keeps for us.
 func openConnector(rcvBytes int) (*connector, error) {
-	n, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_CONNECTOR)
-	if err != nil {
-		return nil, fmt.Errorf("open the process connector: %w", err)
+	c, err := newConnector()
+	if err == nil {
+		err = c.listen(rcvBytes)
 	}
-	c := &connector{fd: sys.Own(n), members: map[int32]*member{}, perCT: map[contract.ID]int{}}
-	if err := c.listen(rcvBytes); err != nil {
-		c.fd.Close()
+	if err != nil {
+		if c != nil {
+			c.close()
+		}
 		return nil, fmt.Errorf("open the process connector: %w", err)
 	}
 	return c, nil
 }
 
-func (c *connector) listen(rcvBytes int) error {
+// newConnector has a socket, and listens to nothing yet.
+func newConnector() (*connector, error) {
+	n, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_CONNECTOR)
+	if err != nil {
+		return nil, err
+	}
+	return &connector{fd: sys.Own(n), members: map[int32]*member{}, perCT: map[contract.ID]int{}}, nil
+}
+
+// bind joins those to whom the kernel tells.
+func (c *connector) bind(rcvBytes int) error {
 	n := c.fd.Int()
 	if unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, rcvBytes) != nil {
 		_ = unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_RCVBUF, rcvBytes)
 	}
-	if err := unix.Bind(n, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: connectorIdx}); err != nil {
+	return unix.Bind(n, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: connectorIdx})
+}
+
+func (c *connector) listen(rcvBytes int) error {
+	if err := c.bind(rcvBytes); err != nil {
 		return err
 	}
 	// The kernel before 6.6 knows no mask and takes no notice of the second request.
 	if err := c.send(connListen); err != nil {
 		return err
 	}
-	if err := c.acked(); err != nil {
+	if err := c.acked(ackWait); err != nil {
 		return err
 	}
 	return c.send(connListen, connFork|connExit)
@@ -102,32 +117,41 @@ const ackWait = time.Second
 
 // acked waits for the kernel's answer. Where the connector is not built in nobody answers, and
 // from another pid or user namespace neither.
-func (c *connector) acked() error {
+//
+// What is there is read before the time is looked at: a process that was held up for longer than
+// that has its answer all the same. An answer that found no room in the socket is asked for again.
+func (c *connector) acked(within time.Duration) error {
 	fds := []unix.PollFd{{Fd: int32(c.fd.Int()), Events: unix.POLLIN}}
-	end := time.Now().Add(ackWait)
-	for {
+	again := false
+	for end := time.Now().Add(within); ; {
+		m, ok, err := c.receive()
+		switch {
+		case err != nil:
+			return err
+		case ok && m.what == 0:
+			if errno := binary.NativeEndian.Uint32(m.data); errno != 0 {
+				return unix.Errno(errno)
+			}
+			return nil
+		case ok: // the kernel's word is behind what others have done
+			c.early = append(c.early, m)
+			if len(c.early) >= earlyMax {
+				return nil
+			}
+			continue
+		case c.overrun && !again:
+			again = true
+			if err := c.send(connListen); err != nil {
+				return err
+			}
+			continue
+		}
 		left := time.Until(end)
 		if left < 0 {
 			return ErrSource
 		}
 		if _, err := unix.Poll(fds, int(left/time.Millisecond)+1); err != nil && err != unix.EINTR {
 			return err
-		}
-		m, ok, err := c.receive()
-		if err != nil {
-			return err
-		}
-		if ok && m.what == 0 {
-			if errno := binary.NativeEndian.Uint32(m.data); errno != 0 {
-				return unix.Errno(errno)
-			}
-			return nil
-		}
-		if ok { // the kernel's word is behind what others have done
-			c.early = append(c.early, m)
-		}
-		if len(c.early) >= earlyMax {
-			return nil
 		}
 	}
 }

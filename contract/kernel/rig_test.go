@@ -126,9 +126,11 @@ func (r *rig) await(what string, fits func(Report) bool) Report {
 	}
 }
 
-// settled reads for a while in which nothing more should come.
+// settled reads for a while in which nothing more should come, and what is there already in any
+// case, however long this process was held up before it began.
 func (r *rig) settled() {
 	r.t.Helper()
+	r.pump()
 	for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); {
 		fds := []unix.PollFd{{Fd: int32(r.z.FD()), Events: unix.POLLIN}}
 		_, _ = unix.Poll(fds, 20)
