@@ -338,12 +338,19 @@ func TestAdoptRace(t *testing.T) {
 	r := newRig(t)
 	for range testenv.Rounds(20, 4) {
 		k := r.zone.directory()
+		stays := k.run("hold", "0") // the tree may have ended before anybody looks
+		stays.line()
 		m := k.run("tree", "3", "5")
 		check(t, r.AddContract(collector.Contract{Cgroup: k.id, Zone: r.zone.id, CT: k.ct}))
 		for range 5 {
 			check(t, r.Adopt())
 		}
 		m.finish()
+		if n, err := r.Members(k.id); err != nil || n != 1 {
+			t.Errorf("%d members, %v", n, err)
+		}
+		stays.release()
+		stays.wait()
 		n, err := r.Counts(k.id)
 		check(t, err)
 		if n.Members != 0 || n.Forks != n.Exits || n.Forks == 0 {

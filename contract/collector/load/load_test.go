@@ -193,9 +193,20 @@ func TestNoRoomForMembers(t *testing.T) {
 	check(t, err)
 	defer fd.Close()
 	const children = 40
-	cmd := exec.Command("sh", "-c", fmt.Sprintf("for i in $(seq %d); do sleep 0.2 & done; wait", children))
+	cmd := exec.Command("sh", "-c", fmt.Sprintf("for i in $(seq %d); do cat <&3 & done; wait", children))
 	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(fd.Fd())}
-	check(t, cmd.Run())
+	gate, open, err := os.Pipe() // nobody ends before all are there
+	check(t, err)
+	cmd.ExtraFiles = []*os.File{gate}
+	check(t, cmd.Start())
+	check(t, gate.Close())
+	testenv.Eventually(t, func() bool {
+		text, err := os.ReadFile(filepath.Join(cgroup, "cgroup.procs"))
+		check(t, err)
+		return bytes.Count(text, []byte("\n")) == children+1
+	}, "all children")
+	check(t, open.Close())
+	check(t, cmd.Wait())
 
 	born, ended := map[int32]int{}, map[int32]int{}
 	empty := 0
