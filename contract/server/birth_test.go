@@ -31,6 +31,7 @@ func (r *rig) dirs() (names []string) {
 // A client is killed after each step of a birth: what nobody was born into is gone, what has a
 // member is its maker's, who is dead: an orphan.
 func TestClientKilledInBirth(t *testing.T) {
+	longWindows(t)
 	for _, source := range []string{"bpf", "connector", "cgroup"} {
 		for step := range 5 {
 			t.Run(fmt.Sprintf("%s/step %d", source, step), func(t *testing.T) {
@@ -48,6 +49,7 @@ func TestClientKilledInBirth(t *testing.T) {
 					do()
 				}
 				r.kill9(a)
+				r.overdue() // of a dead client too the window closes when its time is over
 				// NOORPHAN: what was born is killed with its owner's death.
 				testenv.Eventually(t, func() bool { return len(r.dirs()) == 1 }, "only init's contract to be left")
 				r.next(t)
@@ -75,6 +77,7 @@ func (r *rig) next(t *testing.T) {
 // A maker that dies between the birth and its word for it leaves an orphan, as one that forked
 // with an active template does.
 func TestMakerDiesBeforeBorn(t *testing.T) {
+	longWindows(t)
 	for _, source := range []string{"bpf", "connector", "pidfd", "cgroup"} {
 		t.Run(source, func(t *testing.T) {
 			r := startRig(t, sources[source])
@@ -153,6 +156,7 @@ func TestWindowIsTaken(t *testing.T) {
 // A first member may have ended long before it is named, and its moment with it: as long as its
 // maker has not waited for it, it is taken, and its contract is empty then.
 func TestNamedLate(t *testing.T) {
+	longWindows(t)
 	for _, source := range []string{"bpf", "connector", "pidfd", "cgroup"} {
 		t.Run(source, func(t *testing.T) {
 			r := startRig(t, sources[source])
@@ -161,7 +165,7 @@ func TestNamedLate(t *testing.T) {
 			a.write(fd, "critical empty\n")
 			a.write(fd, "activate")
 			pid := a.must(ask{Do: "fork", Text: "/ct/2/d", Argv: []string{"/bin/true"}}).N
-			time.Sleep(4 * windowLimit)
+			r.overdue()
 			r.reopen()
 			if errno := a.write(fd, fmt.Sprintf("born %d", pid)); errno != 0 {
 				t.Fatalf("born: %v; %s", errno, a.text(fd))
@@ -215,11 +219,7 @@ func TestRoomOfTheDead(t *testing.T) {
 			t.Fatalf("abandon the contract of birth %d: %v", i, e)
 		}
 		a.must(ask{Do: "close", N: ctl})
-		for end := time.Now().Add(testenv.Deadline(10 * time.Second)); r.status(ct, "state") != "dead"; {
-			if time.Now().After(end) {
-				t.Fatalf("contract %d does not die", ct)
-			}
-		}
+		r.await(ct, "state", "dead")
 	}
 }
 
@@ -315,6 +315,7 @@ func visitClient(args []string) error {
 // A process of the zone's root that uses another's window brings its child into that contract.
 // The one that the maker names is a member all the same.
 func TestStrangerInWindow(t *testing.T) {
+	longWindows(t)
 	r := startRig(t, withBPF)
 	a, b := r.agent(0), r.agent(0)
 	fd := a.open("process/template", unix.O_RDWR)

@@ -347,7 +347,7 @@ func TestKilledAtEveryPoint(t *testing.T) {
 		c = r.spawnFor(name, nth)
 		select {
 		case <-c.ended:
-		case <-time.After(testenv.Deadline(20 * time.Second)):
+		case <-time.After(testenv.Deadline(60 * time.Second)):
 			t.Fatalf("the server never came to crash point %d %s", nth, name)
 		}
 		died[c.died()]++

@@ -51,8 +51,13 @@ func (r *rig) following(c *exec.Cmd) *follower {
 // until gives the lines up to and with the first that holds want.
 func (f *follower) until(want string) []string {
 	f.t.Helper()
+	return f.untilWithin(20*time.Second, want)
+}
+
+func (f *follower) untilWithin(within time.Duration, want string) []string {
+	f.t.Helper()
 	var got []string
-	limit := time.After(testenv.Deadline(20 * time.Second))
+	limit := time.After(testenv.Deadline(within))
 	for {
 		select {
 		case line, ok := <-f.lines:

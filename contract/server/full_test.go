@@ -263,6 +263,7 @@ func TestLoopFails(t *testing.T) {
 	r := startRig(t, withBPF)
 	a := r.agent(0)
 	reads := a.send(ask{Do: "read", N: a.open("process/bundle", unix.O_RDONLY), M: 100})
+	r.awaitWaiting(1)
 	a.stays(reads, "a read of nothing")
 	check(t, r.srv.inbox.run(func() { r.srv.epoll.Close() }))
 	if err := <-r.served; err == nil {

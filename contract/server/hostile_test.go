@@ -75,7 +75,7 @@ func TestManyOpens(t *testing.T) {
 	r, _ := startChild(t, withBPF)
 	before := r.child.rss()
 	f := r.following(r.client(1001, "hoard", "process/1/status", strconv.Itoa(testenv.Rounds(100_000, 10_000))))
-	words := last(f.until("hoard"))
+	words := last(f.untilWithin(4*time.Minute, "hoard")) // seconds, where nobody else wants the processors
 	t.Logf("%s; the server had %d kB and has %d kB", words, before, r.child.rss())
 	if after := r.child.rss(); after > before+16<<10 {
 		t.Errorf("the server grew from %d to %d kB", before, after)
@@ -159,9 +159,11 @@ func TestClientsKilledAtRandom(t *testing.T) {
 	r.next(t)
 	// Contracts that were made are orphans that end, or dead.
 	testenv.EventuallyWithin(t, 40*time.Second, func() bool { return len(r.dirs()) <= 2 }, "all contracts of dead makers to go")
-	if n := len(r.srv.retries); n != 0 {
-		t.Errorf("%d contracts wait for something", n)
-	}
+	testenv.Eventually(t, func() bool {
+		n := 1
+		check(t, r.srv.inbox.run(func() { n = len(r.srv.retries) }))
+		return n == 0
+	}, "no contract to wait for anything")
 	if fuse.ParkedMax < waitingPerUser {
 		t.Error("a user can have all waits")
 	}
@@ -203,9 +205,9 @@ func TestBlocksAreGivenBack(t *testing.T) {
 		a.write(fd, "abandon")
 		a.must(ask{Do: "close", N: fd})
 	}
-	held := 0
-	check(t, r.srv.inbox.run(func() { held = len(r.srv.kept.held) }))
-	if held > 3 { // init's, the last one's, and what was not given back yet
-		t.Errorf("%d blocks are held", held)
-	}
+	testenv.Eventually(t, func() bool {
+		held := 0
+		check(t, r.srv.inbox.run(func() { held = len(r.srv.kept.held) }))
+		return held <= 3 // init's, the last one's, and what was not given back yet
+	}, "the blocks to be given back")
 }

@@ -130,7 +130,7 @@ func TestInterruptedRead(t *testing.T) {
 			a := r.following(r.client(0, "interrupted", "bundle"))
 			words := a.until("ready")
 			pid, tid := r.hostThread(words[len(words)-1])
-			time.Sleep(20 * time.Millisecond)
+			r.awaitWaiting(1)
 			signal := func(sig unix.Signal) {
 				if dead {
 					r.close()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -108,6 +109,45 @@ type rig struct {
 
 // setup is what a test wants to be different.
 type setup func(*rig)
+
+// longWindows has windows of births stay open as long as a test may take: a birth by hand is tried
+// once, in as many steps as it has, and any of them may be held up.
+func longWindows(t *testing.T) {
+	was := windowLimit
+	windowLimit = testenv.Deadline(10 * time.Minute)
+	t.Cleanup(func() { windowLimit = was }) // when the server has ended
+}
+
+// overdue ends the time of the window that is open, for this server and the next.
+func (r *rig) overdue() {
+	r.t.Helper()
+	check(r.t, r.srv.inbox.run(func() {
+		if r.srv.window != nil {
+			r.srv.window.until = sys.Monotonic()
+		}
+		for fh, b := range r.srv.kept.births {
+			if b.placed && b.mode == kernel.Clone {
+				past := *b
+				past.until = sys.Monotonic()
+				check(r.t, r.srv.note(&record{kind: recPlaced, fh: fh, birth: past}))
+			}
+		}
+	}))
+	testenv.Eventually(r.t, func() (closed bool) {
+		check(r.t, r.srv.inbox.run(func() { closed = r.srv.window == nil }))
+		return closed
+	}, "the window to close")
+}
+
+// awaitWaiting waits until so many requests wait in the file system.
+func (r *rig) awaitWaiting(n int) {
+	r.t.Helper()
+	testenv.Eventually(r.t, func() bool {
+		is := 0
+		check(r.t, r.srv.inbox.run(func() { is = len(r.srv.waits.byUnique) }))
+		return is == n
+	}, fmt.Sprintf("%d requests to wait", n))
+}
 
 func switchOff(off kernel.Source) setup { return func(r *rig) { r.cfg.SourcesOff |= off } }
 
@@ -313,12 +353,12 @@ func (r *rig) run(c *exec.Cmd) (out []byte, code int) {
 	defer cancel()
 	bounded := exec.CommandContext(ctx, c.Path)
 	bounded.Args, bounded.Env, bounded.SysProcAttr, bounded.Stdin = c.Args, c.Env, c.SysProcAttr, c.Stdin
-	bounded.WaitDelay = time.Second
+	bounded.WaitDelay = testenv.Deadline(20 * time.Second)
 	out, err := bounded.CombinedOutput()
 	if ctx.Err() != nil {
 		r.t.Fatalf("%v did not end; it said %q", c.Args, out)
 	}
-	if err != nil && bounded.ProcessState == nil {
+	if err != nil && bounded.ProcessState == nil || errors.Is(err, exec.ErrWaitDelay) {
 		r.t.Fatal(err)
 	}
 	return out, bounded.ProcessState.ExitCode()

@@ -18,6 +18,7 @@ import (
 
 // Stop ends every wait, and nobody waits afterwards.
 func TestStop(t *testing.T) {
+	longWindows(t)
 	r := startRig(t, withBPF)
 	a, b := r.agent(0), r.agent(0)
 	bundle := a.open("process/bundle", unix.O_RDONLY)
@@ -28,6 +29,7 @@ func TestStop(t *testing.T) {
 		t.Fatal(e)
 	}
 	births := b.send(ask{Do: "write", N: tmpl2, Text: "activate"})
+	r.awaitWaiting(2) // the read and the second birth
 	a.stays(reads, "a read of nothing")
 	check(t, r.srv.Stop())
 	check(t, <-r.served)
@@ -145,7 +147,7 @@ func TestWatchReliable(t *testing.T) {
 			t.Fatal(errno)
 		}
 		testenv.Eventually(t, func() bool { return r.status(ct, "state") != "owned" }, "the contract to be given up")
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), testenv.Deadline(20*time.Second)) // it is there
 		buf := make([]byte, 16<<10)
 		n, err := w.Read(ctx, buf)
 		cancel()

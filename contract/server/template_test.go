@@ -97,6 +97,7 @@ func TestTemplateByShell(t *testing.T) {
 // The steps of a birth by hand, the first member born by clone3 in the directory that the
 // template names; killed between all of them.
 func TestBirthByHand(t *testing.T) {
+	longWindows(t)
 	for _, restarts := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restarts %v", restarts), func(t *testing.T) {
 			r := startRig(t, withBPF)

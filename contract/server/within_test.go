@@ -44,6 +44,7 @@ func TestWithinRefused(t *testing.T) {
 // A contract counts where its maker wanted it, its status says so, and what its members make counts
 // there too; also when the supervisor is another one at each step.
 func TestWithinByHand(t *testing.T) {
+	longWindows(t)
 	for _, restarts := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restarts %v", restarts), func(t *testing.T) {
 			r := startRig(t, withBPF, withPools)
