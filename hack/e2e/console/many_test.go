@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/linuxzones/zones/internal/testenv"
 )
@@ -53,6 +52,7 @@ func TestWriterAndReaders(t *testing.T) {
 		p.Expect(`NOTICE: Zone rebooting`)
 	}
 	z.ServicesUp(zoneName)
+	taker.Expect(`# `) // what is typed before a shell reads may be thrown away
 	taker.Send("\recho $((7*9))-rebooted\r")
 	for _, p := range []*testenv.Pty{taker, w, r} {
 		p.Expect(`63-rebooted`)
@@ -78,9 +78,10 @@ func TestSizeFollowsTheWriter(t *testing.T) {
 	w.Send("\rtrap 'echo changed to $(stty size)' WINCH; echo $((40+2))-set\r")
 	w.Expect(`42-set`)
 	w.Resize(33, 101)
-	time.Sleep(200 * time.Millisecond) // the shell runs the trap when it is woken
-	w.Send("\r")
-	w.Expect(`changed to 33 101`)
+	testenv.Eventually(t, func() bool { // the shell runs the trap when it is woken
+		w.Send("\r")
+		return strings.Contains(w.Output(), "changed to 33 101")
+	}, "the shell to hear of the window's size")
 	r := z.Pty("zlogin", "-r", zoneName)
 	r.Expect(`Connected`)
 	r.Resize(7, 7)

@@ -74,8 +74,9 @@ func fill(p []byte, pos uint64) {
 	}
 }
 
-// begins is what comes before the first number, and nowhere else.
-const begins = "START\r\n"
+// begins is what comes before the first number, and nowhere else; ends what comes behind the last,
+// wherever the writer was cut off.
+const begins, ends = "START\r\n", "FINIS\r\n"
 
 var lostText = regexp.MustCompile(`^\r\n\[NOTICE: (\d+) bytes? of console output lost\]\r\n`)
 
@@ -88,6 +89,7 @@ type follower struct {
 	started bool
 	buf     []byte
 	pos     uint64
+	ended   bool // pos is where
 	lost    uint64
 	gaps    int
 	err     error
@@ -111,6 +113,10 @@ func (f *follower) compare() error {
 		}
 		f.started, f.buf = true, f.buf[i+len(begins):]
 	}
+	if f.ended {
+		f.buf = nil
+		return nil
+	}
 	want := make([]byte, len(f.buf))
 	for len(f.buf) > 0 {
 		want = want[:len(f.buf)]
@@ -124,6 +130,10 @@ func (f *follower) compare() error {
 			return nil
 		}
 		cut, ok := f.gap(same)
+		if !ok && bytes.HasPrefix(f.buf[same:], []byte(ends)) {
+			f.pos, f.ended, f.buf = f.pos+uint64(same), true, nil
+			return nil
+		}
 		if !ok {
 			if len(f.buf)-same < lostTextMax { // a text may be on its way
 				keep := max(0, same-2)
@@ -205,7 +215,9 @@ func attach(t *testing.T, z *testenv.Zones, args ...string) *client {
 func flood(t *testing.T, z *testenv.Zones) (stop func()) {
 	t.Helper()
 	z.In(zoneName, `setsid sh -c 'echo START >/dev/console; exec seq 1 100000000000 >/dev/console' </dev/null >/dev/null 2>&1 & echo $! >/var/tmp/flood`)
-	return func() { z.In(zoneName, `kill -9 $(cat /var/tmp/flood)`) }
+	return func() {
+		z.In(zoneName, `p=$(cat /var/tmp/flood); kill -9 $p; while kill -0 $p 2>/dev/null; do sleep 0.05; done; echo FINIS >/dev/console`)
+	}
 }
 
 // logDir is where the zone's console log is.
@@ -240,18 +252,21 @@ func zonedLog(z *testenv.Zones) string {
 	return string(b)
 }
 
-// settled waits until a client stands still, and gives where.
-func settled(t *testing.T, c *client) uint64 {
+// end waits until a client has read all that was written, and gives how much that was.
+func end(t *testing.T, c *client) (pos uint64) {
 	t.Helper()
-	last, since := uint64(0), time.Now()
-	testenv.Eventually(t, func() bool {
-		pos, _ := c.at(t)
-		if pos != last {
-			last, since = pos, time.Now()
-		}
-		return pos > 0 && time.Since(since) > 500*time.Millisecond
-	}, "the console to be quiet")
-	return last
+	testenv.EventuallyWithin(t, time.Minute, func() bool {
+		pos, _ = c.at(t)
+		return c.over()
+	}, "the end of what was written")
+	return pos
+}
+
+// over says whether the end of what was written has come.
+func (f *follower) over() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ended
 }
 
 func signal(t *testing.T, c *client, sig unix.Signal) {

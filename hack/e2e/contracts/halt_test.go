@@ -2,6 +2,7 @@ package contracts
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,10 +38,8 @@ func halts(t *testing.T, z *testenv.Zones, zone string, pids []int) {
 	if exit != 0 || out+errs != "" {
 		t.Errorf("halt: %v", said{out, errs, exit})
 	}
-	for _, pid := range pids {
-		if state := processState(pid); state != "" && state != "Z" {
-			t.Errorf("process %d is left, in state %s", pid, state)
-		}
+	for _, pid := range pids { // out of its cgroup a process still goes through its exit
+		testenv.Eventually(t, func() bool { s := processState(pid); return s == "" || s == "Z" || s == "X" }, "process "+itoa(pid)+" to be gone")
 	}
 }
 
@@ -63,13 +62,26 @@ func deadSupervisor(t *testing.T, z *testenv.Zones, zone string) (back func()) {
 	t.Helper()
 	zsched := z.PID(zone, "zsched")
 	must(t, unix.Kill(zsched, unix.SIGSTOP)) // it starts none, not even of the file that it holds open
+	testenv.Eventually(t, func() bool { return stopped(zsched) }, "the keeper to stop")
 	pid := z.KillZoned(zone)
 	testenv.Eventually(t, func() bool { s := processState(pid); return s == "" || s == "Z" }, "the supervisor's end")
 	return func() {
-		if processState(zsched) != "" {
-			must(t, unix.Kill(zsched, unix.SIGCONT))
+		if err := unix.Kill(zsched, unix.SIGCONT); err != unix.ESRCH {
+			must(t, err)
 		}
 	}
+}
+
+// stopped says whether all threads of a process are: the first that hears of it stops the others.
+func stopped(pid int) bool {
+	tasks, _ := filepath.Glob("/proc/" + itoa(pid) + "/task/*/stat")
+	for _, stat := range tasks {
+		b, err := os.ReadFile(stat)
+		if _, rest, _ := strings.Cut(string(b), ") "); err == nil && !strings.HasPrefix(rest, "T") {
+			return false
+		}
+	}
+	return len(tasks) > 0
 }
 
 // stuck starts a process that asks the file system of contracts for something now that nobody

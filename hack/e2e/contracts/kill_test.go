@@ -32,6 +32,9 @@ func TestKilledWhileContractsAreMade(t *testing.T) {
 		time.Sleep(stormPause + time.Duration(i*7%50)*time.Millisecond)
 		successor(t, z, "a", z.KillZoned("a"))
 	}
+	awaitFile(t, z, "a", "/var/tmp/record", "some contracts to be made", func(text string) bool {
+		return strings.Count(text, "made ") >= 10 || strings.Contains(text, "failed")
+	})
 	must(t, os.WriteFile(inside(z, "a", "/var/tmp/stop"), nil, 0o644))
 	record := awaitFile(t, z, "a", "/var/tmp/record", "the workload's end", func(text string) bool {
 		return strings.HasSuffix(text, "done\n") || strings.Contains(text, "failed")
