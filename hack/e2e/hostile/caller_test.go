@@ -193,17 +193,14 @@ func TestCallers(t *testing.T) {
 			if !c.pid {
 				pid = 0
 			}
-			if n := audited(t, z, "web", c.uid, pid); n < len(verbs) {
-				t.Errorf("%d refusals of uid %d, pid %d were audited, want %d", n, c.uid, pid, len(verbs))
-			}
+			testenv.Eventually(t, func() bool { return audited(t, z, "web", c.uid, pid) >= len(verbs) },
+				fmt.Sprintf("%d refusals of uid %d, pid %d to be audited", len(verbs), c.uid, pid))
 			if con := attack(t, "console", append(c.with, program, consoleOf(z, "web"))...); !strings.Contains(con, `console "" `) {
 				t.Errorf("the console says %s", con)
 			}
 		})
 	}
-	if !strings.Contains(logText(t, z, "web"), "insufficient privileges") {
-		t.Error("the supervisor's log has no refusal")
-	}
+	testenv.Eventually(t, func() bool { return strings.Contains(logText(t, z, "web"), "insufficient privileges") }, "a refusal in the supervisor's log")
 	if after := z.Status("web"); after != before {
 		t.Errorf("the zone was %+v and is %+v", before, after)
 	}
@@ -243,6 +240,7 @@ func TestFromWithin(t *testing.T) {
 			t.Fatalf("the attack itself failed: %v", said{out, errs, exit})
 		}
 		refusals(t, c.user+" in the zone", out)
+		testenv.Eventually(t, func() bool { return audited(t, z, "web", c.uid, 0) >= len(verbs) }, "the refusals to be audited")
 		if n := audited(t, z, "web", c.uid, 0); n != len(verbs) {
 			t.Errorf("%d refusals of uid %d were audited, want %d", n, c.uid, len(verbs))
 		}

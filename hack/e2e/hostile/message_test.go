@@ -17,6 +17,8 @@ func TestMessages(t *testing.T) {
 	z := testenv.Instance(t)
 	z.Sparse("web")
 	silent(t, z, "web", "boot")
+	console := z.Pty("zlogin", "-C", "web") // keeps the supervisor, also below ready
+	console.Expect(`\[Connected to zone 'web' console\]`)
 	texts := map[string]bool{} // keys and whether they had arguments
 	heard := func(list []answer, rval int) {
 		t.Helper()
@@ -60,7 +62,6 @@ func TestMessages(t *testing.T) {
 		{"shutdown", nil, -1},
 		{"halt", nil, 0},
 	} {
-		keepAlive(t, z)
 		heard(request(t, z, "web", freshID(), c.verb, c.more), c.rval)
 	}
 	for _, key := range []string{"already.booted", "already.halted", "already.ready", "state.invalid", "door.verb", "bootargs.unused", "init.stat", "init.exec", "login.state", "login.unknown"} {
@@ -68,15 +69,6 @@ func TestMessages(t *testing.T) {
 			t.Errorf("no message with key %s was heard; there were %v", key, texts)
 		}
 	}
-}
-
-// keepAlive has a supervisor at the door: below ready it leaves after a moment.
-func keepAlive(t *testing.T, z *testenv.Zones) {
-	t.Helper()
-	if c, err := dial(door(z, "web")); err == nil {
-		c.Close()
-		return
-	}
-	// Whoever asks starts one; the note is for this caller.
-	z.Zoneadm("-z", "web", "halt")
+	console.Send("\r~.")
+	console.Wait()
 }

@@ -92,6 +92,7 @@ func TestFlood(t *testing.T) {
 	t.Parallel()
 	z := testenv.Instance(t)
 	running(t, z, "web")
+	z.ServicesUp("web") // by then the supervisor has open what a running zone needs
 	closeAgain := open(t, z, "web")
 	pid := z.Status("web").Zoned.Pid
 	fds := openFDs(t, pid)
@@ -185,18 +186,27 @@ func TestAudit(t *testing.T) {
 			t.Errorf("%s: %+v", a.verb, last)
 		}
 	}
-	begun, ended := map[string]record{}, map[string]record{}
-	for _, r := range audit(t, z, "web") {
-		switch r.Event {
-		case "begin":
-			begun[r.ID] = r
-		case "end":
-			ended[r.ID] = r
+	var begun, ended map[string]record
+	testenv.Eventually(t, func() bool { // the last one's end may be written behind its answer
+		begun, ended = map[string]record{}, map[string]record{}
+		for _, r := range audit(t, z, "web") {
+			switch r.Event {
+			case "begin":
+				begun[r.ID] = r
+			case "end":
+				ended[r.ID] = r
+			}
+			if r.Zone != "web" || r.Time == "" {
+				t.Errorf("%+v", r)
+			}
 		}
-		if r.Zone != "web" || r.Time == "" {
-			t.Errorf("%+v", r)
+		for id := range want {
+			if ended[id].ID == "" {
+				return false
+			}
 		}
-	}
+		return true
+	}, "every request's end in the audit")
 	for id, a := range want {
 		b, e := begun[id], ended[id]
 		if b.Verb != a.verb || b.Pid != os.Getpid() || b.UID != 0 || b.Origin != "door" || b.Comm == "" || b.Rval != nil {
