@@ -80,13 +80,6 @@ func (e errand) killed(t *testing.T, z *testenv.Zones, point string) {
 		t.Errorf("it is to be killed and ends so: %v", s)
 	}
 	resting(t, z)
-	if e.argv[len(e.argv)-1] == "shutdown" {
-		// Its command ends before the services have stopped, of which only the zone knows.
-		for end := time.Now().Add(5 * time.Second); time.Now().Before(end) && listed(t, z, "a") == "running"; {
-			pause()
-		}
-		resting(t, z)
-	}
 	is, outcome := listed(t, z, "a"), ""
 	switch {
 	case is == e.to && (e.from != e.to || z.Status("a").ID != id):
@@ -115,7 +108,7 @@ func resting(t *testing.T, z *testenv.Zones) {
 	t.Helper()
 	lasting := []string{"configured", "incomplete", "installed", "ready", "running"}
 	last, same := "", 0
-	testenv.EventuallyWithin(t, ended, func() bool {
+	testenv.EventuallyWithin(t, 2*ended, func() bool { // a shutdown has as much time as ended
 		is := listed(t, z, "a")
 		if same++; is != last || !slices.Contains(lasting, is) || underWay(t, z, "a") {
 			last, same = is, 0
@@ -124,8 +117,8 @@ func resting(t *testing.T, z *testenv.Zones) {
 	}, "the zone to come to rest")
 }
 
-// underWay says whether the zone's journal has an operation without an end, or its services are being
-// stopped, which the command of a shutdown waits for.
+// underWay says whether the zone's journal has an operation without an end, or a shutdown that waits for
+// the zone: its command ends before the services have stopped.
 func underWay(t *testing.T, z *testenv.Zones, zone string) bool {
 	t.Helper()
 	for _, dir := range generations(t, z, zone) {
@@ -137,7 +130,8 @@ func underWay(t *testing.T, z *testenv.Zones, zone string) bool {
 	if err != nil {
 		return false
 	}
-	return strings.LastIndex(string(text), `{"t":"op"`) > strings.LastIndex(string(text), `{"t":"end"`)
+	begun := max(strings.LastIndex(string(text), `{"t":"op"`), strings.LastIndex(string(text), `{"t":"shutdown"`))
+	return begun > strings.LastIndex(string(text), `{"t":"end"`)
 }
 
 // logins are the cgroups of logins.

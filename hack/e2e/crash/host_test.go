@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/linuxzones/zones/internal/testenv"
 )
@@ -62,15 +63,20 @@ func (f footprint) differences(now footprint) (list []string) {
 	return list
 }
 
+// lookedFor is how long what is on its way out is waited for.
+const lookedFor = 20 * time.Second
+
 // same waits until the host has again what it had.
 func (f footprint) same(t *testing.T, z *testenv.Zones, after string) {
 	t.Helper()
 	var list []string
-	for range 400 {
+	for end := time.Now().Add(testenv.Deadline(lookedFor)); ; pause() {
 		if list = f.differences(measure(t, z)); len(list) == 0 {
 			return
 		}
-		pause()
+		if time.Now().After(end) {
+			break
+		}
 	}
 	t.Errorf("after %s the host is not as before:\n%s", after, strings.Join(list, "\n"))
 }
@@ -106,12 +112,14 @@ func held(pid int) footprint {
 func keeps(t *testing.T, z *testenv.Zones, zone string, before footprint, after string) {
 	t.Helper()
 	var list []string
-	for range 400 {
+	for end := time.Now().Add(testenv.Deadline(lookedFor)); ; pause() {
 		pid := supervisor(z, zone, "zsched")
 		if list = before.more(held(pid)); pid != 0 && len(list) == 0 {
 			return
 		}
-		pause()
+		if time.Now().After(end) {
+			break
+		}
 	}
 	t.Errorf("after %s the keeper of zone %s does not hold what it held:\n%s", after, zone, strings.Join(list, "\n"))
 }

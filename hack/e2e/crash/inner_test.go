@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -140,9 +141,15 @@ func restarted(t *testing.T, z *testenv.Zones, s said) string {
 	if s.exit != 0 && !strings.Contains(s.err, "svcadm") {
 		return ""
 	}
-	members := z.In("a", "pgrep -c -x sleep || true")
-	if strings.TrimSpace(members) != "2" {
-		t.Errorf("two services have %s processes", strings.TrimSpace(members))
+	// A service is online when its method has ended: what that has started may be a shell still.
+	members := ""
+	for end := time.Now().Add(testenv.Deadline(lookedFor)); ; pause() {
+		if members = strings.TrimSpace(z.In("a", "pgrep -c -x sleep || true")); members == "2" || time.Now().After(end) {
+			break
+		}
+	}
+	if members != "2" {
+		t.Errorf("two services have %s processes", members)
 	}
 	return "went on"
 }

@@ -120,7 +120,7 @@ const witnessFile = "/var/tmp/witness"
 func watched(t *testing.T, z *testenv.Zones, zone string) {
 	t.Helper()
 	place(t, z, zone)
-	_ = ask(z, "zlogin", zone, "pkill -KILL -x actor; exit 0") // one of an earlier look
+	_ = ask(z, "zlogin", zone, "pkill -KILL -x actor; while pgrep -x actor >/dev/null; do sleep 0.05; done; exit 0") // one of an earlier look
 	_ = os.Remove(inside(z, zone, witnessFile))
 	act(t, z, zone, "witness", witnessFile)
 	testenv.EventuallyWithin(t, ended, func() bool { return testimony(z, zone).looks > 0 }, "the witness in zone "+zone)
