@@ -22,6 +22,7 @@ type racer struct {
 	sentinel string            // a file of the host, from its root
 	secret   string            // in the environment of who enters
 	looks    int
+	told     int // of how many processes
 	processes, traced, guarded,
 	programs map[string]bool
 	exes  map[string]int // by device and inode: O_PATH descriptors to write through later
@@ -62,6 +63,9 @@ func race(sentinel, secret string) error {
 			}
 		}
 		r.writeExes()
+		if len(r.processes) >= r.told+progressEvery {
+			r.progress()
+		}
 	}
 	r.report()
 	return nil
@@ -102,7 +106,13 @@ func (r *racer) readMounts() {
 	}
 }
 
-func (r *racer) reach(format string, args ...any) { r.found[fmt.Sprintf(format, args...)] = true }
+// reach says at once what was reached, once.
+func (r *racer) reach(format string, args ...any) {
+	if what := fmt.Sprintf(format, args...); !r.found[what] {
+		r.found[what] = true
+		reach("%s", what)
+	}
+}
 
 func (r *racer) search(pid string) {
 	r.looks++
@@ -268,10 +278,17 @@ func (r *racer) writeExes() {
 	}
 }
 
+// progressEvery is of how many more processes it is told that they were searched.
+const progressEvery = 4
+
+// progress says how far the search has come, for who waits for enough of it.
+func (r *racer) progress() {
+	r.told = len(r.processes)
+	fmt.Println("so far", len(r.processes), len(r.guarded), len(r.traced))
+}
+
 func (r *racer) report() {
-	for f := range r.found {
-		reach("%s", f)
-	}
+	r.progress()
 	fmt.Printf("searched %d times, processes %d, guarded %d, traced %d\n", r.looks, len(r.processes), len(r.guarded), len(r.traced))
 	var names []string
 	for p := range r.programs {

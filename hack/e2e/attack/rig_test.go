@@ -6,8 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/linuxzones/zones/internal/testenv"
 )
@@ -92,10 +95,13 @@ func arm(t *testing.T, z *testenv.Zones, zone string) {
 
 // running is an attack that goes on in a zone until it is stopped.
 type running struct {
-	t     *testing.T
-	in    io.WriteCloser
-	lines *bufio.Scanner
-	wait  func() error
+	t    *testing.T
+	in   io.WriteCloser
+	wait func() error
+	over chan struct{} // closed when it has said its last
+
+	mu    sync.Mutex // guards lines
+	lines []string
 }
 
 // start begins an attack, and returns when it says that it is there.
@@ -108,29 +114,55 @@ func start(t *testing.T, z *testenv.Zones, zone, command string) *running {
 	must(t, err)
 	cmd.Stderr = os.Stderr
 	must(t, cmd.Start())
+	r := &running{t: t, in: in, wait: cmd.Wait, over: make(chan struct{})}
 	t.Cleanup(func() {
 		in.Close()
 		_ = cmd.Process.Kill()
+		<-r.over
 		_ = cmd.Wait()
 	})
-	r := &running{t: t, in: in, lines: bufio.NewScanner(out), wait: cmd.Wait}
-	if !r.lines.Scan() || r.lines.Text() != there {
-		t.Fatalf("%s: says %q", command, r.lines.Text())
+	go r.read(out)
+	testenv.EventuallyWithin(t, time.Minute, func() bool { return len(r.said()) > 0 || r.ended() }, command+" to be there")
+	if said := r.said(); len(said) == 0 || said[0] != there {
+		t.Fatalf("%s: says %q", command, said)
 	}
 	return r
 }
 
-// stop ends the attack and gives what it printed.
+func (r *running) read(out io.Reader) {
+	defer close(r.over)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		r.mu.Lock()
+		r.lines = append(r.lines, lines.Text())
+		r.mu.Unlock()
+	}
+}
+
+func (r *running) ended() bool {
+	select {
+	case <-r.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// said is what the attack has printed so far.
+func (r *running) said() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.lines)
+}
+
+// stop ends the attack and gives what it printed behind its first word.
 func (r *running) stop() (lines []string) {
 	r.t.Helper()
 	r.in.Close()
-	for r.lines.Scan() {
-		lines = append(lines, r.lines.Text())
-	}
+	<-r.over
 	if err := r.wait(); err != nil {
 		r.t.Errorf("the attack itself: %v", err)
 	}
-	return lines
+	return r.said()[1:]
 }
 
 // judge reports whatever the attack has reached.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/linuxzones/zones/internal/testenv"
@@ -63,6 +64,8 @@ refresh
 `))
 	zlogin(t, z, zone, "svccfg -f /var/tmp/cfg") // what the repository refuses is not in it
 	zlogin(t, z, zone, `svccfg import /var/tmp/paint.xml; ctrun -F "svc:/x:$(printf '`+octal(valid)+`')" -A "$(printf '`+octal(valid)+`')" sleep 1000 </dev/null >/dev/null 2>&1 &`)
+	// A service is online when its method has ended: what that has started may be a shell still.
+	z.In(zone, `while test "$(pgrep -fc 'sleep/.*1000$')" -lt 1; do sleep 0.1; done`)
 	zlogin(t, z, zone, `"/var/tmp/kill/$(printf '`+octal(filepath.Base(name))+`')" -SEGV $(pgrep -f 'sleep/.*1000$' | tail -n 1)`)
 	// Words at other doors: the console's log, and a failing program's last line.
 	zlogin(t, z, zone, `printf '`+octal(paint)+`\n' >/dev/console`)
@@ -99,6 +102,15 @@ func shown(t *testing.T) {
 	defer file.Close()
 	watch.Stdout = file
 	must(t, watch.Start())
+	watched := func() string {
+		text, err := os.ReadFile(file.Name())
+		must(t, err)
+		return string(text)
+	}
+	testenv.Eventually(t, func() bool { // what was before it came is not told
+		z.In("a", "ctrun -l child true")
+		return strings.Contains(watched(), " process ")
+	}, "ctwatch to tell of something")
 	canvas(t, z, "a")
 	all := ""
 	for _, line := range []string{
@@ -116,13 +128,14 @@ func shown(t *testing.T) {
 	if n := strings.Count(all, "evil"); n < 10 {
 		t.Errorf("what the zone has painted was seen %d times only:\n%s", n, all)
 	}
+	for end := time.Now().Add(testenv.Deadline(20 * time.Second)); !strings.Contains(watched(), "]0;evil") && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
 	_ = watch.Process.Signal(os.Interrupt)
 	_ = watch.Wait()
-	text, err := os.ReadFile(file.Name())
-	must(t, err)
-	unpainted(t, "ctwatch", string(text))
-	if !strings.Contains(string(text), "]0;evil") {
-		t.Errorf("ctwatch saw nothing of it: %s", text)
+	unpainted(t, "ctwatch", watched())
+	if !strings.Contains(watched(), "]0;evil") {
+		t.Errorf("ctwatch saw nothing of it: %s", watched())
 	}
 	for _, log := range []string{"a.log", "a.audit"} {
 		text, err := os.ReadFile(filepath.Join(z.Log, log))
