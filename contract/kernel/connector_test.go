@@ -11,7 +11,7 @@ func deaf(t *testing.T, rcvBytes int) *connector {
 	t.Helper()
 	r := newRig(t, Config{Off: SourceBPF}) // the other one
 	if r.z.Sources()&SourceConnector == 0 {
-		t.Skip("the kernel has no process connector: ", ProbeConnector())
+		t.Fatalf("the kernel has no process connector: %v", ProbeConnector())
 	}
 	c, err := newConnector()
 	check(t, err)

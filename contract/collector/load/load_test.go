@@ -165,6 +165,28 @@ func TestProcsMax(t *testing.T) {
 	}
 }
 
+// crowd has a shell in a cgroup with so many children at once, and waits until they have ended.
+func crowd(t *testing.T, cgroup string, children int) {
+	t.Helper()
+	fd, err := os.Open(cgroup)
+	check(t, err)
+	defer fd.Close()
+	cmd := exec.Command("sh", "-c", fmt.Sprintf("for i in $(seq %d); do cat <&3 & done; wait", children))
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(fd.Fd())}
+	gate, open, err := os.Pipe() // nobody ends before all are there
+	check(t, err)
+	cmd.ExtraFiles = []*os.File{gate}
+	check(t, cmd.Start())
+	check(t, gate.Close())
+	testenv.Eventually(t, func() bool {
+		text, err := os.ReadFile(filepath.Join(cgroup, "cgroup.procs"))
+		check(t, err)
+		return bytes.Count(text, []byte("\n")) == children+1
+	}, "all children")
+	check(t, open.Close())
+	check(t, cmd.Wait())
+}
+
 // More members than there is room for: each is told of all the same, once, and the counts say
 // that they are not sure.
 func TestNoRoomForMembers(t *testing.T) {
@@ -189,24 +211,8 @@ func TestNoRoomForMembers(t *testing.T) {
 	check(t, err)
 	defer reader.Close()
 
-	fd, err := os.Open(cgroup)
-	check(t, err)
-	defer fd.Close()
 	const children = 40
-	cmd := exec.Command("sh", "-c", fmt.Sprintf("for i in $(seq %d); do cat <&3 & done; wait", children))
-	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(fd.Fd())}
-	gate, open, err := os.Pipe() // nobody ends before all are there
-	check(t, err)
-	cmd.ExtraFiles = []*os.File{gate}
-	check(t, cmd.Start())
-	check(t, gate.Close())
-	testenv.Eventually(t, func() bool {
-		text, err := os.ReadFile(filepath.Join(cgroup, "cgroup.procs"))
-		check(t, err)
-		return bytes.Count(text, []byte("\n")) == children+1
-	}, "all children")
-	check(t, open.Close())
-	check(t, cmd.Wait())
+	crowd(t, cgroup, children)
 
 	born, ended := map[int32]int{}, map[int32]int{}
 	empty := 0

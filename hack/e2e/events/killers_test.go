@@ -238,7 +238,7 @@ func (m *massacre) follow(v *victim) {
 		if r.view == hostView {
 			pid = v.host
 		}
-		testenv.Eventually(m.t, func() bool { return m.tells(r, pid) }, fmt.Sprintf("%s to be told of the end of %d", r.name, pid))
+		testenv.EventuallyWithin(m.t, answerDeadline, func() bool { return m.tells(r, pid) }, fmt.Sprintf("%s to be told of the end of %d", r.name, pid))
 	}
 }
 

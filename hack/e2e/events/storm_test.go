@@ -35,7 +35,7 @@ func (w *world) supervisor() int {
 func (w *world) awaitSuccessor(old int, began time.Time) (pid, serving time.Duration) {
 	w.t.Helper()
 	now := 0
-	testenv.Eventually(w.t, func() bool { now = w.supervisor(); return now != 0 && now != old }, "a successor of supervisor "+strconv.Itoa(old))
+	testenv.EventuallyWithin(w.t, answerDeadline, func() bool { now = w.supervisor(); return now != 0 && now != old }, "a successor of supervisor "+strconv.Itoa(old))
 	pid = time.Since(began)
 	if w.isHost() {
 		w.sh("cat " + w.ctfs + "/process/template >/dev/null")
