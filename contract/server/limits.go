@@ -32,6 +32,8 @@ const (
 	callsMax = 64
 	// callLimit bounds how long a call waits for the loop: ErrSlow. A turn takes milliseconds.
 	callLimit = 5 * time.Second
+	// callLooks is in how many parts that time is waited for.
+	callLooks = 10
 
 	// retryFirst and retryMax are how long a removal or kill that failed waits before it is
 	// tried again.

@@ -13,9 +13,10 @@ import (
 const roleVariable = "SERVER_TEST_ROLE"
 
 var roles = map[string]func(args []string) error{
-	"stage":  stageMain,
-	"init":   initMain,
-	"server": serverMain,
+	"stage":   stageMain,
+	"init":    initMain,
+	"server":  serverMain,
+	"stalled": stalledMain,
 }
 
 func TestMain(m *testing.M) {
