@@ -219,12 +219,13 @@ func blockRange(b uint32) (first, end contract.ID) {
 func lockWithin(fd int, limit time.Duration) error {
 	end := time.Now().Add(limit)
 	for {
+		late := time.Now().After(end) // before the try: who was not scheduled meanwhile tries once more
 		lk := unix.Flock_t{Type: unix.F_WRLCK}
 		err := unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &lk)
 		if err != unix.EAGAIN && err != unix.EACCES && err != unix.EINTR {
 			return err
 		}
-		if time.Now().After(end) {
+		if late {
 			return ErrIDsLocked
 		}
 		_, _ = unix.Poll(nil, 1)
