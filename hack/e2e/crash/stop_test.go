@@ -269,9 +269,18 @@ func TestWaitingIsTold(t *testing.T) {
 	}
 	defer send(pid, "zoned", unix.SIGCONT)
 	stopped(t, pid)
-	halt, shell, piped := z.Pty("zoneadm", "-z", "a", "reboot"), z.Pty("zlogin", "a"), beside(z, "zlogin", "a", "exit 6")
+	halt, shell, piped := z.Pty("zoneadm", "-z", "a", "reboot"), z.Pty("zlogin", "a"), z.Cmd("zlogin", "a", "exit 6")
+	words, err := os.Create(filepath.Join(t.TempDir(), "words"))
+	must(t, err)
+	defer words.Close()
+	piped.Stderr = words
+	must(t, piped.Start())
+	t.Cleanup(func() { _ = piped.Process.Kill(); _ = piped.Wait() })
+	errs := func() string { b, _ := os.ReadFile(words.Name()); return string(b) }
 	shell.ExpectWithin(40*time.Second, `zlogin: zone 'a': the zone's supervisor has not answered for \d\d seconds; waiting for it\r`)
 	halt.ExpectWithin(40*time.Second, `a: waiting for the supervisor, \d\d seconds since its last word`)
+	told := regexp.MustCompile(`^zlogin: zone 'a': the zone's supervisor has not answered for \d\d seconds; waiting for it\n`)
+	testenv.EventuallyWithin(t, 40*time.Second, func() bool { return told.MatchString(errs()) }, "a login without a terminal to be told")
 	if is := listed(t, z, "a"); is != "running" {
 		t.Errorf("it is listed as %s", is)
 	}
@@ -279,10 +288,10 @@ func TestWaitingIsTold(t *testing.T) {
 	if exit := halt.Wait(); exit != 0 {
 		t.Errorf("reboot: exit %d\n%s", exit, halt.Output())
 	}
-	told := regexp.MustCompile(`^zlogin: zone 'a': the zone's supervisor has not answered for \d\d seconds; waiting for it\n`)
+	_ = piped.Wait()
 	// The reboot may have been first.
-	if s := <-piped; !told.MatchString(s.err) || s.exit != 6 && s.exit != 1 && s.exit != 137 {
-		t.Errorf("a login that waited: %v", s)
+	if exit := piped.ProcessState.ExitCode(); exit != 6 && exit != 1 && exit != 137 {
+		t.Errorf("a login that waited: exit %d: %s", exit, errs())
 	}
 	shell.Signal(unix.SIGKILL)
 	shell.Wait()
