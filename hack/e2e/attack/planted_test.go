@@ -22,13 +22,9 @@ func TestRacerSees(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(shm) })
 	victim := filepath.Join(shm, "victim")
-	text, err := os.ReadFile("/usr/bin/sleep")
-	must(t, err)
-	must(t, os.WriteFile(victim, text, 0o755))
+	testenv.CopyProgram(t, "/usr/bin/sleep", victim)
 	program := filepath.Join(z.Root, "attacker")
-	self, err := os.ReadFile("/proc/self/exe")
-	must(t, err)
-	must(t, os.WriteFile(program, self, 0o755))
+	testenv.CopyProgram(t, testenv.Self(t), program)
 	// A pid namespace of its own: the racer must not meet others' processes.
 	cmd := exec.Command("unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "/bin/sh", "-c",
 		// One that was there before keeps the program from being written until the rest is found.

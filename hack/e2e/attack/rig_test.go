@@ -85,12 +85,9 @@ func halted(t *testing.T, z *testenv.Zones, zone string) {
 // arm puts this program into the zone.
 func arm(t *testing.T, z *testenv.Zones, zone string) {
 	t.Helper()
-	self, err := os.ReadFile("/proc/self/exe")
-	must(t, err)
 	name := inside(z, zone, attacker)
 	must(t, os.MkdirAll(filepath.Dir(name), 0o755))
-	must(t, os.WriteFile(name, self, 0o755))
-	must(t, os.Chmod(name, 0o755))
+	testenv.CopyProgram(t, testenv.Self(t), name)
 }
 
 // running is an attack that goes on in a zone until it is stopped.

@@ -2,7 +2,6 @@ package contracts
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -86,15 +85,7 @@ func inside(z *testenv.Zones, zone, path string) string {
 // install puts this program into the zone.
 func install(t *testing.T, z *testenv.Zones, zone string) {
 	t.Helper()
-	self, err := os.Open("/proc/self/exe")
-	must(t, err)
-	defer self.Close()
-	f, err := os.OpenFile(inside(z, zone, actor), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
-	must(t, err)
-	_, err = io.Copy(f, self)
-	must(t, err)
-	must(t, f.Close())
-	must(t, os.Chmod(f.Name(), 0o755))
+	testenv.CopyProgram(t, testenv.Self(t), inside(z, zone, actor))
 }
 
 // run starts a command in the zone that goes on when its login has ended.

@@ -2,7 +2,6 @@ package crash
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"testing"
@@ -42,14 +41,7 @@ func play(role string, args []string) int {
 // place puts this program into the zone.
 func place(t *testing.T, z *testenv.Zones, zone string) {
 	t.Helper()
-	self, err := os.Open("/proc/self/exe")
-	must(t, err)
-	defer self.Close()
-	f, err := os.OpenFile(inside(z, zone, actor+".new"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
-	must(t, err)
-	_, err = io.Copy(f, self)
-	must(t, err)
-	must(t, f.Close())
+	testenv.CopyProgram(t, testenv.Self(t), inside(z, zone, actor+".new"))
 	must(t, os.Rename(inside(z, zone, actor+".new"), inside(z, zone, actor))) // one may be running
 }
 

@@ -59,9 +59,7 @@ func newWorld(t *testing.T, commands ...string) *world {
 	w := &world{Zones: z, t: t, zone: "e", ctfs: "/system/contract", logsAt: logsPath}
 	z.Sparse(w.zone, commands...)
 	root := filepath.Join(z.ZonePath(w.zone), "root")
-	self, err := os.ReadFile("/proc/self/exe")
-	must(t, err)
-	must(t, os.WriteFile(root+actorPath, self, 0o755))
+	testenv.CopyProgram(t, testenv.Self(t), root+actorPath)
 	w.logs = root + logsPath
 	must(t, os.Mkdir(w.logs, 0o777))
 	must(t, os.Chmod(w.logs, 0o777))

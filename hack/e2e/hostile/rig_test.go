@@ -108,10 +108,7 @@ func attacker(t *testing.T, z *testenv.Zones) string {
 
 func copyProgram(t *testing.T, name string) {
 	t.Helper()
-	self, err := os.ReadFile("/proc/self/exe")
-	must(t, err)
-	must(t, os.WriteFile(name, self, 0o755))
-	must(t, os.Chmod(name, 0o755))
+	testenv.CopyProgram(t, testenv.Self(t), name)
 }
 
 // attack runs a command, in the attacker's role where it runs the attacker, and gives all it
