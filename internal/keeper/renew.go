@@ -51,8 +51,10 @@ const (
 // lookLimit is how long the new program may look; it needs milliseconds.
 const lookLimit = 10 * second
 
-// look begins to find out whether the program on disk can take over.
+// look begins to find out whether the program on disk can take over. Whoever asks wants the supervisor's
+// to have another chance too, if it failed before: it may have been killed from outside.
 func (k *Keeper) look() {
+	k.programs.bad = fileID{}
 	switch {
 	case k.renewal.pid != 0:
 		return // it is being looked at

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,6 +39,20 @@ func runs(t testing.TB, pid int, path string) bool {
 	return idOf("/proc/"+strconv.Itoa(pid)+"/exe") == idOf(path)
 }
 
+// holds waits until the keeper has opened the program of a supervisor that serves: it has no answer for
+// who says that he does.
+func (r *rig) holds(path string) {
+	r.t.Helper()
+	fds := "/proc/" + strconv.Itoa(r.cmd.Process.Pid) + "/fd/"
+	testenv.Eventually(r.t, func() bool {
+		entries, err := os.ReadDir(fds)
+		return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+			to, _ := os.Readlink(fds + e.Name())
+			return to == path
+		})
+	}, "the keeper to hold "+path)
+}
+
 // TestGoesBack: a new supervisor that does not come to serve, whatever its way to fail is, is
 // followed by the one before, at once; a third one gets its turn.
 func TestGoesBack(t *testing.T) {
@@ -45,6 +60,7 @@ func TestGoesBack(t *testing.T) {
 	program(t, path, "")
 	r := start(t, programVariable+"="+path, calmVariable+"=1") // 10 seconds would be told
 	s := r.serving()
+	r.holds(path)
 	for _, bad := range []string{"#!/bin/sh\nexit 3\n", "#!/bin/sh\nkill -9 $$\n", "no program at all", ""} {
 		if bad == "" {
 			check(t, os.Remove(path))
@@ -79,6 +95,30 @@ func TestGoesBack(t *testing.T) {
 	}
 }
 
+// TestAnotherChance: a new supervisor that failed is tried again when it is asked for, and not before.
+func TestAnotherChance(t *testing.T) {
+	dir := t.TempDir()
+	path, good, flag := filepath.Join(dir, "prog"), filepath.Join(dir, "good"), filepath.Join(dir, "flag")
+	program(t, path, "")
+	program(t, good, "")
+	r := start(t, programVariable+"="+path, calmVariable+"=1")
+	s := r.serving()
+	r.holds(path)
+	program(t, path, "#!/bin/sh\n[ -e "+flag+" ] || exit 3\nexec "+good+" \"$@\"\n")
+	again := func(want bool, when string) {
+		t.Helper()
+		s.kill(unix.SIGKILL)
+		if s = r.serving(); runs(t, s.pid, good) != want {
+			t.Errorf("%s: it runs the new one: %v", when, !want)
+		}
+	}
+	again(false, "it fails")
+	check(t, os.WriteFile(flag, nil, 0o600))
+	again(false, "nobody has asked for it")
+	s.do("renew")
+	again(true, "it was asked for")
+}
+
 // TestGoesBackFromOneThatHangs: so is one that neither serves nor ends. The one before has all the
 // time it needs.
 func TestGoesBackFromOneThatHangs(t *testing.T) {
@@ -86,6 +126,7 @@ func TestGoesBackFromOneThatHangs(t *testing.T) {
 	program(t, path, "")
 	r := start(t, programVariable+"="+path, calmVariable+"=1", hastyVariable+"=1")
 	s := r.serving()
+	r.holds(path)
 	program(t, path, "#!/bin/sh\nread x <&3\n")
 	for range 3 {
 		s.kill(unix.SIGKILL)
