@@ -229,7 +229,7 @@ func (z *Zone) readCollector() (bool, error) {
 // a service again on that word finds its port taken, for as long as it takes to free gigabytes.
 // Its cgroup is empty when all that is done, and look tells then.
 func (z *Zone) ending(p *place) bool {
-	if p.watch.wd < 0 && !z.empties.blind[p.CT] {
+	if !z.empties.knows(p) {
 		return false // nobody looks
 	}
 	populated, _, err := cgroup2.Events(p.Path)

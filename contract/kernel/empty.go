@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"encoding/binary"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
@@ -16,15 +15,20 @@ import (
 )
 
 // The net beneath all sources: cgroup.events of each contract's directory, watched through one
-// inotify instance (a user has 128 of them). The kernel holds a notice back for up to 10 ms
-// after the one before, and tells no more than that something changed.
+// inotify instance. A user has 128 of those, and what his zones have counts as his: where there is
+// none the file is held open and polled. The kernel holds a notice back for up to 10 ms after the one
+// before, and tells no more than that something changed.
+
+// filesMax bounds the files that are held open; contracts beyond are looked at from time to time.
+const filesMax = 256
 
 // watch is what is known of a contract's emptiness.
 type watch struct {
 	wd        int32
-	populated bool // it has or had a member
-	told      bool // that it is empty was told
-	frozen    bool // when last looked at
+	file      *sys.FD // held open in the place of a watch
+	populated bool    // it has or had a member
+	told      bool    // that it is empty was told
+	frozen    bool    // when last looked at
 	last      table.Proc
 }
 
@@ -40,33 +44,71 @@ type candidate struct {
 
 // empties finds empty contracts.
 type empties struct {
-	fd         *sys.FD
+	fd         *sys.FD // inotify, where it can be had
+	epoll      int     // what files are polled with
 	byWD       map[int32]contract.ID
-	blind      map[contract.ID]bool // without a watch: the host's limit on them is reached
+	byFile     map[int]contract.ID
+	blind      map[contract.ID]bool // without either: the limits on them are reached
 	candidates []candidate
 	vanished   []contract.ID // had members, and have no directory any more
 }
 
-func newEmpties() (*empties, error) {
-	n, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("watch cgroups: %w", err)
+func newEmpties(epoll int) *empties {
+	e := &empties{epoll: epoll, byWD: map[int32]contract.ID{}, byFile: map[int]contract.ID{}, blind: map[contract.ID]bool{}}
+	if n, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err == nil {
+		e.fd = sys.Own(n)
 	}
-	return &empties{fd: sys.Own(n), byWD: map[int32]contract.ID{}, blind: map[contract.ID]bool{}}, nil
+	return e
+}
+
+func (e *empties) close() {
+	_ = e.fd.Close()
+	for fd := range e.byFile {
+		unix.Close(fd)
+	}
+}
+
+// knows says whether a contract's emptiness is looked for.
+func (e *empties) knows(p *place) bool {
+	return p.watch.wd >= 0 || p.watch.file.Valid() || e.blind[p.CT]
 }
 
 // watch begins to watch a directory. Without a watch it is looked at from time to time.
 func (e *empties) watch(p *place) {
-	if p.watch.wd >= 0 || e.blind[p.CT] {
+	if e.knows(p) {
 		return
 	}
-	wd, err := unix.InotifyAddWatch(e.fd.Int(), filepath.Join(p.Path, "cgroup.events"), unix.IN_MODIFY)
-	if err != nil {
+	name := filepath.Join(p.Path, "cgroup.events")
+	if e.fd.Valid() {
+		if wd, err := unix.InotifyAddWatch(e.fd.Int(), name, unix.IN_MODIFY); err == nil {
+			p.watch.wd = int32(wd)
+			e.byWD[int32(wd)] = p.CT
+			return
+		}
+	}
+	if !e.open(p, name) {
 		e.blind[p.CT] = true
-		return
 	}
-	p.watch.wd = int32(wd)
-	e.byWD[int32(wd)] = p.CT
+}
+
+// open polls a directory's file.
+func (e *empties) open(p *place, name string) bool {
+	if len(e.byFile) >= filesMax {
+		return false
+	}
+	n, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	file := sys.Own(n)
+	// Each change is told once, whether or not it is read, and a removal does not repeat itself.
+	if err := unix.EpollCtl(e.epoll, unix.EPOLL_CTL_ADD, n, &unix.EpollEvent{Events: unix.EPOLLPRI | unix.EPOLLET, Fd: int32(n)}); err != nil {
+		_ = file.Close()
+		return false
+	}
+	p.watch.file = file
+	e.byFile[n] = p.CT
+	return true
 }
 
 func (e *empties) forget(p *place) {
@@ -76,6 +118,10 @@ func (e *empties) forget(p *place) {
 		delete(e.byWD, p.watch.wd)
 		_, _ = unix.InotifyRmWatch(e.fd.Int(), uint32(p.watch.wd))
 		p.watch.wd = -1
+	}
+	if p.watch.file.Valid() {
+		delete(e.byFile, p.watch.file.Int())
+		_ = p.watch.file.Close()
 	}
 }
 
@@ -143,7 +189,7 @@ func (z *Zone) lookAround() {
 // lookAtAll looks at every watched contract.
 func (z *Zone) lookAtAll() {
 	for _, p := range z.tree.places {
-		if p.watch.wd >= 0 || z.empties.blind[p.CT] {
+		if z.empties.knows(p) {
 			z.look(p, false)
 		}
 	}

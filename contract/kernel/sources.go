@@ -80,7 +80,7 @@ func (z *Zone) Watch(id contract.ID, want, critical contract.Events) error {
 		return fmt.Errorf("watch contract %d: %w", id, ErrNone)
 	}
 	p.want = want
-	first := p.watch.wd < 0 && !z.empties.blind[id]
+	first := !z.empties.knows(p)
 	if first {
 		z.empties.watch(p)
 		z.rearm()
@@ -215,7 +215,7 @@ func (z *Zone) resyncConnector() {
 		missed[m.ct]++
 	}
 	for _, p := range z.tree.places {
-		if p.watch.wd < 0 && !z.empties.blind[p.CT] {
+		if !z.empties.knows(p) {
 			continue
 		}
 		n := missed[p.CT] + uint64(z.learn(p))

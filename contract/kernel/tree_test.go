@@ -237,6 +237,38 @@ func TestWithoutWatches(t *testing.T) {
 	}
 }
 
+// Nor is the limit on inotify instances, of which a hundred zones have none left: files are polled.
+func TestWithoutInotify(t *testing.T) {
+	r := newRig(t, Config{Off: SourceBPF | SourceConnector | SourcePidfd})
+	check(t, r.z.empties.fd.Close())
+	for round := range 3 {
+		id := contract.ID(5 + round)
+		d := r.make(id, contract.AllEvents)
+		p := r.z.tree.places[id]
+		if !p.watch.file.Valid() || r.z.empties.blind[id] {
+			t.Fatal("its file is not polled")
+		}
+		cmd := born(t, d.Born, nil, "/bin/sleep", "1000")
+		testenv.Eventually(t, func() bool { r.pump(); return p.watch.populated }, "the member to be seen")
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		r.awaitEmpty(id)
+		check(t, r.z.Remove(id))
+		if len(r.z.empties.byFile) != 0 || p.watch.file.Valid() {
+			t.Error("its file is left open")
+		}
+	}
+	// Beyond the limit contracts are looked at.
+	for n := range filesMax {
+		r.z.empties.byFile[-1-n] = 1
+	}
+	r.make(20, contract.AllEvents)
+	if !r.z.empties.blind[20] {
+		t.Error("the limit on files is not kept")
+	}
+	clear(r.z.empties.byFile)
+}
+
 func BenchmarkContract(b *testing.B) {
 	r := newRig(b, Config{Off: SourceBPF | SourceConnector})
 	for i := 0; b.Loop(); i++ {

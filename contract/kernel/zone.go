@@ -87,11 +87,12 @@ func (z *Zone) open() error {
 	if z.jobs, err = newJobs(); err != nil {
 		return fmt.Errorf("open contracts: %w", err)
 	}
-	if z.empties, err = newEmpties(); err != nil {
-		return err
-	}
-	for _, fd := range []int{z.timer.Int(), z.jobs.wake.Int(), z.empties.fd.Int()} {
-		if err := z.poll(fd); err != nil {
+	z.empties = newEmpties(z.epoll.Int())
+	for _, fd := range []*sys.FD{z.timer, z.jobs.wake, z.empties.fd} {
+		if !fd.Valid() {
+			continue
+		}
+		if err := z.poll(fd.Int()); err != nil {
 			return err
 		}
 	}
@@ -167,7 +168,7 @@ func (z *Zone) Close() error {
 		z.connector.close()
 	}
 	if z.empties != nil {
-		z.empties.fd.Close()
+		z.empties.close()
 	}
 	var err error
 	if z.c.Collector != nil {
@@ -242,10 +243,16 @@ func (z *Zone) events() error {
 		return fmt.Errorf("look for events: %w", err)
 	}
 	for _, e := range ready[:n] {
-		switch fd := int(e.Fd); fd {
-		case z.timer.Int():
+		fd := int(e.Fd)
+		ct, file := z.empties.byFile[fd]
+		switch {
+		case fd == z.timer.Int():
 			z.tick()
-		case z.empties.fd.Int():
+		case file:
+			if p := z.tree.places[ct]; p != nil {
+				z.look(p, true)
+			}
+		case z.empties.fd.Valid() && fd == z.empties.fd.Int():
 			z.lookAround()
 		default:
 			if w := z.pidfds.byFD[fd]; w != nil {

@@ -261,6 +261,10 @@ func (b *bench) key(fd int, typed func(string) []byte) ([]float64, error) {
 
 func readable(fd, ms int) bool {
 	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	n, _ := unix.Poll(p, ms)
-	return n > 0
+	for end := time.Now().Add(time.Duration(ms) * time.Millisecond); ; {
+		n, err := unix.Poll(p, int(max(time.Until(end), 0)/time.Millisecond))
+		if err != unix.EINTR || time.Now().After(end) { // the runtime's own signals end a wait too
+			return n > 0
+		}
+	}
 }

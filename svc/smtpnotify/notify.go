@@ -17,9 +17,10 @@ import (
 	"github.com/linuxzones/zones/svc/zonefile"
 )
 
+// lookEvery is how often the outbox is looked at though nothing was heard of it. Shorter in a test.
+var lookEvery = time.Minute
+
 const (
-	// lookEvery is how often the outbox is looked at though nothing was heard of it.
-	lookEvery = time.Minute
 	// templateBytesMax is a letter that somebody would read.
 	templateBytesMax = 64 << 10
 	// outputBytesMax is how much of what sendmail says is kept.

@@ -3,8 +3,10 @@ package smtpnotify
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -301,4 +303,24 @@ func TestMany(t *testing.T) {
 			t.Fatalf("letter %d is %s", i, m)
 		}
 	}
+}
+
+// TestLooks: where nothing is heard of the outbox it is looked at, and its end is seen.
+func TestLooks(t *testing.T) {
+	was := lookEvery
+	defer func() { lookEvery = was }()
+	lookEvery = time.Millisecond
+	dir := filepath.Join(t.TempDir(), "outbox")
+	must(t, os.Mkdir(dir, 0o700))
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watcher{ctx: ctx, dir: dir}
+	defer w.close()
+	must(t, w.wait())
+	must(t, os.Remove(dir))
+	if err := w.wait(); !errors.Is(err, errGone) {
+		t.Errorf("an outbox that is gone: %v", err)
+	}
+	lookEvery = time.Hour
+	cancel()
+	must(t, w.wait())
 }
