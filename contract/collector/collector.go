@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"encoding/binary"
 	"path"
 	"runtime"
 	"strconv"
@@ -212,19 +213,40 @@ func (c *Collector) RemoveZone(zone uint64) error {
 }
 
 func (c *Collector) removeContractsOf(zone uint64) error {
-	list, err := keys(c.contracts)
+	list, err := c.contractsOf(zone)
 	if err != nil {
 		return err
 	}
 	for _, cgroup := range list {
-		var v contractValue
-		if lookup(c.contracts, cgroup, unsafe.Pointer(&v)) == nil && v.zone == zone {
-			if err := c.RemoveContract(cgroup); err != nil {
-				return err
-			}
+		if err := c.RemoveContract(cgroup); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// contractsOf lists the cgroups of a zone's contracts, among those of all zones.
+func (c *Collector) contractsOf(zone uint64) (list []uint64, err error) {
+	err = each(c.contracts, int(unsafe.Sizeof(contractValue{})), func(cgroup uint64, value []byte) {
+		if binary.NativeEndian.Uint64(value) == zone { // its first member
+			list = append(list, cgroup)
+		}
+	})
+	if !is(err, unix.EINVAL) {
+		return list, err
+	}
+	return c.contractsOneByOne(zone) // the kernel does not know how
+}
+
+func (c *Collector) contractsOneByOne(zone uint64) (list []uint64, err error) {
+	all, err := keys(c.contracts)
+	for _, cgroup := range all {
+		var v contractValue
+		if lookup(c.contracts, cgroup, unsafe.Pointer(&v)) == nil && v.zone == zone {
+			list = append(list, cgroup)
+		}
+	}
+	return list, err
 }
 
 // removeUser works with the maps of any version. The entry as a user is the last to go: as

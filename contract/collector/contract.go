@@ -170,8 +170,8 @@ func recursionMisses(prog *sys.FD) (uint64, error) {
 	var info [progInfoBytes / 8]uint64
 	attr := struct {
 		fd, bytes uint32
-		info      uint64
-	}{uint32(prog.Int()), progInfoBytes, pointer(unsafe.Pointer(&info))}
+		info      *[progInfoBytes / 8]uint64
+	}{uint32(prog.Int()), progInfoBytes, &info}
 	_, err := bpf("info", unix.BPF_OBJ_GET_INFO_BY_FD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 	return info[recursionOffset/8], err
 }

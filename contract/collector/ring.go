@@ -108,8 +108,8 @@ func ringBytes(fd *sys.FD) (int, error) {
 	var info struct{ typ, id, keyBytes, valueBytes, entries, flags uint32 }
 	attr := struct {
 		fd, bytes uint32
-		info      uint64
-	}{uint32(fd.Int()), uint32(unsafe.Sizeof(info)), pointer(unsafe.Pointer(&info))}
+		info      unsafe.Pointer
+	}{uint32(fd.Int()), uint32(unsafe.Sizeof(info)), unsafe.Pointer(&info)}
 	if _, err := bpf("info", unix.BPF_OBJ_GET_INFO_BY_FD, unsafe.Pointer(&attr), unsafe.Sizeof(attr)); err != nil {
 		return 0, err
 	}

@@ -9,6 +9,10 @@ import (
 	"github.com/linuxzones/zones/internal/sys"
 )
 
+// Attributes have pointers where the kernel has numbers of 64 bits: what they point to may be on a
+// stack, which moves when it grows, and only a pointer moves with it.
+var _ [8]byte = [unsafe.Sizeof(uintptr(0))]byte{}
+
 // bpf is the system call; attr points to the attributes of the command, size bytes long.
 func bpf(op string, cmd int, attr unsafe.Pointer, size uintptr) (int, error) {
 	for {
@@ -23,9 +27,6 @@ func bpf(op string, cmd int, attr unsafe.Pointer, size uintptr) (int, error) {
 	}
 }
 
-// pointer is an address as bpf(2) takes it. The caller keeps what it points to alive.
-func pointer(p unsafe.Pointer) uint64 { return uint64(uintptr(p)) }
-
 // objGet opens what is pinned at path.
 func objGet(path string) (*sys.FD, error) {
 	name, err := unix.BytePtrFromString(path)
@@ -33,10 +34,10 @@ func objGet(path string) (*sys.FD, error) {
 		return nil, err
 	}
 	attr := struct {
-		path  uint64
+		path  *byte
 		fd    uint32
 		flags uint32
-	}{path: pointer(unsafe.Pointer(name))}
+	}{path: name}
 	n, err := bpf("open "+path, unix.BPF_OBJ_GET, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 	runtime.KeepAlive(name)
 	if err != nil {
@@ -60,16 +61,17 @@ func mapCreate(typ, keyBytes, valueBytes, entries, flags uint32) (*sys.FD, error
 type element struct {
 	fd    uint32
 	_     uint32
-	key   uint64
-	value uint64
+	key   *uint64
+	value unsafe.Pointer
 	flags uint64
 }
 
 // onElement does cmd with a key of eight bytes, which all maps here have.
 func onElement(op string, cmd int, m *sys.FD, key *uint64, value unsafe.Pointer, flags uint64) error {
-	attr := element{fd: uint32(m.Int()), key: pointer(unsafe.Pointer(key)), value: pointer(value), flags: flags}
+	attr := element{fd: uint32(m.Int()), key: key, value: value, flags: flags}
 	_, err := bpf(op, cmd, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 	runtime.KeepAlive(key)
+	runtime.KeepAlive(value)
 	return err
 }
 
@@ -96,7 +98,7 @@ func keys(m *sys.FD) ([]uint64, error) {
 	var last *uint64
 	seen := map[uint64]bool{}
 	for range keysMax {
-		attr := element{fd: uint32(m.Int()), key: pointer(unsafe.Pointer(last)), value: pointer(unsafe.Pointer(&next))}
+		attr := element{fd: uint32(m.Int()), key: last, value: unsafe.Pointer(&next)}
 		_, err := bpf("next key", unix.BPF_MAP_GET_NEXT_KEY, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 		if is(err, unix.ENOENT) {
 			return list, nil
@@ -122,9 +124,10 @@ func testRun(prog *sys.FD, args []uint64) (uint32, error) {
 		data, out                uint64
 		repeat, duration         uint32
 		ctxInBytes, ctxOutBytes  uint32
-		ctxIn, ctxOut            uint64
+		ctxIn                    *uint64
+		ctxOut                   uint64
 		flags, cpu, batch, spare uint32
-	}{fd: uint32(prog.Int()), ctxInBytes: uint32(8 * len(args)), ctxIn: pointer(unsafe.Pointer(unsafe.SliceData(args)))}
+	}{fd: uint32(prog.Int()), ctxInBytes: uint32(8 * len(args)), ctxIn: unsafe.SliceData(args)}
 	_, err := bpf("test run", unix.BPF_PROG_TEST_RUN, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 	runtime.KeepAlive(args)
 	return attr.retval, err
@@ -170,4 +173,52 @@ func timer() (*sys.FD, error) {
 		return nil, &sys.Error{Op: "timerfd_create", Errno: err}
 	}
 	return sys.Own(n), nil
+}
+
+// batch is what the commands on many elements of a map take.
+type batch struct {
+	in, out    *uint64
+	keys       *uint64
+	values     *byte
+	count      uint32
+	fd         uint32
+	elemFlags  uint64
+	batchFlags uint64
+}
+
+// batchFirst and batchMax are how many elements are asked for at once. The kernel gives the whole of a
+// bucket or nothing of it, and says so when there is no place.
+const (
+	batchFirst = 512
+	batchMax   = 64 << 10
+)
+
+// each calls f with the key and the value of each element of a hash, of which a value has size bytes.
+// Of one that changes meanwhile it may miss those that came. Kernels before 5.6 do not have it.
+func each(m *sys.FD, size int, f func(key uint64, value []byte)) error {
+	var cursor, next uint64
+	var in *uint64 // from the beginning
+	n := batchFirst
+	for range keysMax {
+		keys, values := make([]uint64, n), make([]byte, n*size)
+		attr := batch{in: in, out: &next, keys: &keys[0], values: &values[0], count: uint32(n), fd: uint32(m.Int())}
+		_, err := bpf("lookup batch", unix.BPF_MAP_LOOKUP_BATCH, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+		runtime.KeepAlive(keys)
+		runtime.KeepAlive(values)
+		if is(err, unix.ENOSPC) && n < batchMax {
+			n *= 2
+			continue
+		}
+		if err != nil && !is(err, unix.ENOENT) {
+			return err
+		}
+		for i := range min(int(attr.count), n) {
+			f(keys[i], values[i*size:(i+1)*size])
+		}
+		if err != nil {
+			return nil // that was the last
+		}
+		cursor, in = next, &cursor
+	}
+	return &sys.Error{Op: "bpf lookup batch", Errno: unix.ELOOP}
 }
