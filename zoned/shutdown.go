@@ -123,8 +123,8 @@ func (z *Zone) askShutdown(r *request, left, whole time.Duration) {
 		Op: helper.OpExec, Zone: z.name, StateDir: z.stateDir(), Cgroup: z.inc.cgroup, CgroupMount: z.mount,
 		Slot: slot, Login: &helper.Login{Args: []string{z.shutdownCommand(), "0"}, TTY: true},
 	}
-	died := z.inc.died
-	z.start(func() { z.post(evShut{r, z.awaitShutdown(dir, q, died, left, whole)}) })
+	inc := z.inc
+	z.start(func() { z.post(evShut{r, z.awaitShutdown(dir, q, inc, left, whole)}) })
 }
 
 // shutdownCommand is the brand's init as a command.
@@ -136,35 +136,45 @@ func (z *Zone) shutdownCommand() string {
 }
 
 // awaitShutdown gives what went wrong, empty when the zone's init has ended.
-func (z *Zone) awaitShutdown(dir string, q *helper.Request, died <-chan struct{}, left, whole time.Duration) string {
+func (z *Zone) awaitShutdown(dir string, q *helper.Request, inc *incarnation, left, whole time.Duration) string {
 	ctx, cancel := context.WithTimeoutCause(z.ctx, left, fmt.Errorf("the zone's processes did not end within %s: use halt", whole))
 	defer cancel()
-	// Not its parents: a halt may have removed them just now.
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Sprintf("make cgroup: %v", err)
-	}
-	<-z.strays
-	ct := z.newContract(dir)
-	reply, fds, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), dir, q, nil)
-	z.abandon(ct)
+	held, failed := z.tellInit(ctx, dir, q)
 	// The terminal's master is held until the command is over: its end would be a hang-up.
 	defer func() {
-		for _, f := range fds {
+		for _, f := range held {
 			f.Close()
 		}
 	}()
-	if err != nil {
-		return err.Error()
-	}
-	if reply.Error != "" {
-		return reply.Error
+	// What an init that ends takes with it is no failure: its death is about to be told.
+	if failed != "" && !sys.Ending(inc.initPid, inc.initStart) {
+		return failed
 	}
 	select {
-	case <-died:
+	case <-inc.died:
 		return ""
 	case <-ctx.Done():
 		return context.Cause(ctx).Error()
 	}
+}
+
+// tellInit runs the command that has the zone's init go down.
+func (z *Zone) tellInit(ctx context.Context, dir string, q *helper.Request) (held []*sys.FD, failed string) {
+	// Not its parents: a halt may have removed them just now.
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, fmt.Sprintf("make cgroup: %v", err)
+	}
+	<-z.strays
+	ct := z.newContract(dir)
+	reply, held, err := helper.Run(ctx, filepath.Join(z.libexec, "zrun"), dir, q, nil)
+	z.abandon(ct)
+	switch {
+	case err != nil:
+		failed = err.Error()
+	case reply.Error != "":
+		failed = reply.Error
+	}
+	return held, failed
 }
 
 // shutdownEnded concludes a graceful shutdown; the halt that follows the death of init is

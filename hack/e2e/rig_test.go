@@ -287,9 +287,13 @@ func generation(t *testing.T, z *testenv.Zones, zone string) string {
 func nothingRuns(t *testing.T, z *testenv.Zones) {
 	t.Helper()
 	var left []string
+	defer func() {
+		if len(left) > 0 {
+			t.Logf("left: %s", strings.Join(left, "\n"))
+		}
+	}()
 	testenv.Eventually(t, func() bool { left = z.Leftovers(); return len(left) == 0 },
 		"nothing to be left of the instance's zones")
-	_ = left
 }
 
 // inside is a file of a zone as the host sees it.

@@ -50,25 +50,51 @@ func PidfdWait(pidfd, ms int) bool {
 // process of this boot for good: a number comes round only after all others. ENOENT or
 // ESRCH: there is no such process.
 func StartTime(pid int) (uint64, error) {
-	var path, b [512]byte
-	name := append(strconv.AppendInt(append(path[:0], "/proc/"...), int64(pid), 10), "/stat"...)
-	n, err := readSmall(string(name), b[:])
+	var b [512]byte
+	stat, name, err := statOf(pid, b[:])
 	if err != nil {
 		return 0, err
 	}
-	start, ok := parseStart(b[:n])
+	start, ok := parseStat(stat, startField)
 	if !ok {
-		return 0, wrap("parse", string(name), unix.EINVAL)
+		return 0, wrap("parse", name, unix.EINVAL)
 	}
 	return start, nil
 }
 
-// startField is the start time's place behind the command of /proc/PID/stat: 22 of proc(5).
-const startField = 22 - 2
+// Ending says whether the process with this number and start time has ended or is ending: what happens
+// to an init's pid namespace happens after that, and before a pidfd or wait4(2) tells of it.
+func Ending(pid int, start uint64) bool {
+	var b [512]byte
+	stat, _, err := statOf(pid, b[:])
+	if err != nil {
+		e, ok := err.(*Error)
+		return ok && (e.Errno == unix.ENOENT || e.Errno == unix.ESRCH)
+	}
+	flags, _ := parseStat(stat, flagsField)
+	now, ok := parseStat(stat, startField)
+	return flags&exiting != 0 || ok && now != start
+}
 
-// parseStart finds the start time in the first bytes of /proc/PID/stat. The command in
-// parentheses may hold anything, parentheses and spaces included, and no later field does.
-func parseStart(stat []byte) (start uint64, ok bool) {
+// statOf reads the beginning of /proc/PID/stat into buf.
+func statOf(pid int, buf []byte) (stat []byte, name string, err error) {
+	var path [32]byte
+	name = string(append(strconv.AppendInt(append(path[:0], "/proc/"...), int64(pid), 10), "/stat"...))
+	n, err := readSmall(name, buf)
+	return buf[:max(n, 0)], name, err
+}
+
+// Places behind the command of /proc/PID/stat, of proc(5) less two: the kernel's flags of the task, and
+// its start. exiting is PF_EXITING.
+const (
+	flagsField = 9 - 2
+	startField = 22 - 2
+	exiting    = 4
+)
+
+// parseStat finds a number in the first bytes of /proc/PID/stat. The command in parentheses may hold
+// anything, parentheses and spaces included, and no later field does.
+func parseStat(stat []byte, place int) (number uint64, ok bool) {
 	at := len(stat) - 1
 	for at >= 0 && stat[at] != ')' {
 		at--
@@ -80,15 +106,15 @@ func parseStart(stat []byte) (start uint64, ok bool) {
 	for _, c := range stat[at+1:] {
 		switch {
 		case c == ' ':
-			if field == startField {
-				return start, ok
+			if field == place {
+				return number, ok
 			}
 			field++
-		case field < startField:
-		case c < '0' || c > '9' || start > 1<<60:
+		case field < place:
+		case c < '0' || c > '9' || number > 1<<60:
 			return 0, false
 		default:
-			start, ok = start*10+uint64(c-'0'), true
+			number, ok = number*10+uint64(c-'0'), true
 		}
 	}
 	return 0, false // cut before the field's end

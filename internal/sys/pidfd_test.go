@@ -177,7 +177,7 @@ func TestStartTime(t *testing.T) {
 		"1 (a) b (c)) d) S" + strings.Repeat(" -1", 18) + " 0 5\n":      0,
 		"1 () 20 30) S" + strings.Repeat(" 9", 18) + " 1152921504606 5": 1152921504606,
 	} {
-		if got, ok := parseStart([]byte(stat)); !ok || got != want {
+		if got, ok := parseStat([]byte(stat), startField); !ok || got != want {
 			t.Errorf("%q: %d %v", stat, got, ok)
 		}
 	}
@@ -186,7 +186,7 @@ func TestStartTime(t *testing.T) {
 		"1 (sh) S" + strings.Repeat(" 1", 18) + "  5", "1 (sh) S" + strings.Repeat(" 1", 18) + " x 5",
 		"1 (sh) S" + strings.Repeat(" 1", 18) + " 99999999999999999999999 5",
 	} {
-		if got, ok := parseStart([]byte(stat)); ok {
+		if got, ok := parseStat([]byte(stat), startField); ok {
 			t.Errorf("%q: %d", stat, got)
 		}
 	}
@@ -226,5 +226,37 @@ func TestClockAndBoot(t *testing.T) {
 
 func FuzzParseStart(f *testing.F) {
 	f.Add([]byte("1 (sh) S 1 1 1 0 -1 4194560 100 0 0 0 0 0 0 0 20 0 1 0 4711 1 1"))
-	f.Fuzz(func(t *testing.T, b []byte) { parseStart(b) })
+	f.Fuzz(func(t *testing.T, b []byte) { parseStat(b, startField) })
+}
+
+func TestEnding(t *testing.T) {
+	cmd := exec.Command("sleep", "1000")
+	check(t, cmd.Start())
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	pid := cmd.Process.Pid
+	start, err := StartTime(pid)
+	check(t, err)
+	if Ending(pid, start) || Ending(os.Getpid(), mustStart(t, os.Getpid())) {
+		t.Error("one that lives is ending")
+	}
+	if !Ending(pid, start+1) {
+		t.Error("another one with its number is taken for it")
+	}
+	check(t, unix.Kill(pid, unix.SIGSTOP))
+	if Ending(pid, start) {
+		t.Error("one that is stopped is ending")
+	}
+	check(t, unix.Kill(pid, unix.SIGKILL))
+	testenv.Eventually(t, func() bool { return Ending(pid, start) }, "one that was killed, and is not waited for, to be ending")
+	_ = cmd.Wait()
+	if !Ending(pid, start) {
+		t.Error("one that is gone is not ending")
+	}
+}
+
+func mustStart(t *testing.T, pid int) uint64 {
+	t.Helper()
+	start, err := StartTime(pid)
+	check(t, err)
+	return start
 }
