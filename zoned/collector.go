@@ -17,6 +17,7 @@ import (
 	"github.com/linuxzones/zones/contract/kernel"
 	"github.com/linuxzones/zones/internal/sys"
 	"github.com/linuxzones/zones/vplat/helper"
+	"github.com/linuxzones/zones/zoned/api"
 )
 
 // slotRing is the keeper's slot for the ring in which the collector tells of this zone.
@@ -73,7 +74,7 @@ func (z *Zone) enterCollector(w *collecting, id uint64) error {
 	if err != nil {
 		return err
 	}
-	sup, err := cgroupIDOf(z.cgroupDir(filepath.Join(z.base, supLeaf)))
+	sup, err := cgroupIDOf(z.cgroupDir(filepath.Join(z.base, api.SupLeaf)))
 	if err != nil {
 		return err
 	}

@@ -107,9 +107,6 @@ func (z *Zone) check() error {
 	return nil
 }
 
-// supLeaf is the cgroup of keeper and supervisor below the zone's.
-const supLeaf = "sup"
-
 // place finds where this zone's cgroups go and moves keeper and supervisor into a leaf beside
 // them. With systemd the keeper's own scope is delegated to us; elsewhere we have a tree of
 // our own.
@@ -128,7 +125,7 @@ func (z *Zone) place() error {
 	}
 	z.base = filepath.Join("/zones"+z.lay.Tag(), z.name)
 	// A keeper that was started from another zone's is in that one's leaf, which is not ours.
-	if above := filepath.Dir(own); filepath.Base(own) == supLeaf && (above == z.base || cgroup2.IsScope(above)) {
+	if above := filepath.Dir(own); filepath.Base(own) == api.SupLeaf && (above == z.base || cgroup2.IsScope(above)) {
 		z.base = above
 		z.mark(z.cgroupDir(z.base), 0) // who starts us makes the directory, and we were born in it
 		return cgroup2.EnableAll(z.cgroupDir(z.base))
@@ -136,7 +133,7 @@ func (z *Zone) place() error {
 	if cgroup2.IsScope(own) {
 		z.base = own
 	}
-	dir := z.cgroupDir(filepath.Join(z.base, supLeaf))
+	dir := z.cgroupDir(filepath.Join(z.base, api.SupLeaf))
 	if err := makeCgroup(dir); err != nil {
 		return err
 	}

@@ -203,15 +203,7 @@ func (c *Collector) HasZone(zone uint64) (bool, error) {
 	return err == nil, err
 }
 
-// RemoveZone takes away a zone's contracts, its ring and its entry as a user. One that is not
-// there is removed already. While there is a ring to take away it waits for a grace period.
-func (c *Collector) RemoveZone(zone uint64) error {
-	if err := c.removeContractsOf(zone); err != nil {
-		return err
-	}
-	return removeUser(c.zones, c.users, zone)
-}
-
+// removeContractsOf takes away the contracts of a zone.
 func (c *Collector) removeContractsOf(zone uint64) error {
 	list, err := c.contractsOf(zone)
 	if err != nil {
@@ -247,22 +239,6 @@ func (c *Collector) contractsOneByOne(zone uint64) (list []uint64, err error) {
 		}
 	}
 	return list, err
-}
-
-// removeUser works with the maps of any version. The entry as a user is the last to go: as
-// long as it is there, the collector stays.
-func removeUser(zones, users *sys.FD, zone uint64) error {
-	for _, m := range []*sys.FD{zones, users} {
-		// A deletion from the map of rings waits for a grace period even when there is nothing.
-		var value userValue
-		if is(lookup(m, zone, unsafe.Pointer(&value)), unix.ENOENT) {
-			continue
-		}
-		if err := remove(m, zone); err != nil && !is(err, unix.ENOENT) {
-			return err
-		}
-	}
-	return nil
 }
 
 // full is ErrFull for what the kernel says of a map without a place.

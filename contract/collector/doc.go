@@ -27,6 +27,6 @@
 // a death without a sender's process; the death itself, its status and the counts are right.
 //
 // A Collector may be used by several goroutines. A Ring belongs to one. There are no
-// goroutines here. Calls that change rings of zones (AddZone, RemoveZone) wait for a grace
-// period of the kernel, some ten milliseconds.
+// goroutines here. Calls that change rings of zones (AddZone, Leave, what Quit leaves to be
+// done) wait for a grace period of the kernel, some ten milliseconds.
 package collector

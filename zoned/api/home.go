@@ -9,8 +9,8 @@ import (
 	"github.com/linuxzones/zones/internal/cgroup2"
 )
 
-// supLeaf is the cgroup of keeper and supervisor in the zone's (zoned/run.go).
-const supLeaf = "sup"
+// SupLeaf is the cgroup of keeper and supervisor below the zone's.
+const SupLeaf = "sup"
 
 // home makes and opens the cgroup that the zone's keeper and supervisor live in: who is born there
 // need not be moved, which costs a grace period of the kernel's for each of them. It is nil where
@@ -32,7 +32,7 @@ func (s *Spawner) homeDir(zone string) string {
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(mount, "zones"+s.Layout.Tag(), zone, supLeaf)
+	return filepath.Join(mount, "zones"+s.Layout.Tag(), zone, SupLeaf)
 }
 
 // unmakeHome takes the empty directories away behind a supervisor that did not come. What another
