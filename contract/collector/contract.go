@@ -84,7 +84,8 @@ type Counts struct {
 	Members int64
 	// Forks are births and moves in, Exits deaths and moves out.
 	Forks, Exits uint64
-	// Lost are records of Fork and Exit that had no place, LostCritical all others.
+	// Lost are records of Fork and Exit that had no place, LostCritical all others; but for Empty,
+	// which the cgroup's own file tells too.
 	Lost, LostCritical uint64
 	// Unsure says that a member could not be noted (a table of processes was full): Members
 	// may be wrong from here on.

@@ -40,6 +40,8 @@ type order struct {
 	// only those of that name count.
 	CrashAt int
 	CrashIn string
+	// Deaf: it is told of nothing that happens until then.
+	Deaf bool
 }
 
 const socketFD = 3
@@ -87,6 +89,9 @@ func serverMain(args []string) error {
 	s, err := Open(cfg)
 	if err != nil {
 		return err
+	}
+	if o.Deaf {
+		s.listen(false)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
@@ -160,9 +165,14 @@ func (r *rig) spawn(crashAt int) *child { return r.spawnFor("", crashAt) }
 
 // spawnFor is spawn of one that is to die at the nth crash point of a name.
 func (r *rig) spawnFor(crashIn string, nth int) *child {
+	return r.spawnWith(order{CrashIn: crashIn, CrashAt: nth})
+}
+
+// spawnWith is spawn of one that is told this besides what each is.
+func (r *rig) spawnWith(o order) *child {
 	t := r.t
 	t.Helper()
-	o := order{Config: r.cfg, CrashIn: crashIn, CrashAt: nth}
+	o.Config = r.cfg
 	o.Config.Keeper, o.Config.Log = nil, nil
 	ours, theirs, err := sys.Pair(unix.SOCK_SEQPACKET)
 	check(t, err)

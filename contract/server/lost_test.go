@@ -180,3 +180,47 @@ func TestLostWhileDead(t *testing.T) {
 		})
 	}
 }
+
+// A server that has confirmed a birth before the kernel's word of it reached it, and dies then,
+// has left its contract registered as one that nobody was born into. Births that the contract's
+// owner can do without have no part of the room that is kept for what is critical for all that,
+// and what is told in another way, that it is empty, is not counted among what was lost.
+func TestLostAfterBirth(t *testing.T) {
+	r, c := startChild(t, withRing(16<<10))
+	reader := r.following(r.client(0, "read", "bundle"))
+	reader.until("ready")
+	c.kill()
+	const storm = 400
+	confirmed := false
+	for nth := 1; !confirmed; nth++ {
+		c = r.spawnWith(order{CrashIn: "answered", CrashAt: nth, Deaf: true})
+		client := r.following(r.client(0, "forks"))
+		select {
+		case <-c.ended:
+		case <-time.After(testenv.Deadline(20 * time.Second)):
+			t.Fatalf("a birth is of fewer than %d answers", nth)
+		}
+		var ct string
+		select {
+		case line := <-client.lines:
+			ct, confirmed = strings.TrimPrefix(line, "in "), true
+		case <-time.After(testenv.Deadline(300 * time.Millisecond)): // the next one confirms it
+			c = r.spawn(0)
+			ct = strings.TrimPrefix(client.until("in ")[0], "in ")
+			c.kill()
+		}
+		_, err := fmt.Fprintln(client.in, storm)
+		check(t, err)
+		client.until(fmt.Sprint("did ", storm))
+		check(t, client.in.(io.Closer).Close())
+		for range client.lines {
+		}
+		c = r.spawn(0)
+		n := reader.tally(ct)
+		if uneven := n.forks - n.exits; n.lost == 0 || uneven < 0 || uneven > 2 || uint64(n.forks+n.exits)+n.lost != 2*(storm+1) {
+			t.Errorf("killed at answer %d: %+v", nth, n)
+		}
+		t.Logf("killed at answer %d: %+v", nth, n)
+		c.kill()
+	}
+}

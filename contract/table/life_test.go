@@ -331,7 +331,7 @@ func TestListsForARestart(t *testing.T) {
 		t.Errorf("handles are %v, want %d", got, fh)
 	}
 	for id, want := range map[contract.ID]contract.Events{
-		full: contract.Exit | contract.Core | contract.Empty, nascent: contract.Empty | contract.Hwerr | contract.Fork, 99: 0,
+		full: contract.Exit | contract.Core | contract.Empty, nascent: contract.Empty | contract.Hwerr, 99: 0,
 	} {
 		if got := w.tab.Critical(id); got != want {
 			t.Errorf("critical of %d are %v, want %v", id, got, want)

@@ -155,17 +155,14 @@ func (t *Table) Wants(id contract.ID) contract.Events {
 	return wants
 }
 
-// Critical is what of Wants must not be lost when there is hardly place for it.
+// Critical is what of Wants must not be lost when there is hardly place for it. The birth of a first
+// member is not among it: its source of events knows a first member, and keeps room for it anyway.
 func (t *Table) Critical(id contract.ID) contract.Events {
 	c := t.contracts[id]
 	if c == nil || c.state == contract.Dead {
 		return 0
 	}
-	critical := c.terms.Critical | c.terms.Fatal | contract.Empty
-	if c.state == contract.Nascent {
-		critical |= contract.Fork
-	}
-	return critical
+	return c.terms.Critical | c.terms.Fatal | contract.Empty
 }
 
 // Owners are the processes whose death must be told.

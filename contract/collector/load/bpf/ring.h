@@ -190,10 +190,16 @@ INLINE void tell_exit(struct contract *c, struct who *w, u32 status)
 	submit(c, r, critical);
 }
 
+/* tell_empty needs no place: its cgroup tells that a contract is empty too. */
 INLINE void tell_empty(struct contract *c, struct who *w)
 {
-	struct shortrec *r = PLACE(c, sizeof(*r), 1);
+	u64 zone = c->zone;
+	void *ring = map_lookup(&zones, &zone);
+	struct shortrec *r;
 
+	if (!ring)
+		return;
+	r = ringbuf_reserve(ring, sizeof(*r), 0);
 	if (!r)
 		return;
 	fill(r, c, w, EMPTY, 0);
