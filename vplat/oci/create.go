@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/opencontainers/runc/libcontainer"
 	lconfigs "github.com/opencontainers/runc/libcontainer/configs"
@@ -118,6 +119,7 @@ func (s *scratch) config(spec *specs.Spec, r *helper.Request) (*lconfigs.Config,
 	// BPF program on the cgroup is wanted.
 	config.Cgroups.Resources.Devices = nil
 	config.Cgroups.Rootless = true // see unify
+	config.Rlimits = nil           // see run
 	return config, nil
 }
 
@@ -145,11 +147,10 @@ func start(config *lconfigs.Config, p *vplat.Plan, r *helper.Request) (*Created,
 	proc := &libcontainer.Process{
 		Args: p.Spec.Process.Args, Env: p.Spec.Process.Env, Cwd: p.Spec.Process.Cwd,
 		Init: true, ConsoleSocket: con.theirs, ExtraFiles: []*os.File{trampoline},
-		Rlimits: rlimits(p.Spec.Process.Rlimits),
 	}
-	if err := container.Run(proc); err != nil {
+	if err := run(container, proc, p.Spec.Process.Rlimits); err != nil {
 		bootOurs.Close()
-		return nil, explain(err)
+		return nil, err
 	}
 	c := &Created{Boot: bootOurs}
 	if c.Master, err = con.master(); err != nil {
@@ -161,6 +162,25 @@ func start(config *lconfigs.Config, p *vplat.Plan, r *helper.Request) (*Created,
 		return nil, err
 	}
 	return c, nil
+}
+
+// run starts a process with these limits, which it has from this one: to set those of a process in
+// another's user namespace takes CAP_SYS_RESOURCE on the host, which some hosts' root has not.
+func run(c *libcontainer.Container, proc *libcontainer.Process, limits []specs.POSIXRlimit) error {
+	for _, l := range limits {
+		n, ok := rlimitNumber[l.Type]
+		if !ok {
+			continue
+		}
+		// That of package syscall: the runtime would give a child the limit of descriptors as it was.
+		if err := syscall.Setrlimit(n, &syscall.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
+			return fmt.Errorf("set %s to %d, %d: %w", l.Type, l.Soft, l.Hard, err)
+		}
+	}
+	if err := c.Run(proc); err != nil {
+		return explain(err)
+	}
+	return nil
 }
 
 func (c *Created) identify(proc *libcontainer.Process) (err error) {
@@ -202,16 +222,6 @@ func (c *consoleSocket) master() (*sys.FD, error) {
 func (c *consoleSocket) close() {
 	c.ours.Close()
 	c.theirs.Close()
-}
-
-func rlimits(in []specs.POSIXRlimit) []lconfigs.Rlimit {
-	var out []lconfigs.Rlimit
-	for _, l := range in {
-		if n, ok := rlimitNumber[l.Type]; ok {
-			out = append(out, lconfigs.Rlimit{Type: n, Hard: l.Hard, Soft: l.Soft})
-		}
-	}
-	return out
 }
 
 var rlimitNumber = map[string]int{

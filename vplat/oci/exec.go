@@ -62,7 +62,6 @@ func Exec(r *helper.Request, stdio []*os.File) (*Executed, error) {
 	proc := &libcontainer.Process{
 		Args: loginArgs(r.Login), Env: plan.Login.Env, Cwd: "/",
 		Capabilities:   capabilities(plan.Login.Capabilities),
-		Rlimits:        rlimits(plan.Login.Rlimits),
 		SubCgroupPaths: map[string]string{"": slot},
 	}
 	if r.Held {
@@ -86,8 +85,8 @@ func Exec(r *helper.Request, stdio []*os.File) (*Executed, error) {
 		}
 		proc.Stdin, proc.Stdout, proc.Stderr = stdio[0], stdio[1], stdio[2]
 	}
-	if err := container.Run(proc); err != nil {
-		return nil, explain(err)
+	if err := run(container, proc, plan.Login.Rlimits); err != nil {
+		return nil, err
 	}
 	return executed(proc, con)
 }

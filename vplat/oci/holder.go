@@ -47,7 +47,7 @@ func path(f *os.File) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(),
 
 // makeNamespaces starts the holder in the zone's cgroup directory with the ids base...: the
 // root of its cgroup namespace is then that directory, so that processes of the zone see the
-// contracts beside their own.
+// contracts beside their own. The user namespace is the zone's root's.
 func makeNamespaces(cgroupDir string, base, count uint32) (*namespaces, error) {
 	dir, err := os.OpenFile(cgroupDir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -73,7 +73,7 @@ func makeNamespaces(cgroupDir string, base, count uint32) (*namespaces, error) {
 		UseCgroupFD: true,
 		CgroupFD:    int(dir.Fd()),
 	}
-	if err := cmd.Start(); err != nil {
+	if err := asOwner(base, cmd.Start); err != nil {
 		ours.Close()
 		return nil, fmt.Errorf("start the holder of the zone's namespaces: %w", err)
 	}

@@ -40,6 +40,7 @@ func TestHost(t *testing.T) {
 			"restless":    restless,
 			"grafted":     grafted,
 			"moved":       moved,
+			"watched":     watched,
 			"damage":      func(t *testing.T) { damage(t, planted) },
 		} {
 			t.Run(name, func(t *testing.T) {

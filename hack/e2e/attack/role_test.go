@@ -34,6 +34,8 @@ func play(role string, args []string) int {
 		err = falseDoor(args[0])
 	case "forks":
 		err = forks()
+	case "watches":
+		err = watches()
 	case "flood":
 		err = flood(args[0])
 	case "swap":
