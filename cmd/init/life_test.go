@@ -83,6 +83,17 @@ func TestAskedFromOutside(t *testing.T) {
 	ended(t, z, syscall.SIGINT)
 }
 
+// Who asks at the moment at which the zone is told to run is heard: init does not listen yet, and the
+// request waits for it.
+func TestAskedAtOnce(t *testing.T) {
+	for range testenv.Rounds(10, 5) {
+		z := Make(t, Options{})
+		z.Boot()
+		must(t, z.cmd.Process.Signal(syscall.Signal(39)))
+		ended(t, z, syscall.SIGHUP)
+	}
+}
+
 func TestSingleUser(t *testing.T) {
 	bin := binWith(t, "svc.startd", "#!/bin/sh\nwhile :; do sleep 1000; done\n")
 	z := Booted(t, Options{Bin: bin}, "-s")

@@ -13,7 +13,7 @@ import (
 	"github.com/linuxzones/zones/svc/zonename"
 )
 
-// Each of these programs executes another sooner or later, and pid 1 itself twice before its
+// Each of these programs executes another sooner or later, and pid 1 itself may do so before its
 // zone runs. An exec on a thread that is not the first one ends the first one a moment before
 // it takes its place: during that moment the process has no namespaces, and who enters the
 // zone just then is told that it is not there. So main stays on the first thread, but in pid

@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"os"
 	"runtime"
 	"syscall"
 
@@ -20,6 +21,27 @@ func Exec(path string, argv, env []string) error {
 		return err
 	}
 	return syscall.Exec(path, argv, env)
+}
+
+// ExecBlocked is Exec of a program that expects to be started with every signal blocked: what is sent
+// to it before it listens waits until then. The kernel would not keep it for a pid 1 without a
+// handler.
+func ExecBlocked(path string, argv, env []string) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := resetSignals(); err != nil {
+		return err
+	}
+	all := unix.Sigset_t{}
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, nil); err != nil {
+		return os.NewSyscallError("rt_sigprocmask", err)
+	}
+	err := syscall.Exec(path, argv, env)
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
+	return err
 }
 
 // DropInheritable empties the inheritable and ambient sets, which a change of user does not

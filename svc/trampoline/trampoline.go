@@ -95,7 +95,21 @@ func become(b Boot) error {
 	if err := check(b); err != nil {
 		return err
 	}
+	if own(b.Path) {
+		return handover.ExecBlocked(b.Path, b.Args, b.Env) // or a request that comes at once is lost
+	}
 	return handover.Exec(b.Path, b.Args, b.Env)
+}
+
+// own says whether a program is this one, which pid 1 is by another name: it then starts as it would
+// start itself (svc/initd).
+func own(path string) bool {
+	this, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return false
+	}
+	that, err := os.Stat(path)
+	return err == nil && os.SameFile(this, that)
 }
 
 // check finds what execve(2) would not say, or not as clearly.
