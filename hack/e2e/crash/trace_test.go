@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -199,14 +200,64 @@ func ptrace(request, pid int, addr, data uintptr) error {
 	return nil
 }
 
-// loop takes stops until the bell rings, the target is gone, or it was sent its signal.
-func (tr *tracer) loop(bell int) {
+// next waits for who is traced by this thread, and for the bell. The thread may have started children
+// for others before it was this tracer's: they are left to whoever waits for them.
+func (tr *tracer) next(bell int) (pid int, ws unix.WaitStatus, err error) {
 	for {
-		var ws unix.WaitStatus
-		pid, err := unix.Wait4(-1, &ws, unix.WALL|unix.WNOTHREAD, nil)
+		var info siginfo
+		err := unix.Waitid(unix.P_ALL, 0, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT|unix.WALL|unix.WNOTHREAD, nil)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
+		if err != nil {
+			return 0, 0, err
+		}
+		pid := int(info.pid)
+		if pid != bell && !tr.known[pid] && info.code != cldTrapped && parentOf(pid) == os.Getpid() {
+			if info.code == cldStopped { // which nobody waits for
+				_, _ = unix.Wait4(pid, &ws, unix.WUNTRACED|unix.WNOHANG, nil)
+			}
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		pid, err = unix.Wait4(pid, &ws, unix.WALL|unix.WNOTHREAD, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		return pid, ws, err
+	}
+}
+
+// siginfo is the part of siginfo_t that waitid(2) fills, on 64 bit.
+type siginfo struct {
+	_    [8]byte
+	code int32
+	_    int32
+	pid  int32
+	_    [108]byte
+}
+
+const (
+	cldTrapped = 4
+	cldStopped = 5
+)
+
+// parentOf is who a process, perhaps a dead one, was started by; 0 when it is gone.
+func parentOf(pid int) int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	var state string
+	var parent int
+	_, _ = fmt.Sscan(string(text[strings.LastIndexByte(string(text), ')')+1:]), &state, &parent)
+	return parent
+}
+
+// loop takes stops until the bell rings, the target is gone, or it was sent its signal.
+func (tr *tracer) loop(bell int) {
+	for {
+		pid, ws, err := tr.next(bell)
 		if err != nil || pid == bell {
 			return
 		}
