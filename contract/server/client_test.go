@@ -33,6 +33,7 @@ var clients = map[string]func(args []string) error{
 	"flood":       floodClient,
 	"visit":       visitClient,
 	"forks":       forksClient,
+	"leave":       leaveClient,
 }
 
 // birthClient makes contracts, one after the other, until a file is there: STOP SEED. Of each it

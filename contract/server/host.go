@@ -69,14 +69,16 @@ func (h *host) NewHandle(uid uint32) (uint64, unix.Errno) {
 	return h.kept.fh + 1, 0
 }
 
-// Close ends a handle. The member of a birth that was not told of is its maker's all the same:
-// who started it owns what it made, if it was let in.
+// Close ends a handle. The member of a birth that was not told of is its maker's all the same: who
+// started it owns what it made, if it was let in. Where births are told the word of this one is only
+// on its way, and says who was born; whoever takes the contract over goes by that.
 func (h *host) Close(fh uint64) {
 	s := (*Server)(h)
 	if b := s.kept.births[fh]; b != nil {
 		s.closeWindowOf(b.ct)
-		if populated, err := s.kernel.Populated(b.ct); !b.forked && err == nil && populated {
-			h.Do(&table.Op{Kind: table.Born, FH: fh, Proc: b.by.Proc, ProcCT: b.by.CT})
+		if populated, err := s.kernel.Populated(b.ct); !b.forked && err == nil && populated && !s.tellsBirths() {
+			first, _ := s.member(b.ct)
+			h.Do(&table.Op{Kind: table.Born, FH: fh, Proc: b.by.Proc, ProcCT: b.by.CT, Fact: table.Fact{Member: first}})
 		}
 	}
 	h.Do(&table.Op{Kind: table.Close, FH: fh})

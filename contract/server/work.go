@@ -114,9 +114,14 @@ func (s *Server) remove(id contract.ID) {
 		s.trouble("remove a contract's directory", err)
 		return
 	}
-	if r.tries > unseenAfter || r.tries > 1 && s.kernel.Sources()&(kernel.SourceBPF|kernel.SourceConnector) == 0 {
+	if r.tries > unseenAfter || r.tries > 1 && !s.tellsBirths() {
 		s.unseen(id)
 	}
+}
+
+// tellsBirths says whether a source of events tells of births.
+func (s *Server) tellsBirths() bool {
+	return s.kernel.Sources()&(kernel.SourceBPF|kernel.SourceConnector) != 0
 }
 
 // unseenAfter is how many tries, some seconds, the word of a birth may be late.
@@ -125,12 +130,8 @@ const unseenAfter = 7
 // unseen is for a contract of which nobody was told to be born, and in which somebody lives
 // all the same: the source of events tells no births, or lost this one. It has a member then.
 func (s *Server) unseen(id contract.ID) {
-	pids, _, err := s.kernel.Members(id, 1)
-	if err != nil || len(pids) == 0 {
-		return
-	}
-	c, err := s.kernel.ProcOf(pids[0])
-	if err != nil {
+	p, ok := s.member(id)
+	if !ok {
 		return
 	}
 	ev, err := s.takeEV(s.ids)
@@ -138,7 +139,17 @@ func (s *Server) unseen(id contract.ID) {
 		s.trouble("take an event's number", err)
 		return
 	}
-	s.do0(&table.Op{Kind: table.Happened, CT: id, EV: ev, Fact: table.Fact{Event: contract.Fork, Member: c.Proc}})
+	s.do0(&table.Op{Kind: table.Happened, CT: id, EV: ev, Fact: table.Fact{Event: contract.Fork, Member: p}})
+}
+
+// member is one that a contract has now, the first where nobody else was born yet.
+func (s *Server) member(id contract.ID) (p table.Proc, ok bool) {
+	pids, _, err := s.kernel.Members(id, 1)
+	if err != nil || len(pids) == 0 {
+		return p, false
+	}
+	c, err := s.kernel.ProcOf(pids[0])
+	return c.Proc, err == nil
 }
 
 // wake tells readers of a handle that there may be something.

@@ -66,7 +66,11 @@ func (r *Restarter) recover() error {
 	r.leftMilestone(list)
 	again := false
 	for i := range list {
-		again = r.recoverOne(&list[i], there, of[list[i].on.String()]) || again
+		before, err := r.recoverOne(&list[i], there, of[list[i].on.String()])
+		if err != nil {
+			return err
+		}
+		again = before || again
 	}
 	for _, st := range owned { // of instances that are gone
 		if r.units[st.Terms.FMRI] == nil {
@@ -144,11 +148,11 @@ func (r *Restarter) leftMilestone(list []known) {
 }
 
 // recoverOne takes up one instance. It says whether a svc.startd had it before.
-func (r *Restarter) recoverOne(k *known, there map[contract.ID]*contract.Status, owned []*contract.Status) bool {
+func (r *Restarter) recoverOne(k *known, there map[contract.ID]*contract.Status, owned []*contract.Status) (bool, error) {
 	rec := &k.rec
 	if (rec.State == graph.None || refused(rec)) && len(owned) == 0 {
 		r.add(k.on, k.cfg, nil)
-		return rec.State != graph.None
+		return rec.State != graph.None, nil
 	}
 	before := &instance.Before{
 		State: rec.State, Next: rec.Next, Aux: rec.Aux, AuxFMRI: rec.AuxFMRI, AuxTTY: rec.AuxTTY, Detail: rec.Detail,
@@ -178,8 +182,8 @@ func (r *Restarter) recoverOne(k *known, there map[contract.ID]*contract.Status,
 			ID: st.ID, Transient: st.Terms.Cookie != cookieStart, There: true, Empty: len(st.Members) == 0,
 		})
 		r.byCT[st.ID] = u
-		if rec.Method == "" && st.Initial.Pid != 0 {
-			rec.Method, rec.MethodPid = st.Terms.Aux, int(st.Initial.Pid)
+		if first := firstOf(st); rec.Method == "" && first != 0 {
+			rec.Method, rec.MethodPid = st.Terms.Aux, first
 			before.Method = &instance.InFlight{Pid: rec.MethodPid, Contract: st.ID, Began: st.Born}
 		}
 	}
@@ -199,15 +203,28 @@ func (r *Restarter) recoverOne(k *known, there map[contract.ID]*contract.Status,
 		}
 		before.Method.Timeout = r.timeoutOf(u, rec.Method)
 		if !before.Method.Done {
-			r.await(u, before.Method.Pid, there[before.Method.Contract])
+			if err := r.await(u, before.Method.Pid, there[before.Method.Contract]); err != nil {
+				return true, err
+			}
 		}
 	}
 	if r.configOf(u).Duration == instance.Child && rec.StartPid != 0 && len(rec.Primary) > 0 &&
 		(rec.State == graph.Online || rec.State == graph.Degraded) {
 		before.Child = rec.StartPid
-		r.await(u, rec.StartPid, there[rec.Primary[len(rec.Primary)-1]])
+		if err := r.await(u, rec.StartPid, there[rec.Primary[len(rec.Primary)-1]]); err != nil {
+			return true, err
+		}
 	}
-	return true
+	return true, nil
+}
+
+// firstOf is the process that a method was started as, or, where that is not known, the one of its
+// contract's members that it is likely to be; 0: nobody is there to wait for.
+func firstOf(st *contract.Status) int {
+	if st.Initial.Pid == 0 && len(st.Members) > 0 {
+		return int(slices.Min(st.Members))
+	}
+	return int(st.Initial.Pid)
 }
 
 // contractOf is the contract of the method that runs.
@@ -222,8 +239,9 @@ func contractOf(rec *record.Record) contract.ID {
 }
 
 // await waits for a process of the svc.startd before this one, which may have ended. Its contract
-// tells when it was started, and so whether who has its number now is the same.
-func (r *Restarter) await(u *unit, pid int, st *contract.Status) {
+// tells when it was started, and so whether who has its number now is the same. Who cannot be looked
+// at, for want of a descriptor, has not ended for that.
+func (r *Restarter) await(u *unit, pid int, st *contract.Status) error {
 	r.byPid[pid] = u
 	var fd *sys.FD
 	var err error
@@ -235,10 +253,14 @@ func (r *Restarter) await(u *unit, pid int, st *contract.Status) {
 		fd.Close()
 		err = unix.ESRCH
 	}
-	if err == nil && r.ends.Add(pid, fd.Disown(), since) == nil {
-		return
+	switch {
+	case err == nil:
+		return r.ends.Add(pid, fd.Disown(), since)
+	case !errors.Is(err, unix.ESRCH):
+		return err
 	}
 	r.ends.Gone(pid, since)
+	return nil
 }
 
 // timeoutOf is how long a method may take.

@@ -55,6 +55,7 @@ type world struct {
 	milestone string           // of the boot
 	debug     bool             // -m debug
 	launcher  Launcher         // itself, unless a test has another
+	contracts Contracts        // the same
 	look      func(*Start)     // at each method, before it is started
 	said      []string
 	down      chan struct{} // closed: the zone goes down
@@ -81,7 +82,7 @@ func newWorld(t *testing.T) *world {
 	r, err := repo.Open(repo.Config{Path: dir + "/repository.db", VolatilePath: dir + "/volatile.db"})
 	must(t, err)
 	w := &world{t: t, dir: dir, repo: r, cts: map[contract.ID]*session{}, down: make(chan struct{})}
-	w.launcher = w
+	w.launcher, w.contracts = w, w
 	t.Cleanup(func() {
 		w.die()
 		for id := range w.cts {
@@ -138,7 +139,7 @@ func (w *world) run() {
 	say := func(text string) { w.mu.Lock(); w.said = append(w.said, text); w.mu.Unlock() }
 	go func() {
 		w.done <- Run(ctx, Config{
-			Repo: w.repo, Contracts: w, Launcher: w.launcher, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z", Milestone: w.milestone, Debug: w.debug,
+			Repo: w.repo, Contracts: w.contracts, Launcher: w.launcher, Logs: svclog.Logs{Dir: w.dir + "/log"}, Host: method.Zone, Zone: "z", Milestone: w.milestone, Debug: w.debug,
 			Down: w.down, Notify: w.notify, Records: w.records, Outbox: w.outbox, Say: say, Alert: say,
 			Console: func(instance.Notice, string) {},
 		})

@@ -57,17 +57,32 @@ func (z *zoneContracts) Adopt() ([]contract.Status, error) {
 		st := &all[i]
 		inherited := own != 0 && st.State == contract.Inherited && contract.ID(st.Holder) == own
 		if inherited {
-			if err := z.fs.Contract(st.ID).Adopt(); err != nil {
-				continue // somebody else has it now, or it is gone
+			if err := z.fs.Contract(st.ID).Adopt(); others(err) {
+				continue
+			} else if err != nil {
+				return nil, err
 			}
 		}
 		if inherited || st.State == contract.Owned && st.Holder == int64(self) {
-			if now, err := z.fs.Contract(st.ID).Status(); err == nil {
+			now, err := z.fs.Contract(st.ID).Status()
+			if err == nil {
 				mine = append(mine, now)
+			} else if !others(err) {
+				return nil, err // it must not be taken for gone
 			}
 		}
 	}
 	return mine, nil
+}
+
+// others says that a contract is somebody else's by now, or gone.
+func others(err error) bool {
+	for _, e := range []error{unix.ENOENT, unix.ESRCH, unix.EBUSY, unix.EINVAL, unix.EACCES} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // Events reads from the oldest event that was not acknowledged.
