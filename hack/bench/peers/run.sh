@@ -23,7 +23,7 @@ die() {
 ((EUID == 0)) || die "containers need root"
 scripts=$(readlink -f "$scripts")
 # Zones always have a user namespace, and are measured beside those that have one too.
-peers=${PEERS:-unshare,crun-1.8.1,runc-1.1.5,runc-1.5.2,lxc-start,nspawn,conmon+runc-1.5.2,containerd-2.4,podman+crun,zone}
+peers=${PEERS:-unshare,crun-1.8.1,runc-1.1.5,runc-1.5.2,lxc-start,nspawn,conmon+runc-1.5.2,containerd-2.4,podman+crun,zone,zone-beside}
 console=${CONSOLE:-none,crun-1.8.1,lxc-console,nspawn-pty,conmon-k8s-file,podman+crun,zone}
 starts=30 rounds=3 storm=200 repeat=3
 if [[ ${QUICK:-} ]]; then starts=6 rounds=1 storm=40 repeat=1; fi

@@ -102,5 +102,29 @@ class Zone(Peer):
         return Console(c.read, c.write, close, c.fd)
 
 
-PEERS = [Zone()]
+class Beside(Zone):
+    """A zone on a host where another one runs, as is usual: the collector of contracts' events is loaded
+    by a host's first zone and leaves with its last. Its stop is what `zoneadm halt` waits for; the
+    supervisor stays for 0.3 s more, for what a script asks next, which `zone` waits for too.
+    """
+    name = "zone-beside"
+    other = "bench-other"
+
+    def begin(self):
+        super().begin()
+        self.prep(self.other)
+        self._init(self.other, ["/bin/sleep", "1000000"])
+        runq([self._cmd("zoneadm"), "-z", self.other, "boot"])
+
+    def end(self):
+        runq([self._cmd("zoneadm"), "-z", self.other, "halt"], ok=False)
+        self.clean(self.other)
+        super().end()
+
+    def down(self, h):
+        runq([self._cmd("zoneadm"), "-z", h.cid, "halt"])
+        wait_gone([h.init])
+
+
+PEERS = [Zone(), Beside()]
 CONSOLE_PEERS = [Zone()]
