@@ -26,8 +26,11 @@ func TestLife(t *testing.T) {
 		i.lay.ZoneState("web") + "/door": os.ModeSocket | 0o600, i.lay.ZoneState("web") + "/console": os.ModeSocket | 0o600,
 		i.lay.ZoneState("web") + "/zsched.pid": 0o600, i.lay.ZoneState("web") + "/zsched.log": 0o600,
 	} {
+		if strings.HasSuffix(name, logName) { // which is written beside all else
+			testenv.Eventually(t, func() bool { _, err := os.Stat(name); return err == nil }, name)
+		}
 		if st, err := os.Stat(name); err != nil || st.Mode() != mode {
-			t.Errorf("%s: %v, %v", name, st.Mode(), err)
+			t.Errorf("%s: %v, %v", name, st, err)
 		}
 	}
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", z.cmd.Process.Pid))

@@ -223,6 +223,36 @@ func TestRoomOfTheDead(t *testing.T) {
 	}
 }
 
+// A birth that was given up before the word of it came is one all the same: its contract is not taken
+// away when its member has ended, as what nobody was born into is, and tells that it is empty.
+func TestGivenUpAndTold(t *testing.T) {
+	longWindows(t)
+	for _, source := range []string{"bpf", "connector"} {
+		t.Run(source, func(t *testing.T) {
+			r := startRig(t, sources[source])
+			listen := func(on bool) { check(t, r.srv.inbox.run(func() { r.srv.listen(on) })) }
+			a := r.agent(0)
+			fd := a.open("process/template", unix.O_RDWR)
+			a.write(fd, "critical empty\n")
+			a.write(fd, "activate")
+			listen(false)
+			pid := a.must(ask{Do: "fork", Text: "/ct/2/d", Argv: []string{"/bin/sleep", "1000"}}).N
+			a.must(ask{Do: "close", N: fd})
+			time.Sleep(testenv.Deadline(50 * time.Millisecond)) // it is to be taken away, and is busy
+			listen(true)
+			r.await(2, "state", "owned")
+			r.await(2, "members", strconv.Itoa(pid))
+			a.must(ask{Do: "kill", N: pid, M: int(unix.SIGKILL)})
+			a.must(ask{Do: "wait", N: pid})
+			r.await(2, "nevents", "1")
+			time.Sleep(testenv.Deadline(200 * time.Millisecond)) // another try of that comes meanwhile
+			if dirs := r.dirs(); len(dirs) != 2 {
+				t.Errorf("there are %q", dirs)
+			}
+		})
+	}
+}
+
 // Numbers that are none of the caller's children are refused; so is a contract too many.
 func TestBornOfOthers(t *testing.T) {
 	r := startRig(t, func(r *rig) { r.cfg.ContractsMax = 3 })

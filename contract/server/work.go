@@ -96,8 +96,12 @@ func (s *Server) removeAll() bool {
 	return s.table.Len() < before
 }
 
-// remove takes away the directories of a contract that is no more.
+// remove takes away the directories of a contract that is no more. One whose birth was given up, and
+// then told after all, lives.
 func (s *Server) remove(id contract.ID) {
+	if st, _, _, _, known := s.table.Status(id); known && st.State != contract.Dead {
+		return
+	}
 	err := s.kernel.Remove(id)
 	if err == nil {
 		crash("removed")
