@@ -190,7 +190,6 @@ func TestLostAfterBirth(t *testing.T) {
 	reader := r.following(r.client(0, "read", "bundle"))
 	reader.until("ready")
 	c.kill()
-	const storm = 400
 	confirmed := false
 	for nth := 1; !confirmed; nth++ {
 		c = r.spawnWith(order{CrashIn: "answered", CrashAt: nth, Deaf: true})
@@ -200,27 +199,36 @@ func TestLostAfterBirth(t *testing.T) {
 		case <-time.After(testenv.Deadline(20 * time.Second)):
 			t.Fatalf("a birth is of fewer than %d answers", nth)
 		}
-		var ct string
 		select {
 		case line := <-client.lines:
-			ct, confirmed = strings.TrimPrefix(line, "in "), true
+			confirmed = true
+			lostAfter(t, r, reader, client, strings.TrimPrefix(line, "in "))
 		case <-time.After(testenv.Deadline(300 * time.Millisecond)): // the next one confirms it
-			c = r.spawn(0)
-			ct = strings.TrimPrefix(client.until("in ")[0], "in ")
-			c.kill()
+			r.spawn(0)
+			client.until("in ")
+			check(t, client.in.(io.Closer).Close())
+			for range client.lines {
+			}
+			r.child.kill()
 		}
-		_, err := fmt.Fprintln(client.in, storm)
-		check(t, err)
-		client.until(fmt.Sprint("did ", storm))
-		check(t, client.in.(io.Closer).Close())
-		for range client.lines {
-		}
-		c = r.spawn(0)
-		n := reader.tally(ct)
-		if uneven := n.forks - n.exits; n.lost == 0 || uneven < 0 || uneven > 2 || uint64(n.forks+n.exits)+n.lost != 2*(storm+1) {
-			t.Errorf("killed at answer %d: %+v", nth, n)
-		}
-		t.Logf("killed at answer %d: %+v", nth, n)
-		c.kill()
 	}
+}
+
+// lostAfter has the contract's shell fork while there is no server, and judges what is told of it.
+func lostAfter(t *testing.T, r *rig, reader, client *follower, ct string) {
+	t.Helper()
+	const storm = 400
+	_, err := fmt.Fprintln(client.in, storm)
+	check(t, err)
+	client.until(fmt.Sprint("did ", storm))
+	check(t, client.in.(io.Closer).Close())
+	for range client.lines {
+	}
+	c := r.spawn(0)
+	n := reader.tally(ct)
+	if uneven := n.forks - n.exits; n.lost == 0 || uneven < 0 || uneven > 2 || uint64(n.forks+n.exits)+n.lost != 2*(storm+1) {
+		t.Errorf("%+v", n)
+	}
+	t.Logf("%+v", n)
+	c.kill()
 }
