@@ -200,9 +200,14 @@ func ptrace(request, pid int, addr, data uintptr) error {
 	return nil
 }
 
+// othersTime is how long a child that has ended is left to whoever waits for it. Nobody waits for
+// those that other tracers have killed.
+const othersTime = 2 * time.Second
+
 // next waits for who is traced by this thread, and for the bell. The thread may have started children
 // for others before it was this tracer's: they are left to whoever waits for them.
 func (tr *tracer) next(bell int) (pid int, ws unix.WaitStatus, err error) {
+	seen := map[int]time.Time{}
 	for {
 		var info siginfo
 		err := unix.Waitid(unix.P_ALL, 0, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT|unix.WALL|unix.WNOTHREAD, nil)
@@ -214,7 +219,10 @@ func (tr *tracer) next(bell int) (pid int, ws unix.WaitStatus, err error) {
 		}
 		pid := int(info.pid)
 		if pid != bell && !tr.known[pid] && info.code != cldTrapped && parentOf(pid) == os.Getpid() {
-			if info.code == cldStopped { // which nobody waits for
+			if seen[pid].IsZero() {
+				seen[pid] = time.Now()
+			}
+			if info.code == cldStopped || time.Since(seen[pid]) > othersTime { // for which nobody waits
 				_, _ = unix.Wait4(pid, &ws, unix.WUNTRACED|unix.WNOHANG, nil)
 			}
 			time.Sleep(time.Millisecond)
