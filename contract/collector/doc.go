@@ -12,7 +12,8 @@
 // is put into a directory deeper down too. A process counts once, however many threads it has
 // and whichever of them executes a program. A ring keeps the order in which things happened in
 // its zone. When it is full, Fork and Exit that are not critical go first, at three quarters;
-// everything that had no place is counted, for its contract and its zone.
+// everything that had no place is counted, for its contract and its zone; but for Empty, which the
+// cgroup's own file tells too.
 //
 // Empty is told when the count falls to nothing. A process that is born into a contract from
 // outside at that very moment may be told before it; contracts that are used once, for one

@@ -32,10 +32,7 @@ func ExecBlocked(path string, argv, env []string) error {
 	if err := resetSignals(); err != nil {
 		return err
 	}
-	all := unix.Sigset_t{}
-	for i := range all.Val {
-		all.Val[i] = ^all.Val[i]
-	}
+	all := Every()
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, nil); err != nil {
 		return os.NewSyscallError("rt_sigprocmask", err)
 	}

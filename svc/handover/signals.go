@@ -23,6 +23,14 @@ func Survive() {
 	signal.Notify(sink)
 }
 
+// Every is the set of all signals.
+func Every() (all unix.Sigset_t) {
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	return all
+}
+
 // kernelSigaction is struct sigaction as rt_sigaction(2) has it on amd64 and arm64.
 type kernelSigaction struct {
 	handler  uintptr

@@ -30,10 +30,7 @@ func shield(args []string) {
 	signal.Notify(make(chan os.Signal, 1), unshielded...)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	all := unix.Sigset_t{}
-	for i := range all.Val {
-		all.Val[i] = ^all.Val[i]
-	}
+	all := handover.Every()
 	var before unix.Sigset_t
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &all, &before); err != nil {
 		handover.Survive()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"path"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -95,20 +96,20 @@ func become(b Boot) error {
 	if err := check(b); err != nil {
 		return err
 	}
-	if own(b.Path) {
+	if path.Base(b.Args[0]) == "init" && own(b.Path) {
 		return handover.ExecBlocked(b.Path, b.Args, b.Env) // or a request that comes at once is lost
 	}
 	return handover.Exec(b.Path, b.Args, b.Env)
 }
 
-// own says whether a program is this one, which pid 1 is by another name: it then starts as it would
-// start itself (svc/initd).
-func own(path string) bool {
+// own says whether a program is this one, which by the name init starts as it would start itself
+// (svc/initd); by its other names it knows nothing of blocked signals.
+func own(program string) bool {
 	this, err := os.Stat("/proc/self/exe")
 	if err != nil {
 		return false
 	}
-	that, err := os.Stat(path)
+	that, err := os.Stat(program)
 	return err == nil && os.SameFile(this, that)
 }
 
